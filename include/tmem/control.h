@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * control.h - what an operator does to a store: weights, caps, freezing, authorisation, its size.
+ *
+ * Nothing on the data path (tmem.h) can do what these calls do. Over `unix:` they go to the control
+ * socket, which has a permission of its own. The words are those of tmem.h.
+ *
+ * Threads: every call may overlap every other, and every call of tmem.h, but for the end of the
+ * client or the store that it is given.
+ */
+#ifndef TMEM_CONTROL_H
+#define TMEM_CONTROL_H
+
+#include <tmem/tmem.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Limits of what tmem_client_set_weight() takes. */
+#define TMEM_WEIGHT_MIN 1u
+#define TMEM_WEIGHT_MAX 1000000u
+
+/*
+ * tmem_client_set_weight - set the client's share of the store for when memory is short: weight
+ * divided by the sum of the weights. Pages move only when memory is needed next.
+ *
+ * Results: TMEM_OK, TMEM_INVALID (out of range), TMEM_DENIED, TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_set_weight(struct tmem_client *client, uint32_t weight);
+
+/*
+ * tmem_client_set_cap - set the most that may be charged to the client.
+ *
+ * Ephemeral pages above a lower cap are dropped before the call returns. Persistent pages stay, and
+ * puts that need more bytes are refused until the charge is below the cap.
+ *
+ * Results: TMEM_OK, TMEM_DENIED, TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_set_cap(struct tmem_client *client, uint64_t cap_bytes);
+
+/*
+ * tmem_client_freeze, tmem_client_thaw - a frozen client's puts are refused (a plain put still
+ * removes the older page); its gets and invalidations work. Both are idempotent.
+ *
+ * Results: TMEM_OK, TMEM_DENIED, TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_freeze(struct tmem_client *client);
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_thaw(struct tmem_client *client);
+
+/*
+ * tmem_client_authorise, tmem_client_deauthorise - let the client join the shared pool of this
+ * name, or no longer. A member that loses the right stays a member until it leaves.
+ *
+ * Results: TMEM_OK, TMEM_INVALID (no uuid), TMEM_NOT_FOUND (deauthorise: had no such right),
+ * TMEM_NOMEM, TMEM_DENIED, TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_authorise(struct tmem_client *client,
+                                                              const struct tmem_uuid *uuid);
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_deauthorise(struct tmem_client *client,
+                                                                const struct tmem_uuid *uuid);
+
+/*
+ * tmem_store_set_size - change the limit on resident bytes while the store is in use.
+ *
+ * Shrinking drops ephemeral pages by weight, then by value, cleans, and gives whole spans back
+ * before it returns. Where persistent pages need more than the new size, TMEM_REFUSED: the size is
+ * set all the same, nothing persistent is lost, and puts are refused until there is room.
+ *
+ * @size_bytes  at least 8 MiB.
+ *
+ * Results: TMEM_OK, TMEM_REFUSED, TMEM_INVALID (too small, or more than the machine has; nothing
+ * changed), TMEM_DENIED, TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_set_size(struct tmem_store *store, uint64_t size_bytes);
+
+/*
+ * tmem_store_reclaim - give @bytes back to the host now: first what is dead, then ephemeral pages
+ * by weight and value. The size stays, so the store may grow again.
+ *
+ * @returned_bytes  receives what the host got back; less than asked when there was no more.
+ *
+ * Results: TMEM_OK, TMEM_DENIED, TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_reclaim(struct tmem_store *store, uint64_t bytes,
+                                                           uint64_t *returned_bytes);
+
+/*
+ * tmem_store_freeable - bytes that tmem_store_reclaim() could give back, an estimate from below.
+ *
+ * Results: TMEM_OK, TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_freeable(struct tmem_store *store, uint64_t *bytes);
+
+/*
+ * tmem_store_clients - the names of the clients, in bounded steps.
+ *
+ * @after     NULL or "" to begin, then the last name received.
+ * @names     receives at most @capacity names, in byte order, each greater than @after.
+ * @count     receives their number; 0 at the end.
+ *
+ * Results: TMEM_OK, TMEM_INVALID, TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_clients(struct tmem_store *store, const char *after,
+                                                           char (*names)[TMEM_CLIENT_NAME_SIZE],
+                                                           size_t capacity, size_t *count);
+
+/*
+ * tmem_client_pools - the ids of the client's pools, ascending, each greater than @after.
+ *
+ * Results: TMEM_OK (*count ids, 0 at the end), TMEM_INVALID, TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_pools(struct tmem_client *client, uint64_t after,
+                                                          uint64_t *ids, size_t capacity, size_t *count);
+
+/*
+ * tmem_store_check - walk every structure of the store and balance the books between them.
+ *
+ * No other call may be under way. In a build with checks a broken invariant aborts with its place;
+ * otherwise the answer is TMEM_CORRUPT. For tests and for support; it takes time.
+ *
+ * Results: TMEM_OK, TMEM_CORRUPT, TMEM_UNSUPPORTED (over a connection).
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_check(struct tmem_store *store);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * codec.h - how page bytes become stored bytes, and how bytes are hashed.
+ *
+ * One `struct tm_codec` describes what a store uses: the codec it encodes with, every codec that it
+ * can decode, and the hash. The store reaches codecs and hash only through this table, so that a
+ * hypervisor, the simulator or a test can supply its own. src/codec makes one from liblz4, libzstd,
+ * liblzo2 (a build option) and xxhash: tm_codec_create().
+ *
+ * Threads: the table is constant. A context belongs to one operation at a time. No function
+ * allocates: contexts are made by their owner with context_bytes of memory.
+ */
+#ifndef TM_CODEC_H
+#define TM_CODEC_H
+
+#include "base/base.h"
+
+/* How a block's bytes are coded. The numbers are part of the arena format and equal enum tmem_codec. */
+enum tm_codec_id {
+    TM_CODEC_NONE = 0,
+    TM_CODEC_SAME = 1,
+    TM_CODEC_RAW = 2,
+    TM_CODEC_LZ4 = 3,
+    TM_CODEC_ZSTD = 4,
+    TM_CODEC_LZO = 5,
+    TM_CODEC_IDS = 8
+};
+
+/* Most bytes that an encoder may answer with; more is stored raw. */
+#define TM_CODEC_ENCODED_MAX (TM_PAGE_BYTES * 7u / 8u)
+
+struct tm_codec {
+    void *user;
+
+    /* Bytes and alignment (at most 64) of a context; one is needed per operation under way. */
+    size_t context_bytes;
+
+    /* Makes a context in zeroed memory. False: it cannot be made; nothing to undo. */
+    bool (*context_init)(const struct tm_codec *codec, void *context);
+
+    /* 64-bit hash of any bytes, the same on every machine and build; 0 bytes are legal. */
+    uint64_t (*hash)(const void *bytes, size_t size, uint64_t seed);
+
+    /* Copies and hashes in one pass: the same value as hash(). Buffers do not overlap. */
+    uint64_t (*copy_hash)(void *to, const void *from, size_t size, uint64_t seed);
+
+    /*
+     * Encodes a page. @out has TM_PAGE_BYTES of room. Answers the number of bytes (1 ...
+     * TM_CODEC_ENCODED_MAX) and which codec in *id, or 0: it does not pay, store it raw.
+     * Gives up early on bytes that look random.
+     */
+    size_t (*encode)(const struct tm_codec *codec, void *context, const void *page, void *out,
+                     enum tm_codec_id *id);
+
+    /*
+     * Decodes exactly one page from untrusted bytes. False: the bytes are not a page in this codec,
+     * or the build lacks it; @page is undefined then. Never reads or writes outside the buffers.
+     */
+    bool (*decode)(const struct tm_codec *codec, void *context, enum tm_codec_id id, const void *in,
+                   size_t in_size, void *page);
+
+    /* True for the codecs that decode() knows. */
+    bool (*knows)(const struct tm_codec *codec, enum tm_codec_id id);
+};
+
+/* True when the page is one 64-bit word repeated; *word receives it. Stops at the first difference. */
+bool tm_same_filled(const void *page, uint64_t *word);
+
+/* Writes @word over a whole page. */
+void tm_same_fill(void *page, uint64_t word);
+
+/* Cheap guess from a sample: false only when encoding the page is very unlikely to pay. */
+bool tm_looks_compressible(const void *page);
+
+/*
+ * tm_codec_create - a table from the libraries.
+ *
+ * @id     TM_CODEC_RAW (encode nothing), TM_CODEC_LZ4, TM_CODEC_ZSTD, or TM_CODEC_LZO where built in.
+ * @level  zstd's level, -7 ... 19; 0 for the default. Other codecs: 0.
+ * @codec  receives the table; constant afterwards, nothing to free.
+ *
+ * False: no such codec in this build, or no such level; *codec is unchanged.
+ */
+bool tm_codec_create(enum tm_codec_id id, int level, struct tm_codec *codec);
+
+/* The codec's name as URIs write it ("lz4"), or NULL. */
+const char *tm_codec_name(enum tm_codec_id id);
+
+#endif
