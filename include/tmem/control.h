@@ -67,7 +67,7 @@ TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_deauthorise(struct tmem_clie
  * before it returns. Where persistent pages need more than the new size, TMEM_REFUSED: the size is
  * set all the same, nothing persistent is lost, and puts are refused until there is room.
  *
- * @size_bytes  at least 8 MiB.
+ * @size_bytes  at least 16 MiB.
  *
  * Results: TMEM_OK, TMEM_REFUSED, TMEM_INVALID (too small, or more than the machine has; nothing
  * changed), TMEM_DENIED, TMEM_UNAVAILABLE.

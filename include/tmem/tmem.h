@@ -138,7 +138,7 @@ struct tmem_error {
  * tmem_open - open a store by URI.
  *
  *   embedded:[key=value[,key=value...]]   runs the engine in this process
- *       size=SIZE         limit on resident bytes, e.g. 512M (default 256M; at least 8M)
+ *       size=SIZE         limit on resident bytes, e.g. 512M (default 256M; at least 16M)
  *       codec=NAME        lz4 (default), zstd, zstd:LEVEL (-7 ... 19), lzo where built in, none
  *       dedup=on|off      find equal pages inside a client (default on)
  *       workers=N         operations that can be under way at once (default 2 x CPUs, at most 64)

@@ -11,7 +11,7 @@ TM_LOCK(account_members, "the members of a shared account and the parts they are
 TM_LOCK(object_stripe, "a pool's objects that hash to this stripe, and their lists of chunks")
 TM_LOCK(index_bucket, "an index bucket, the chunks it names, and all their slots")
 TM_LOCK(dedup_bucket, "a dedup bucket, the content records it names, their slots and counts")
-TM_LOCK(table_grow, "the growth of a hash table: split position and directory")
+TM_LOCK(table_overflow, "the free overflow lines of a hash table")
 TM_LOCK(heap, "a heap's lists of segments")
 TM_LOCK(lane, "an open segment's fill position")
 TM_LOCK(arena, "which spans and units of an arena are in use")

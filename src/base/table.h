@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * table.h - a hash table of references that grows one bucket at a time.
+ *
+ * Purpose: the engine's index and the store's table of contents. It maps a 32-bit hash to 40-bit
+ * references; what a reference means, and whether it is the one looked for, the caller decides.
+ *
+ * Shape: linear hashing. A bucket is one cache line: its lock, up to 7 entries, and where needed a
+ * chain of overflow lines. With n buckets the low bits of the hash choose one; the table grows from
+ * n to n + 1 by splitting one bucket in two, so no call ever pauses for the whole table. An entry
+ * keeps the 24 high bits of its hash, which with the bucket's number is all of it: splitting never
+ * looks at what a reference means. The table does not shrink.
+ *
+ * Locking: tm_table_lock() locks the bucket of a hash; the other functions are called with it held.
+ * What the references of a bucket name may be protected by that lock, too. Two buckets are never
+ * locked together by one thread, but for the split, whose second bucket nobody can reach yet.
+ *
+ * Cost: one cache line for a look-up; one split for every TM_TABLE_LOAD entries added.
+ */
+#ifndef TM_BASE_TABLE_H
+#define TM_BASE_TABLE_H
+
+#include "base/base.h"
+#include "base/host.h"
+#include "base/lock.h"
+
+#define TM_BUCKET_ENTRIES 7u
+#define TM_TABLE_BASE_BITS 8u
+#define TM_TABLE_LEVELS 25u /* directories; the last doubles the table to 2^32 buckets */
+#define TM_TABLE_LOAD 5u    /* entries per bucket on average, above which the table grows */
+
+/* An entry: 24 bits of hash above 40 bits of reference; 0 is an empty place. */
+#define TM_ENTRY_REF_BITS 40u
+#define TM_ENTRY_REF_MASK ((UINT64_C(1) << TM_ENTRY_REF_BITS) - 1u)
+
+struct tm_bucket {
+    uint32_t lock;     /* bit 0 */
+    uint32_t overflow; /* number of the next line of the chain, or 0 */
+    uint64_t entry[TM_BUCKET_ENTRIES];
+};
+TM_STATIC_ASSERT(sizeof(struct tm_bucket) == TM_CACHE_LINE);
+
+struct tm_table {
+    /* Constant after init. */
+    const struct tm_host *host;
+    enum tm_lock_class lock_class;
+
+    uint32_t bucket_count; /* atomic; grows under `growing` */
+    uint32_t growing;      /* atomic flag: somebody splits */
+    uint64_t entry_count;  /* atomic */
+    uint64_t bytes;        /* atomic; what is in use of the memory below */
+
+    /* directory[0] has 2^TM_TABLE_BASE_BITS buckets, directory[k] as many as all before it. Set
+     * before bucket_count reaches them. */
+    struct tm_bucket *directory[TM_TABLE_LEVELS];
+
+    /* Overflow lines in the same shape; protected by overflow_lock. Number 0 is not used. */
+    struct tm_lock overflow_lock;
+    uint32_t overflow_free; /* first free line, linked through its `overflow` */
+    uint32_t overflow_next; /* first line never used */
+    struct tm_bucket *overflow_directory[TM_TABLE_LEVELS];
+};
+
+/* Makes an empty table. False: no memory; nothing to undo. */
+TM_MUST_USE bool tm_table_init(struct tm_table *table, const struct tm_host *host, enum tm_lock_class lock_class);
+
+/* Frees the memory; what the references name is the caller's. */
+void tm_table_fini(struct tm_table *table);
+
+/* Locks the bucket of @hash and answers it. Unlock with tm_table_unlock(). */
+struct tm_bucket *tm_table_lock(struct tm_table *table, uint32_t hash);
+void tm_table_unlock(struct tm_table *table, struct tm_bucket *bucket);
+
+/* Brings the bucket of @hash into the cache; a hint, without a lock. */
+void tm_table_prefetch(const struct tm_table *table, uint32_t hash);
+
+/* One step through the entries of a locked bucket. Start from TM_TABLE_SCAN_INIT. */
+struct tm_table_scan {
+    struct tm_bucket *line;
+    unsigned position;
+};
+
+/*
+ * Finds the next entry with this hash in the locked @bucket. Answers its reference, or 0 at the end.
+ * @scan is zeroed before the first call.
+ */
+uint64_t tm_table_next(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, struct tm_table_scan *scan);
+
+/* As tm_table_next(), but every entry, whose hash *hash receives. @bucket_hash: any of the bucket's. */
+uint64_t tm_table_next_any(struct tm_table *table, struct tm_bucket *bucket, uint32_t bucket_hash,
+                           struct tm_table_scan *scan, uint32_t *hash);
+
+/* Replaces the reference that @scan found last. */
+void tm_table_replace(struct tm_table *table, struct tm_table_scan *scan, uint64_t ref);
+
+/*
+ * Adds an entry to the locked bucket; @ref is not 0 and below 2^40. False: no memory for an
+ * overflow line; nothing changed. Afterwards, with no lock held, call tm_table_grow().
+ */
+TM_MUST_USE bool tm_table_insert(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref);
+
+/* Removes the entry with exactly this hash and reference. False: there is none. */
+bool tm_table_remove(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref);
+
+/* Splits a bucket or two if the table is loaded; called without locks. Lack of memory only makes
+ * chains longer. */
+void tm_table_grow(struct tm_table *table);
+
+/*
+ * Walks the table by ranges of hashes that stay the same while it grows: @position goes from 0 up
+ * through the hashes with their bits reversed. Answers the locked bucket that covers @position, and in
+ * *next the position after its range; 0: this was the last.
+ */
+struct tm_bucket *tm_table_lock_position(struct tm_table *table, uint32_t position, uint32_t *next);
+
+/* The bits of a hash in reverse order: where a walk meets it. */
+uint32_t tm_reverse_bits(uint32_t value);
+
+/* Asserts what this header claims. Nobody else uses the table meanwhile. */
+void tm_table_check(struct tm_table *table);
+
+#endif

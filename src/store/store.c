@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* store.c - making and ending a store, its limits, its figures, and the books between its parts. */
+#include "base/mix.h"
+#include "store/store_internal.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+void *tm_store_alloc(struct tm_store *store, size_t bytes)
+{
+    void *memory = store->host.alloc(store->host.user, bytes);
+    if (memory != NULL)
+        tm_fetch_add_relaxed(&store->metadata_bytes, bytes);
+    return memory;
+}
+
+void tm_store_free(struct tm_store *store, void *memory, size_t bytes)
+{
+    if (memory == NULL)
+        return;
+    tm_fetch_sub_relaxed(&store->metadata_bytes, bytes);
+    store->host.free(store->host.user, memory, bytes);
+}
+
+/* ---- making and ending ---- */
+
+static enum tm_create init_arenas(struct tm_store *store)
+{
+    enum tm_create result = TM_CREATE_OK;
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
+        enum tm_create made = tm_arena_init(&store->arena[kind], store, (enum tm_arena_kind)kind);
+        if (made != TM_CREATE_OK && made != TM_CREATE_FOUND)
+            return made;
+        if (made == TM_CREATE_FOUND)
+            result = made;
+    }
+    return result;
+}
+
+static bool init_tables(struct tm_store *store)
+{
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
+        if (!tm_table_init(&store->contents[kind], &store->host, TM_LOCK_dedup_bucket))
+            return false;
+        tm_store_add_table(store, &store->contents[kind]);
+    }
+    return true;
+}
+
+static void fini_store(struct tm_store *store)
+{
+    struct tm_host host = store->host;
+    tm_heaps_fini(store);
+    tm_workers_fini(store);
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
+        tm_table_fini(&store->contents[kind]);
+        tm_arena_fini(&store->arena[kind]);
+    }
+    host.free(host.user, store, sizeof *store);
+}
+
+enum tm_create tm_store_create(const struct tm_host *host, const struct tm_codec *codec, const struct tm_owner *owner,
+                               const struct tm_store_config *config, struct tm_store **result)
+{
+    struct tm_store *store = host->alloc(host->user, sizeof *store);
+    if (store == NULL)
+        return TM_CREATE_NOMEM;
+    TM_MAGIC_SET(store, TM_STORE_MAGIC);
+    store->host = *host;
+    store->codec = *codec;
+    store->owner = *owner;
+    store->config = *config;
+    store->size_bytes = config->size_bytes;
+    store->metadata_bytes = sizeof *store;
+    store->heaps_next = 1;
+    enum tm_create created = init_arenas(store);
+    if (created == TM_CREATE_OK || created == TM_CREATE_FOUND) {
+        store->check_seed = tm_scramble(store->arena[TM_ARENA_PERSISTENT].header->seeds[0]);
+        if (!init_tables(store) || !tm_workers_init(store))
+            created = TM_CREATE_NOMEM;
+    }
+    if (created == TM_CREATE_FOUND) {
+        store->adopting = true;
+        if (tm_arena_rebuild(&store->arena[TM_ARENA_PERSISTENT]))
+            tm_rebuild_begin(store);
+        else
+            created = TM_CREATE_CORRUPT;
+    }
+    if (created == TM_CREATE_OK || created == TM_CREATE_FOUND)
+        *result = store;
+    else
+        fini_store(store);
+    return created;
+}
+
+void tm_store_destroy(struct tm_store *store)
+{
+    TM_MAGIC_END(store, TM_STORE_MAGIC);
+    fini_store(store);
+}
+
+const uint64_t *tm_store_seeds(const struct tm_store *store)
+{
+    return store->arena[TM_ARENA_PERSISTENT].header->seeds;
+}
+
+uint64_t tm_store_next_serial(struct tm_store *store)
+{
+    return tm_fetch_add(&store->arena[TM_ARENA_PERSISTENT].header->serial, 1u) + 1u;
+}
+
+/* ---- limits ---- */
+
+uint64_t tm_store_size(const struct tm_store *store)
+{
+    return tm_load_relaxed(&store->size_bytes);
+}
+
+void tm_store_set_size(struct tm_store *store, uint64_t size_bytes)
+{
+    tm_store_release(&store->size_bytes, size_bytes);
+}
+
+/* The size may be exceeded by 2 % or 8 MiB, whichever is more. Replacing gets a quarter of that, copying
+ * a half; the rest is left for what is counted late. */
+uint64_t tm_store_limit(const struct tm_store *store, enum tm_tier tier)
+{
+    uint64_t size = tm_store_size(store);
+    uint64_t excess = tm_max_u64(size / 50u, 8u * MIB);
+    switch (tier) {
+    case TM_TIER_REPLACE:
+        return size + excess / 4u;
+    case TM_TIER_COPY:
+        return size + excess / 2u;
+    case TM_TIER_NORMAL:
+        break;
+    }
+    return size;
+}
+
+uint64_t tm_store_metadata(const struct tm_store *store)
+{
+    uint64_t bytes = tm_load_relaxed(&store->metadata_bytes);
+    for (unsigned i = 0; i < TM_STORE_TABLES; i++)
+        if (store->tables[i] != NULL)
+            bytes += tm_load_relaxed(&store->tables[i]->bytes);
+    return bytes;
+}
+
+uint64_t tm_store_resident(const struct tm_store *store)
+{
+    return tm_load_relaxed(&store->span_bytes_resident) + tm_store_metadata(store);
+}
+
+bool tm_store_has_room(const struct tm_store *store)
+{
+    return tm_store_resident(store) + store->host.span_bytes <= tm_store_size(store);
+}
+
+void tm_store_add_metadata(struct tm_store *store, int64_t bytes)
+{
+    tm_fetch_add_relaxed(&store->metadata_bytes, (uint64_t)bytes);
+}
+
+void tm_store_add_table(struct tm_store *store, const struct tm_table *table)
+{
+    for (unsigned i = 0; i < TM_STORE_TABLES; i++) {
+        if (store->tables[i] == NULL) {
+            store->tables[i] = table;
+            return;
+        }
+    }
+    TM_ASSERT(store->tables[TM_STORE_TABLES - 1u] == NULL);
+}
+
+/* ---- figures ---- */
+
+void tm_count_block(struct tm_store *store, unsigned codec, int change)
+{
+    unsigned shard = store->host.thread_number(store->host.user) % TM_COUNT_SHARDS;
+    tm_fetch_add_relaxed(&store->counts[shard].blocks[codec], (uint64_t)(int64_t)change);
+}
+
+static uint64_t blocks_of(const struct tm_store *store, unsigned codec)
+{
+    uint64_t blocks = 0;
+    for (unsigned shard = 0; shard < TM_COUNT_SHARDS; shard++)
+        blocks += tm_load_relaxed(&store->counts[shard].blocks[codec]);
+    return blocks;
+}
+
+/* Adds up heap by heap; a heap that comes or goes meanwhile may be missing. */
+static void add_heaps(struct tm_store *store, struct tm_store_figures *out)
+{
+    uint32_t last = tm_load_acquire(&store->heaps_next);
+    for (uint32_t number = 1; number < last; number++) {
+        struct tm_heap *heap = tm_heap_at(store, number);
+        if (heap == NULL)
+            continue;
+        uint64_t bytes = tm_heap_segment_bytes(heap);
+        uint64_t live = tm_heap_live_bytes(heap);
+        out->block_bytes += live;
+        out->dead_bytes += bytes > live ? bytes - live : 0;
+    }
+}
+
+void tm_store_figures(struct tm_store *store, struct tm_store_figures *out)
+{
+    memset(out, 0, sizeof *out);
+    out->size_bytes = tm_store_size(store);
+    out->resident_bytes = tm_store_resident(store);
+    out->metadata_bytes = tm_store_metadata(store) + tm_load_relaxed(&store->records_bytes);
+    out->span_bytes = store->host.span_bytes;
+    out->spans = tm_load_relaxed(&store->span_bytes_resident) / store->host.span_bytes;
+    out->returned_bytes = tm_load_relaxed(&store->returned_bytes);
+    out->blocks_raw = blocks_of(store, TM_CODEC_RAW);
+    for (unsigned codec = TM_CODEC_RAW + 1u; codec < TM_CODEC_IDS; codec++)
+        out->blocks_compressed += blocks_of(store, codec);
+    out->contents_shared = tm_load_relaxed(&store->contents_shared);
+    out->evicted_segments = tm_load_relaxed(&store->evicted_segments);
+    out->cleaned_segments = tm_load_relaxed(&store->cleaned_segments);
+    out->cleaned_bytes = tm_load_relaxed(&store->cleaned_bytes);
+    out->corrupt_blocks = tm_load_relaxed(&store->corrupt_blocks);
+    add_heaps(store, out);
+}
+
+/* ---- invariants ---- */
+
+/* Segments in use by state, against what heaps, waiting list and records say. */
+static void check_segments(struct tm_store *store, unsigned kind, uint64_t heap_bytes)
+{
+    struct tm_arena *arena = &store->arena[kind];
+    uint64_t data_bytes = 0;
+    uint32_t waiting = 0;
+    uint64_t last = (uint64_t)arena->next_span * TM_SPAN_UNITS;
+    for (uint64_t unit = (uint64_t)arena->head_spans * TM_SPAN_UNITS; unit < last; unit++) {
+        const struct tm_segment *segment = tm_segment_at(arena, (uint32_t)unit);
+        TM_ASSERT(segment->state != TM_SEGMENT_PURGING);
+        if (segment->state == TM_SEGMENT_OPEN || segment->state == TM_SEGMENT_SEALED)
+            data_bytes += segment->bytes;
+        if (segment->state == TM_SEGMENT_WAITING)
+            waiting++;
+    }
+    TM_ASSERT(data_bytes == heap_bytes);
+    TM_ASSERT(waiting == store->waiting[kind].count);
+}
+
+void tm_store_check(struct tm_store *store)
+{
+    uint64_t heap_bytes[TM_ARENAS] = {0, 0};
+    uint64_t spans = 0;
+    TM_MAGIC_CHECK(store, TM_STORE_MAGIC);
+    TM_ASSERT(!store->adopting);
+    for (uint32_t number = 1; number < store->heaps_next; number++) {
+        struct tm_heap *heap = tm_heap_at(store, number);
+        if (heap == NULL || heap->magic != TM_HEAP_MAGIC)
+            continue;
+        tm_heap_check(heap);
+        heap_bytes[heap->kind] += heap->segment_bytes;
+    }
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
+        tm_arena_check(&store->arena[kind]);
+        tm_table_check(&store->contents[kind]);
+        check_segments(store, kind, heap_bytes[kind]);
+        spans += store->arena[kind].in_use;
+    }
+    tm_records_check(store);
+    TM_ASSERT(store->span_bytes_resident == spans * store->host.span_bytes);
+    for (unsigned i = 0; i < store->worker_count; i++)
+        TM_ASSERT(!tm_hazard_in(store, TM_ARENA_EPHEMERAL, 0, UINT64_MAX) &&
+                  !tm_hazard_in(store, TM_ARENA_PERSISTENT, 0, UINT64_MAX));
+}

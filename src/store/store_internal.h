@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * store_internal.h - how the store is made; only src/store includes it.
+ *
+ * An arena's first spans are its head: a header and one descriptor for each unit of the arena. The head
+ * and everything behind it hold offsets and numbers, no pointers, so that a persistent arena means the same
+ * after a restart. What is rebuilt at a restart is marked so.
+ */
+#ifndef TM_STORE_INTERNAL_H
+#define TM_STORE_INTERNAL_H
+
+#include "base/list.h"
+#include "store/store.h"
+
+/* --------------------------------------------------------- arena, segments */
+
+#define TM_ARENA_MAGIC UINT64_C(0x746d656d6172656e)
+#define TM_ARENA_VERSION 1u
+#define TM_ARENA_HEADER_BYTES 4096u
+
+struct tm_arena_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t span_bytes;
+    uint64_t arena_bytes;
+    uint64_t seeds[4];
+    uint64_t check;  /* of everything above */
+    uint64_t serial; /* last one given */
+    uint64_t next_span; /* spans from here on were never used */
+};
+
+enum tm_segment_state {
+    TM_SEGMENT_FREE,     /* the unit is not in use, or inside a longer segment */
+    TM_SEGMENT_OPEN,     /* a lane fills it */
+    TM_SEGMENT_SEALED,   /* full, on its heap's lists */
+    TM_SEGMENT_PURGING,  /* being taken apart by whoever set this */
+    TM_SEGMENT_WAITING,  /* empty; readers may still be in it */
+    TM_SEGMENT_RECORDS   /* holds records of one class */
+};
+
+#define TM_PURPOSE_DATA 0u /* of a segment; otherwise 1 + the record class */
+
+#define TM_DEAD_BINS 8u
+
+/* One for each unit; a segment's is that of its first unit. */
+struct tm_segment {
+    uint64_t use;        /* atomic: writers << 40 | bytes of live blocks; records: number in use */
+    uint32_t heap;       /* number of the heap; kept when freed, to know whose bytes lie there. Rebuilt. */
+    uint32_t generation; /* of the segment's bytes; in every header */
+    uint32_t fill;       /* bytes given out; by its lane or class, constant once sealed */
+    uint32_t bytes;      /* length of the segment */
+    uint8_t state;       /* enum tm_segment_state; atomic */
+    uint8_t purpose;
+    uint8_t order; /* 2^order units */
+    uint8_t age;
+    uint8_t first_distance; /* units back to the segment's first */
+    uint8_t bin;            /* eighths that are dead, as the heap has it listed; heap's lock */
+    uint16_t reserved;
+    struct tm_link list;    /* the heap's age list, the class's partial list, or the waiting list */
+    struct tm_link bin_link;
+    uint32_t free_record; /* records: first free one, granules from the segment's begin + 1; class lock */
+    uint32_t reserved_words[3];
+};
+TM_STATIC_ASSERT(sizeof(struct tm_segment) == 64);
+
+#define TM_USE_WRITER (UINT64_C(1) << 40)
+#define TM_USE_LIVE_MASK (TM_USE_WRITER - 1u)
+
+enum tm_span_state { TM_SPAN_FREE, TM_SPAN_BUSY, TM_SPAN_IN_USE };
+#define TM_SPAN_ORDERS 6u /* runs of 1 ... 32 units */
+#define TM_SEGMENT_ORDER_MAX 3u
+
+/* Host memory, one for each span of an arena. */
+struct tm_span {
+    uint32_t free_units;  /* bit set: unit free */
+    uint32_t dirty_units; /* bit set: used since the span was committed */
+    struct tm_link link;
+    uint8_t state;
+    uint8_t for_records;
+    uint8_t order; /* largest free run, as listed; 0xff: on no list */
+    uint8_t reserved;
+};
+
+struct tm_arena {
+    struct tm_store *store;
+    enum tm_arena_kind kind;
+    unsigned char *base;
+    uint32_t span_bytes;
+    uint32_t unit_bytes;
+    uint32_t span_count;
+    uint32_t head_spans;
+    struct tm_arena_header *header;
+    struct tm_segment *segments; /* by unit number */
+    struct tm_span *spans;
+    uint64_t spans_bytes;
+
+    struct tm_lock lock; /* the rest */
+    struct tm_list partial[2][TM_SPAN_ORDERS]; /* spans with a free run of that order: data, records */
+    struct tm_list released;                   /* spans used before, now free */
+    uint32_t next_span;                        /* first never used */
+    uint32_t in_use;                           /* spans */
+};
+
+/* Gives every arena its head. */
+enum tm_create tm_arena_init(struct tm_arena *arena, struct tm_store *store, enum tm_arena_kind kind);
+void tm_arena_fini(struct tm_arena *arena);
+/* A segment's number, or 0. No locks held. */
+uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose, uint32_t heap, enum tm_tier tier);
+/* The segment's units are free; the span goes back when it is the last. No locks held. */
+void tm_arena_give(struct tm_arena *arena, uint32_t segment);
+/* Rebuilding: units in use are those of the segments whose state is not FREE. */
+bool tm_arena_rebuild(struct tm_arena *arena);
+void tm_arena_check(struct tm_arena *arena);
+
+static inline struct tm_segment *tm_segment_at(const struct tm_arena *arena, uint32_t number)
+{
+    return &arena->segments[number];
+}
+
+static inline unsigned char *tm_arena_address(const struct tm_arena *arena, uint64_t offset)
+{
+    return arena->base + offset * TM_GRANULE_BYTES;
+}
+
+/* Offset in granules of a segment's first byte. */
+static inline uint64_t tm_segment_offset(const struct tm_arena *arena, uint32_t number)
+{
+    return (uint64_t)number * (arena->unit_bytes / TM_GRANULE_BYTES);
+}
+
+/* The segment that @offset lies in. */
+static inline uint32_t tm_segment_of(const struct tm_arena *arena, uint64_t offset)
+{
+    uint32_t unit = (uint32_t)(offset / (arena->unit_bytes / TM_GRANULE_BYTES));
+    return unit - arena->segments[unit].first_distance;
+}
+
+struct tm_link *tm_segment_list_link(void *arena, uint32_t number);
+struct tm_link *tm_segment_bin_link(void *arena, uint32_t number);
+
+/* ------------------------------------------------------------------ blocks */
+
+/*
+ * In front of every block's bytes. word: bits 0-12 length of the body, 13-18 page number, 19-22 codec (0: no
+ * block was written here), 23 shared content, 32-63 generation of the segment. The body is padded with zeros to a
+ * granule. check = hash(body with padding) ^ mix(the two words before): no bit of a block can change unseen.
+ */
+struct tm_block {
+    uint32_t hash;         /* of the chunk; of the content if shared */
+    uint32_t content_hash; /* of the page's bytes, for the table of contents */
+    uint64_t word;
+    uint64_t check;
+};
+TM_STATIC_ASSERT(sizeof(struct tm_block) == 24);
+
+#define TM_BLOCK_SHARED (UINT64_C(1) << 23)
+
+static inline uint32_t tm_block_length(uint64_t word)
+{
+    return (uint32_t)(word & 8191u);
+}
+
+static inline unsigned tm_block_number(uint64_t word)
+{
+    return (unsigned)(word >> 13 & 63u);
+}
+
+static inline unsigned tm_block_codec(uint64_t word)
+{
+    return (unsigned)(word >> 19 & 15u);
+}
+
+static inline uint32_t tm_block_generation(uint64_t word)
+{
+    return (uint32_t)(word >> 32);
+}
+
+/* Bytes of a block with that body, header and padding included. */
+static inline uint32_t tm_block_bytes(uint32_t body_bytes)
+{
+    return (uint32_t)tm_round_up(sizeof(struct tm_block) + body_bytes, TM_GRANULE_BYTES);
+}
+
+/* A reference to a block, as a slot. */
+static inline tm_slot tm_slot_make(unsigned codec, uint32_t bytes, uint64_t offset, bool listed)
+{
+    return (uint64_t)codec | (listed ? TM_SLOT_LISTED : 0) | (uint64_t)(bytes / TM_GRANULE_BYTES) << 8 | offset << 24;
+}
+
+/* Where bytes are reserved; see tm_heap_reserve(). */
+struct tm_reservation {
+    uint64_t offset;
+    uint32_t segment;
+    uint32_t generation;
+};
+
+/* Writes header and body into reserved memory. */
+void tm_block_write(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at, uint32_t hash,
+                    uint32_t content_hash, uint64_t word, const void *body, uint32_t body_bytes);
+/* Copies a block, changing its hash word, identity and generation but not its body. */
+void tm_block_copy(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at,
+                   const struct tm_block *from, uint32_t hash, uint64_t word);
+/* True when the block is whole and belongs there. */
+bool tm_block_verify(struct tm_store *store, enum tm_arena_kind arena, uint64_t offset, uint32_t bytes, uint32_t hash,
+                     unsigned number, bool shared);
+/* Decodes the block's body without checking it; for comparing. False: it does not decode. */
+bool tm_block_decode(struct tm_store *store, struct tm_worker *worker, const struct tm_block *block, void *page);
+/* A block nobody refers to: off the books. Its memory may be gone when the call returns. */
+void tm_block_free(struct tm_store *store, enum tm_arena_kind arena, uint64_t offset, uint32_t bytes);
+
+/* ------------------------------------------------------------------- heaps */
+
+#define TM_PUT_LANES 4u
+enum tm_lane_number {
+    TM_LANE_KEPT = TM_PUT_LANES, /* pages that stay when a segment is purged */
+    TM_LANE_CLEAN_YOUNG,         /* pages copied by cleaning: as old as where they come from */
+    TM_LANE_CLEAN_MAIN,
+    TM_LANES
+};
+
+struct tm_lane {
+    struct tm_lock lock;
+    uint32_t segment; /* 0: none */
+} TM_ALIGNED(TM_CACHE_LINE);
+
+#define TM_HEAP_MAGIC 0x68656170u
+
+struct tm_heap {
+    unsigned magic;
+    uint32_t number;
+    enum tm_arena_kind kind;
+    struct tm_store *store;
+    void *user;
+    uint32_t next_free; /* while it is not in use */
+
+    uint64_t segment_bytes; /* atomic */
+
+    struct tm_lock lock; /* the lists, and bin and links of the segments on them */
+    struct tm_list list[TM_AGES];
+    struct tm_list bin[TM_DEAD_BINS];
+    uint64_t age_bytes[TM_AGES]; /* written under the lock, read anywhere */
+    uint32_t sample_segment;     /* where tm_heap_sample_main() goes on */
+    uint32_t sample_position;
+
+    struct tm_lane lane[TM_LANES];
+};
+
+/*
+ * Reserves memory for a block and marks the writer. The block's word is written as "nothing here yet, so long",
+ * so that the segment can be walked at any time. False: no room.
+ */
+bool tm_heap_reserve(struct tm_heap *heap, unsigned lane, uint32_t body_bytes, enum tm_tier tier,
+                     struct tm_reservation *at);
+/* The writer of a reserved block is done with its segment. */
+void tm_segment_writer_done(struct tm_store *store, enum tm_arena_kind arena, uint32_t segment);
+/* Undoes a reservation: the bytes are dead. */
+void tm_heap_unreserve(struct tm_heap *heap, const struct tm_reservation *at, uint32_t body_bytes);
+/* Subtracts dead bytes and frees the segment or lists it as deader. */
+void tm_segment_sub_live(struct tm_store *store, enum tm_arena_kind arena, uint32_t segment, uint32_t bytes);
+/* Takes a sealed segment without writers off the lists. 0: none. */
+uint32_t tm_heap_take_oldest(struct tm_heap *heap, enum tm_age age);
+uint32_t tm_heap_take_deadest(struct tm_heap *heap, unsigned eighths);
+/* What was taken has been emptied, or not altogether. */
+void tm_heap_end_purge(struct tm_heap *heap, uint32_t segment);
+/* Rebuilding: lists a segment whose live bytes are known. */
+void tm_heap_adopt_segment(struct tm_heap *heap, uint32_t segment);
+void tm_heap_check(struct tm_heap *heap);
+void tm_heaps_fini(struct tm_store *store);
+struct tm_heap *tm_heap_at(const struct tm_store *store, uint32_t number);
+unsigned tm_heap_put_lane(const struct tm_heap *heap, unsigned worker_number);
+
+/* ----------------------------------------------------------------- workers */
+
+struct tm_worker {
+    uint32_t busy; /* atomic */
+    unsigned number;
+    uint64_t hazard[TM_HAZARDS]; /* atomic: offset << 1 | arena, or 0; read by who frees */
+    tm_slot pinned[TM_HAZARDS];  /* the block slot behind it */
+    uint32_t pinned_hash[TM_HAZARDS];
+    void *context;            /* of the codec */
+    unsigned char *body;      /* TM_PAGE_BYTES */
+    unsigned char *page;      /* TM_PAGE_BYTES */
+    unsigned char *block;     /* one block of any length */
+} TM_ALIGNED(TM_CACHE_LINE);
+
+bool tm_workers_init(struct tm_store *store);
+void tm_workers_fini(struct tm_store *store);
+/* True when a worker reads inside [from, to) of the arena. */
+bool tm_hazard_in(const struct tm_store *store, enum tm_arena_kind arena, uint64_t from, uint64_t to);
+void tm_hazard_set(struct tm_worker *worker, unsigned hazard, enum tm_arena_kind arena, tm_slot slot, uint32_t hash);
+
+/* ----------------------------------------------------------------- records */
+
+struct tm_record_list {
+    struct tm_lock lock;
+    struct tm_list partial; /* segments with free records */
+} TM_ALIGNED(TM_CACHE_LINE);
+
+void tm_records_check(struct tm_store *store);
+/* Rebuilding: data segments empty, records counted. */
+void tm_rebuild_begin(struct tm_store *store);
+/* Rebuilding: free lists and counts from what is live. */
+void tm_records_rebuild(struct tm_store *store);
+
+/* ------------------------------------------------------------------- dedup */
+
+/* A content that several pages share. Protected by the dedup bucket of its hash. */
+struct tm_content {
+    uint32_t kind; /* TM_RECORD_LIVE(TM_RECORD_CONTENT) */
+    uint32_t references;
+    tm_slot slot; /* of the block; 0: evicted, the record waits for its last reference */
+    uint32_t hash;
+    uint32_t heap;
+    uint64_t reserved;
+};
+TM_STATIC_ASSERT(sizeof(struct tm_content) == 32);
+
+enum tm_twin { TM_TWIN_NONE, TM_TWIN_BLOCK, TM_TWIN_CONTENT };
+
+/* Looks for an equal page; sets put->twin... A content found is referenced. */
+void tm_dedup_find(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put);
+/* Makes put->slot share the twin. */
+enum tm_write tm_dedup_share(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put);
+/* Names a block in the table. False: no memory. */
+bool tm_dedup_list(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t ref);
+bool tm_dedup_unlist(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t ref);
+/* The block moves: the table names the new place. False: it did not name the old one. */
+bool tm_dedup_relist(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t from, uint64_t to);
+void tm_content_unref(struct tm_store *store, enum tm_arena_kind arena, uint64_t ref);
+/* Under the lock of the reference: pins the content's block. */
+bool tm_content_pin(struct tm_store *store, enum tm_arena_kind arena, struct tm_worker *worker, unsigned hazard,
+                    uint64_t ref);
+/* As the owner's judge() and swap(), for content blocks. */
+enum tm_fate tm_content_judge(struct tm_store *store, enum tm_arena_kind arena, uint32_t hash, uint64_t offset,
+                              enum tm_purge why, tm_slot *slot);
+bool tm_content_swap(struct tm_store *store, enum tm_arena_kind arena, uint32_t hash, uint64_t from, tm_slot to);
+/* Rebuilding: all contents without references, before pages are adopted; what has none after goes. */
+void tm_contents_reset(struct tm_store *store);
+void tm_contents_free_unreferenced(struct tm_store *store);
+
+/* ------------------------------------------------------------------- store */
+
+/* Counters that every put touches, spread so that threads do not share a line. */
+#define TM_COUNT_SHARDS 8u
+struct tm_counts {
+    uint64_t blocks[TM_CODEC_IDS]; /* atomic; a shard may be negative, the sum is not */
+} TM_ALIGNED(TM_CACHE_LINE);
+
+#define TM_STORE_MAGIC 0x73746f72u
+#define TM_STORE_TABLES 4u
+#define TM_HEAP_DIRECTORY 256u /* directories of as many heaps */
+
+struct tm_store {
+    unsigned magic;
+    bool adopting; /* between tm_store_create() and tm_store_adopted() */
+
+    /* Constant. */
+    struct tm_host host;
+    struct tm_codec codec;
+    struct tm_owner owner;
+    struct tm_store_config config;
+    uint64_t check_seed; /* for block checksums */
+
+    struct tm_arena arena[TM_ARENAS];
+    struct tm_table contents[TM_ARENAS];
+    struct tm_record_list records[TM_ARENAS][TM_RECORD_CLASSES];
+    const struct tm_table *tables[TM_STORE_TABLES]; /* whose memory counts, the engine's included */
+
+    struct tm_worker *workers;
+    unsigned worker_count;
+    uint64_t workers_bytes;
+    size_t worker_stride;
+
+    struct tm_lock heaps_lock; /* rank: record_class. The two numbers. */
+    uint32_t heaps_next;
+    uint32_t heaps_free;
+    struct tm_heap **heaps[TM_HEAP_DIRECTORY];
+
+    struct tm_lock waiting_lock; /* rank: record_class. Segments that wait for readers. */
+    struct tm_list waiting[TM_ARENAS];
+
+    struct tm_counts counts[TM_COUNT_SHARDS];
+
+    /* Atomic. */
+    uint64_t size_bytes;
+    uint64_t span_bytes_resident;
+    uint64_t metadata_bytes;
+    uint64_t records_bytes; /* segments of records: inside span bytes, but metadata */
+    uint64_t returned_bytes;
+    uint64_t contents_shared;
+    uint64_t evicted_segments;
+    uint64_t cleaned_segments;
+    uint64_t cleaned_bytes;
+    uint64_t corrupt_blocks;
+};
+
+/* Resident bytes that a taker of this tier may go up to. */
+uint64_t tm_store_limit(const struct tm_store *store, enum tm_tier tier);
+
+/* Counts a block more or less of a codec. */
+void tm_count_block(struct tm_store *store, unsigned codec, int change);
+
+/* All metadata outside the spans. */
+uint64_t tm_store_metadata(const struct tm_store *store);
+
+/* Host memory that counts as metadata. */
+void *tm_store_alloc(struct tm_store *store, size_t bytes);
+void tm_store_free(struct tm_store *store, void *memory, size_t bytes);
+
+#endif
