@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What has to be undone when the demonstration ends, however it ends.
+
+Each step that leaves something on the machine (a mount, a loop device, a cgroup, a process, a
+folder) pushes its opposite here first or right after. The steps run backwards on the way out, and
+one that fails is reported and does not keep the others from running.
+"""
+
+import contextlib
+import signal
+import sys
+
+
+class Failure(Exception):
+    """The demonstration cannot go on: the message names the thing and the remedy."""
+
+    def __init__(self, message, status=1):
+        super().__init__(message)
+        self.status = status
+
+
+class Interrupted(BaseException):
+    """A signal asked for the end; not an Exception, so that nothing on the way swallows it."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Undo:
+    """A stack of opposites, used as a context: leaving it runs them all, last one first."""
+
+    def __init__(self):
+        self._steps = []
+        self._held = False
+        self._waiting = None
+
+    @contextlib.contextmanager
+    def uninterrupted(self):
+        """Between making something and remembering how to undo it no signal may come between."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._waiting is not None:
+            raise Interrupted(self._waiting)
+
+    def push(self, what, function, *arguments):
+        """Remember that function(*arguments) undoes something; what names it in a message."""
+        step = (what, function, arguments)
+        self._steps.append(step)
+        return step
+
+    def run(self, step):
+        """Undo one step now, out of turn."""
+        self._steps.remove(step)
+        step[1](*step[2])
+
+    def __enter__(self):
+        def interrupt(number, _frame):
+            if not self._held:
+                raise Interrupted(number)
+            self._waiting = number
+        for number in SIGNALS:
+            signal.signal(number, interrupt)
+        return self
+
+    def __exit__(self, _kind, _value, _traceback):
+        # A second Ctrl-C must not leave half of it behind.
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        while self._steps:
+            what, function, arguments = self._steps.pop()
+            try:
+                function(*arguments)
+            except Exception as error:  # pylint: disable=broad-except
+                print(f"demo: cannot undo: {what}: {error}", file=sys.stderr)
+        return False
