@@ -32,7 +32,12 @@ enum tm_codec_id {
 struct tm_codec {
     void *user;
 
-    /* Bytes and alignment (at most 64) of a context; one is needed per operation under way. */
+    /* What encode() tries, and at which level. */
+    enum tm_codec_id encodes;
+    int level;
+
+    /* Bytes of a context, which is aligned to 64; one is needed per operation under way. The larger
+     * part of it is only touched by the first zstd page that is decoded. */
     size_t context_bytes;
 
     /* Makes a context in zeroed memory. False: it cannot be made; nothing to undo. */
@@ -54,7 +59,9 @@ struct tm_codec {
 
     /*
      * Decodes exactly one page from untrusted bytes. False: the bytes are not a page in this codec,
-     * or the build lacks it; @page is undefined then. Never reads or writes outside the buffers.
+     * or the build lacks it, or @id is no codec; @page is undefined then. Never reads or writes
+     * outside the buffers. Takes every codec that knows() names: TM_CODEC_SAME from the 8 bytes of
+     * the word, TM_CODEC_RAW from a page.
      */
     bool (*decode)(const struct tm_codec *codec, void *context, enum tm_codec_id id, const void *in,
                    size_t in_size, void *page);
