@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* names.c - names, attributes, symlinks, and the filesystem's figures. */
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* A filesystem with several devices in one mount (subvolumes) numbers inodes anew on each; programs
+ * that look for hard links must not take two of them for one. */
+#define OTHER_DEVICE_SHIFT 40
+
+void tm_mount_number_inode(const struct tm_mount *mount, struct stat *status)
+{
+    if (status->st_dev != mount->source.device)
+        status->st_ino ^= (status->st_dev ^ mount->source.device) << OTHER_DEVICE_SHIFT;
+}
+
+/* The directory of a request; *opened says whether it must be closed. Minus the errno on failure. */
+static int open_directory(struct tm_mount *mount, struct tm_node *directory, bool *opened)
+{
+    *opened = directory != mount->nodes.root;
+    return *opened ? tm_node_open(&mount->nodes, directory, O_PATH | O_DIRECTORY) : mount->source.root;
+}
+
+int tm_mount_enter(struct tm_mount *mount, struct tm_node *directory, int directory_fd, const char *name,
+                   struct fuse_entry_param *entry)
+{
+    struct tm_identity identity;
+    struct tm_observation observation;
+    int fd = tm_source_open_at(&mount->source, directory_fd, name, O_PATH);
+    if (fd < 0)
+        return -fd;
+    int error = tm_source_identify(&mount->source, fd, &identity);
+    struct tm_node *node = NULL;
+    if (error == 0) {
+        node = tm_node_enter(&mount->nodes, &identity, directory, name);
+        error = node == NULL ? ENOMEM : 0;
+    }
+    if (error == 0) {
+        error = tm_mount_look(mount, node, fd, &identity.status, TM_ANSWER_TELLS, &observation);
+        if (error != 0)
+            tm_node_forget(&mount->nodes, node, 1);
+    }
+    (void)close(fd);
+    if (error != 0)
+        return error;
+    tm_mount_number_inode(mount, &identity.status);
+    *entry = (struct fuse_entry_param){
+        .ino = (fuse_ino_t)(uintptr_t)node,
+        .generation = node->generation,
+        .attr = identity.status,
+        .attr_timeout = mount->options.attribute_seconds,
+        .entry_timeout = mount->options.entry_seconds,
+    };
+    return 0;
+}
+
+void tm_op_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+    struct tm_mount *mount = tm_mount_of(request);
+    struct tm_node *directory = tm_node_of(mount, parent);
+    struct fuse_entry_param entry;
+    bool opened = false;
+    tm_count(&mount->counters.lookups, 1);
+    int directory_fd = open_directory(mount, directory, &opened);
+    int error = directory_fd < 0 ? -directory_fd : tm_mount_enter(mount, directory, directory_fd, name, &entry);
+    if (directory_fd >= 0 && opened)
+        (void)close(directory_fd);
+    if (error == ENOENT) {
+        /* The kernel may remember for a while that there is no such name. */
+        entry = (struct fuse_entry_param){.ino = 0, .entry_timeout = mount->options.entry_seconds};
+        error = 0;
+    }
+    if (error != 0)
+        (void)fuse_reply_err(request, error);
+    else if (fuse_reply_entry(request, &entry) != 0 && entry.ino != 0)
+        tm_node_forget(&mount->nodes, tm_node_of(mount, entry.ino), 1);
+}
+
+void tm_op_forget(fuse_req_t request, fuse_ino_t number, uint64_t lookups)
+{
+    struct tm_mount *mount = tm_mount_of(request);
+    tm_node_forget(&mount->nodes, tm_node_of(mount, number), lookups);
+    fuse_reply_none(request);
+}
+
+void tm_op_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data *forgets)
+{
+    struct tm_mount *mount = tm_mount_of(request);
+    for (size_t i = 0; i < count; i++)
+        tm_node_forget(&mount->nodes, tm_node_of(mount, (fuse_ino_t)forgets[i].ino), forgets[i].nlookup);
+    fuse_reply_none(request);
+}
+
+void tm_op_getattr(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
+{
+    struct tm_mount *mount = tm_mount_of(request);
+    struct tm_node *node = tm_node_of(mount, number);
+    struct tm_observation observation;
+    struct stat status;
+    /* An open file answers for itself, also when its name is gone. */
+    const struct tm_file *file = info != NULL ? (const struct tm_file *)(uintptr_t)info->fh : NULL;
+    int fd = file != NULL ? file->fd : tm_node_open(&mount->nodes, node, O_PATH | O_NOFOLLOW);
+    if (fd < 0) {
+        (void)fuse_reply_err(request, -fd);
+        return;
+    }
+    int error = fstat(fd, &status) == 0 ? 0 : errno;
+    if (error == 0)
+        error = tm_mount_look(mount, node, fd, &status, TM_ANSWER_TELLS, &observation);
+    if (file == NULL)
+        (void)close(fd);
+    tm_mount_number_inode(mount, &status);
+    if (error != 0)
+        (void)fuse_reply_err(request, error);
+    else
+        (void)fuse_reply_attr(request, &status, mount->options.attribute_seconds);
+}
+
+void tm_op_readlink(fuse_req_t request, fuse_ino_t number)
+{
+    struct tm_mount *mount = tm_mount_of(request);
+    char target[PATH_MAX + 1];
+    int fd = tm_node_open(&mount->nodes, tm_node_of(mount, number), O_PATH | O_NOFOLLOW);
+    if (fd < 0) {
+        (void)fuse_reply_err(request, -fd);
+        return;
+    }
+    ssize_t length = readlinkat(fd, "", target, sizeof target - 1u);
+    int error = length < 0 ? errno : 0;
+    (void)close(fd);
+    if (error != 0) {
+        (void)fuse_reply_err(request, error);
+        return;
+    }
+    target[length] = '\0';
+    (void)fuse_reply_readlink(request, target);
+}
+
+void tm_op_statfs(fuse_req_t request, fuse_ino_t number)
+{
+    struct statvfs status;
+    (void)number;
+    if (fstatvfs(tm_mount_of(request)->source.root, &status) != 0)
+        (void)fuse_reply_err(request, errno);
+    else
+        (void)fuse_reply_statfs(request, &status);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* node.c - the files that the kernel knows. */
+#include "node.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NODE_MAGIC 0x6e6f6465u
+#define FIRST_BUCKETS 16u
+
+static struct tm_node_stripe *stripe_of(struct tm_nodes *nodes, uint64_t hash)
+{
+    return &nodes->stripes[hash % TM_NODE_STRIPES];
+}
+
+static struct tm_node_stripe *lock_stripe(struct tm_nodes *nodes, const struct tm_node *node)
+{
+    TM_MAGIC_CHECK(node, NODE_MAGIC);
+    struct tm_node_stripe *stripe = stripe_of(nodes, node->hash);
+    pthread_mutex_lock(&stripe->lock);
+    return stripe;
+}
+
+static struct tm_node **bucket_of(const struct tm_node_stripe *stripe, uint64_t hash)
+{
+    /* The low bits chose the stripe. */
+    return &stripe->buckets[(hash / TM_NODE_STRIPES) & (stripe->bucket_count - 1u)];
+}
+
+/* Doubles the buckets when there are more nodes than buckets. Without memory the chains grow. */
+static void grow(struct tm_node_stripe *stripe)
+{
+    if (stripe->count <= stripe->bucket_count)
+        return;
+    struct tm_node **old = stripe->buckets;
+    size_t old_count = stripe->bucket_count;
+    struct tm_node **buckets = calloc(old_count * 2u, sizeof *buckets);
+    if (buckets == NULL)
+        return;
+    stripe->buckets = buckets;
+    stripe->bucket_count = old_count * 2u;
+    for (size_t i = 0; i < old_count; i++) {
+        struct tm_node *node = old[i];
+        while (node != NULL) {
+            struct tm_node *next = node->next;
+            struct tm_node **bucket = bucket_of(stripe, node->hash);
+            node->next = *bucket;
+            *bucket = node;
+            node = next;
+        }
+    }
+    free(old);
+}
+
+static bool is_same(const struct tm_node *node, uint64_t hash, const struct tm_identity *identity)
+{
+    return node->hash == hash && node->inode == identity->status.st_ino && node->device == identity->status.st_dev &&
+           node->type == (identity->status.st_mode & S_IFMT) >> 12 && node->handle_type == identity->handle_type &&
+           node->handle_bytes == identity->handle_bytes &&
+           memcmp(node->handle, identity->handle, identity->handle_bytes) == 0;
+}
+
+static struct tm_node *new_node(struct tm_nodes *nodes, uint64_t hash, const struct tm_identity *identity)
+{
+    struct tm_node *node = calloc(1, sizeof *node + identity->handle_bytes);
+    if (node == NULL)
+        return NULL;
+    TM_MAGIC_SET(node, NODE_MAGIC);
+    node->hash = hash;
+    node->device = identity->status.st_dev;
+    node->inode = identity->status.st_ino;
+    node->generation = __atomic_add_fetch(&nodes->generation, 1, __ATOMIC_RELAXED);
+    node->version = tm_version_of(&nodes->key, hash, &identity->status);
+    node->handle_type = identity->handle_type;
+    node->handle_bytes = (uint8_t)identity->handle_bytes;
+    node->type = (uint8_t)((identity->status.st_mode & S_IFMT) >> 12);
+    memcpy(node->handle, identity->handle, identity->handle_bytes);
+    return node;
+}
+
+static struct tm_place *new_place(struct tm_node *parent, const char *name)
+{
+    size_t name_bytes = strlen(name) + 1u;
+    struct tm_place *place = malloc(sizeof *place + name_bytes);
+    if (place == NULL)
+        return NULL;
+    memcpy(place->name, name, name_bytes);
+    place->parent = parent;
+    /* The kernel keeps the directory alive while it asks for a name in it. */
+    __atomic_fetch_add(&parent->references, 1, __ATOMIC_RELAXED);
+    return place;
+}
+
+static void end_place(struct tm_nodes *nodes, struct tm_place *place)
+{
+    if (place == NULL)
+        return;
+    tm_node_unref(nodes, place->parent);
+    free(place);
+}
+
+struct tm_node *tm_node_enter(struct tm_nodes *nodes, const struct tm_identity *identity, struct tm_node *parent,
+                              const char *name)
+{
+    uint64_t hash = tm_version_hash(&nodes->key, identity->status.st_dev, identity->status.st_ino, identity->handle,
+                                    identity->handle_bytes);
+    struct tm_node_stripe *stripe = stripe_of(nodes, hash);
+    struct tm_place *place = NULL;
+    if (!nodes->source->by_handle) {
+        place = new_place(parent, name);
+        if (place == NULL)
+            return NULL;
+    }
+
+    pthread_mutex_lock(&stripe->lock);
+    struct tm_node **bucket = bucket_of(stripe, hash);
+    struct tm_node *node = *bucket;
+    while (node != NULL && !is_same(node, hash, identity))
+        node = node->next;
+    if (node == NULL) {
+        node = new_node(nodes, hash, identity);
+        if (node != NULL) {
+            node->next = *bucket;
+            *bucket = node;
+            stripe->count++;
+            grow(stripe);
+        }
+    }
+    if (node != NULL) {
+        node->lookups++;
+        /* The place is replaced even when it is the same: the old one's parent may be gone. */
+        struct tm_place *before = node->place;
+        if (place != NULL && node != nodes->root) {
+            node->place = place;
+            place = before;
+        }
+    }
+    pthread_mutex_unlock(&stripe->lock);
+    end_place(nodes, place);
+    return node;
+}
+
+/* Takes a node that nobody needs any more out of the table. */
+static void remove_locked(struct tm_node_stripe *stripe, struct tm_node *node)
+{
+    struct tm_node **link = bucket_of(stripe, node->hash);
+    while (*link != node)
+        link = &(*link)->next;
+    *link = node->next;
+    stripe->count--;
+}
+
+/* Takes back look-ups and references, and frees the node if it was the last; then its path's parent
+ * may be next: a loop, since paths are longer than stacks are deep. */
+static void release(struct tm_nodes *nodes, struct tm_node *node, uint64_t lookups, uint32_t references)
+{
+    while (node != NULL && node != nodes->root) {
+        struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+        TM_ASSERT(node->lookups >= lookups);
+        node->lookups -= lookups;
+        /* Others add references without the lock, but only while there is one already. */
+        bool ends = __atomic_sub_fetch(&node->references, references, __ATOMIC_ACQ_REL) == 0 && node->lookups == 0;
+        if (ends)
+            remove_locked(stripe, node);
+        pthread_mutex_unlock(&stripe->lock);
+        if (!ends)
+            return;
+        struct tm_place *place = node->place;
+        TM_MAGIC_END(node, NODE_MAGIC);
+        free(node);
+        node = place != NULL ? place->parent : NULL;
+        free(place);
+        lookups = 0;
+        references = 1;
+    }
+}
+
+void tm_node_forget(struct tm_nodes *nodes, struct tm_node *node, uint64_t lookups)
+{
+    release(nodes, node, lookups, 0);
+}
+
+void tm_node_unref(struct tm_nodes *nodes, struct tm_node *node)
+{
+    release(nodes, node, 0, 1);
+}
+
+struct tm_node *tm_node_ref_parent(struct tm_nodes *nodes, struct tm_node *node, char name[static NAME_MAX + 1])
+{
+    struct tm_node *parent = NULL;
+    struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+    if (node->place != NULL && strlen(node->place->name) <= NAME_MAX) {
+        memcpy(name, node->place->name, strlen(node->place->name) + 1u);
+        parent = node->place->parent;
+        /* The place holds a reference, so the parent cannot end before this one is taken. */
+        __atomic_fetch_add(&parent->references, 1, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&stripe->lock);
+    return parent;
+}
+
+int tm_node_observe(struct tm_nodes *nodes, struct tm_node *node, int fd, struct stat *status,
+                    struct tm_observation *observation)
+{
+    struct tm_version version = tm_version_of(&nodes->key, node->hash, status);
+    struct tm_version known = tm_node_version(nodes, node);
+    *observation = (struct tm_observation){.version = version};
+    if (tm_version_equal(&version, &known))
+        return 0;
+
+    /* Either the file changed, or this look is older than one that was noted meanwhile. A look under
+     * the lock is the newest of all that were noted. */
+    pthread_mutex_t *change_lock = &nodes->change_locks[node->hash % TM_NODE_CHANGE_LOCKS];
+    pthread_mutex_lock(change_lock);
+    int error = fstat(fd, status) == 0 ? 0 : errno;
+    if (error == 0) {
+        version = tm_version_of(&nodes->key, node->hash, status);
+        struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+        if (!tm_version_equal(&version, &node->version)) {
+            observation->changed = true;
+            observation->before = node->version;
+            node->version = version;
+            node->kernel_current = false;
+        }
+        pthread_mutex_unlock(&stripe->lock);
+        observation->version = version;
+    }
+    pthread_mutex_unlock(change_lock);
+    return error;
+}
+
+struct tm_version tm_node_version(struct tm_nodes *nodes, struct tm_node *node)
+{
+    struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+    struct tm_version version = node->version;
+    pthread_mutex_unlock(&stripe->lock);
+    return version;
+}
+
+void tm_node_set_current(struct tm_nodes *nodes, struct tm_node *node, const struct tm_version *version)
+{
+    struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+    if (tm_version_equal(&node->version, version))
+        node->kernel_current = true;
+    pthread_mutex_unlock(&stripe->lock);
+}
+
+bool tm_node_is_current(struct tm_nodes *nodes, struct tm_node *node, const struct tm_version *version)
+{
+    struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+    bool current = node->kernel_current && tm_version_equal(&node->version, version);
+    pthread_mutex_unlock(&stripe->lock);
+    return current;
+}
+
+bool tm_node_tell_to_look_up(struct tm_nodes *nodes, struct tm_node *node, bool needed)
+{
+    struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+    bool tell = needed && !node->told_to_look_up;
+    node->told_to_look_up = tell;
+    pthread_mutex_unlock(&stripe->lock);
+    return tell;
+}
+
+int tm_node_open(struct tm_nodes *nodes, struct tm_node *node, int flags)
+{
+    TM_MAGIC_CHECK(node, NODE_MAGIC);
+    if (node == nodes->root) {
+        /* "." is the directory itself, below whatever is mounted on it. */
+        int fd = openat(nodes->source->root, ".", flags | O_CLOEXEC);
+        return fd >= 0 ? fd : -errno;
+    }
+    if (nodes->source->by_handle)
+        return tm_source_open_handle(nodes->source, node->handle_type, node->handle, node->handle_bytes, flags);
+    return tm_place_open(nodes, node, flags);
+}
+
+uint64_t tm_nodes_count(struct tm_nodes *nodes)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < TM_NODE_STRIPES; i++) {
+        pthread_mutex_lock(&nodes->stripes[i].lock);
+        count += nodes->stripes[i].count;
+        pthread_mutex_unlock(&nodes->stripes[i].lock);
+    }
+    return count;
+}
+
+static int enter_root(struct tm_nodes *nodes)
+{
+    struct tm_identity identity;
+    int error = tm_source_identify(nodes->source, nodes->source->root, &identity);
+    if (error != 0)
+        return error;
+    uint64_t hash = tm_version_hash(&nodes->key, identity.status.st_dev, identity.status.st_ino, identity.handle,
+                                    identity.handle_bytes);
+    struct tm_node *root = new_node(nodes, hash, &identity);
+    if (root == NULL)
+        return ENOMEM;
+    struct tm_node_stripe *stripe = stripe_of(nodes, hash);
+    root->lookups = 1;
+    *bucket_of(stripe, hash) = root;
+    stripe->count = 1;
+    nodes->root = root;
+    return 0;
+}
+
+int tm_nodes_init(struct tm_nodes *nodes, struct tm_source *source)
+{
+    memset(nodes, 0, sizeof *nodes);
+    nodes->source = source;
+    int error = tm_version_key_init(&nodes->key);
+    if (error != 0)
+        return error;
+    for (unsigned i = 0; i < TM_NODE_CHANGE_LOCKS; i++)
+        pthread_mutex_init(&nodes->change_locks[i], NULL);
+    for (unsigned i = 0; i < TM_NODE_STRIPES; i++) {
+        struct tm_node_stripe *stripe = &nodes->stripes[i];
+        pthread_mutex_init(&stripe->lock, NULL);
+        stripe->bucket_count = FIRST_BUCKETS;
+        stripe->buckets = calloc(FIRST_BUCKETS, sizeof(struct tm_node *));
+        if (stripe->buckets == NULL) {
+            error = ENOMEM;
+            stripe->bucket_count = 0;
+        }
+    }
+    if (error == 0)
+        error = enter_root(nodes);
+    if (error != 0)
+        tm_nodes_fini(nodes);
+    return error;
+}
+
+void tm_nodes_fini(struct tm_nodes *nodes)
+{
+    for (unsigned i = 0; i < TM_NODE_STRIPES; i++) {
+        struct tm_node_stripe *stripe = &nodes->stripes[i];
+        for (size_t bucket = 0; bucket < stripe->bucket_count; bucket++) {
+            struct tm_node *node = stripe->buckets[bucket];
+            while (node != NULL) {
+                struct tm_node *next = node->next;
+                free(node->place);
+                free(node);
+                node = next;
+            }
+        }
+        free(stripe->buckets);
+        pthread_mutex_destroy(&stripe->lock);
+    }
+    for (unsigned i = 0; i < TM_NODE_CHANGE_LOCKS; i++)
+        pthread_mutex_destroy(&nodes->change_locks[i]);
+    nodes->root = NULL;
+}

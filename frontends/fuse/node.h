@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * node.h - the files that the kernel knows, and how each is opened again.
+ *
+ * Purpose     A node stands for one inode of DIR, however many names it has. The kernel's number of
+ *             a file is its node's address. It costs about 130 bytes and no descriptor.
+ * Life        The kernel counts its look-ups and tells when it forgets them; a node ends with its last
+ *             look-up, or with the last node that needs it for its path.
+ * Invariants  One node per identity (device, inode, handle). `version` is what the file was seen as
+ *             by the latest look: it never goes back to an older look's.
+ * Threads     All calls may overlap. Table and nodes are guarded by striped locks, held for a few
+ *             instructions; a version changes under a second set of locks that are held over one
+ *             fstat(), so that looks are ordered. Order: change lock, then table lock.
+ */
+#ifndef TM_FUSE_NODE_H
+#define TM_FUSE_NODE_H
+
+#include "source.h"
+#include "version.h"
+
+#include <limits.h>
+#include <pthread.h>
+
+/* What a path needs where there are no handles; see place.c. */
+struct tm_place {
+    struct tm_node *parent; /* holds a reference */
+    char name[];
+};
+
+struct tm_node {
+    uint32_t magic;
+    uint32_t references; /* atomic: places that name it as parent, and paths being walked */
+    struct tm_node *next;
+    uint64_t hash;
+    uint64_t device;
+    uint64_t inode;
+    uint64_t generation;
+    uint64_t lookups; /* of the kernel */
+    struct tm_version version;
+    struct tm_place *place; /* NULL with handles */
+    int handle_type;
+    uint8_t handle_bytes;
+    uint8_t type;          /* S_IFMT >> 12 */
+    bool kernel_current;   /* what the kernel's own cache holds is of this version */
+    bool told_to_look_up;  /* an open was answered ESTALE, so that the names are looked up again */
+    unsigned char handle[];
+};
+
+#define TM_NODE_STRIPES 64u
+#define TM_NODE_CHANGE_LOCKS 16u
+
+struct tm_node_stripe {
+    pthread_mutex_t lock;
+    struct tm_node **buckets; /* a power of two of them */
+    size_t bucket_count;
+    size_t count;
+} TM_ALIGNED(64);
+
+struct tm_nodes {
+    struct tm_source *source;
+    struct tm_version_key key;
+    struct tm_node *root;
+    uint64_t generation; /* atomic */
+    struct tm_node_stripe stripes[TM_NODE_STRIPES];
+    pthread_mutex_t change_locks[TM_NODE_CHANGE_LOCKS];
+};
+
+/* tm_nodes_init - make an empty table with the root of @source in it. 0, or the errno; nothing is
+ * left then. */
+int tm_nodes_init(struct tm_nodes *nodes, struct tm_source *source) TM_MUST_USE;
+
+/* tm_nodes_fini - free everything. No other call may be under way. */
+void tm_nodes_fini(struct tm_nodes *nodes);
+
+/* tm_nodes_count - files known now. */
+uint64_t tm_nodes_count(struct tm_nodes *nodes);
+
+/*
+ * tm_node_enter - the node of @identity, with one more look-up counted; made where it is new.
+ *
+ * @parent, @name  under which it was found just now; kept where files are found by path.
+ *
+ * NULL when there is no memory. The caller gives the look-up to the kernel, or takes it back by
+ * tm_node_forget().
+ */
+struct tm_node *tm_node_enter(struct tm_nodes *nodes, const struct tm_identity *identity, struct tm_node *parent,
+                              const char *name) TM_MUST_USE;
+
+/* tm_node_forget - take @lookups back; the node may end. The root never does. */
+void tm_node_forget(struct tm_nodes *nodes, struct tm_node *node, uint64_t lookups);
+
+/* What tm_node_observe() found. */
+struct tm_observation {
+    bool changed;              /* the file is another than it was at the look before */
+    struct tm_version before;  /* valid when changed */
+    struct tm_version version; /* as of this look */
+};
+
+/*
+ * tm_node_observe - compare *status, just read from the open file @fd, with what the node knows.
+ *
+ * Where they differ, the file is looked at once more under the node's change lock, *status receives
+ * that, and the node is brought up to date. 0, or the errno of that second look.
+ */
+int tm_node_observe(struct tm_nodes *nodes, struct tm_node *node, int fd, struct stat *status,
+                    struct tm_observation *observation) TM_MUST_USE;
+
+/* tm_node_version - the version as of the latest look. */
+struct tm_version tm_node_version(struct tm_nodes *nodes, struct tm_node *node);
+
+/* tm_node_open - open the node's file. A descriptor, or minus the errno; -ESTALE when it is gone. */
+int tm_node_open(struct tm_nodes *nodes, struct tm_node *node, int flags) TM_MUST_USE;
+
+/*
+ * The kernel's page cache of a file may be kept at open once it is known to hold the version
+ * @version: tm_node_set_current() says so, tm_node_is_current() asks.
+ */
+void tm_node_set_current(struct tm_nodes *nodes, struct tm_node *node, const struct tm_version *version);
+bool tm_node_is_current(struct tm_nodes *nodes, struct tm_node *node, const struct tm_version *version);
+
+/* tm_node_tell_to_look_up - true the first time, false the next, and so on: see files.c. */
+bool tm_node_tell_to_look_up(struct tm_nodes *nodes, struct tm_node *node, bool needed);
+
+/* place.c: finding files by path. Called under no lock. */
+int tm_place_open(struct tm_nodes *nodes, struct tm_node *node, int flags) TM_MUST_USE;
+
+/* For place.c: the node's parent, with a reference on it that tm_node_unref() gives back, and the name
+ * in it. NULL for the root. */
+struct tm_node *tm_node_ref_parent(struct tm_nodes *nodes, struct tm_node *node, char name[static NAME_MAX + 1]);
+void tm_node_unref(struct tm_nodes *nodes, struct tm_node *node);
+
+#endif

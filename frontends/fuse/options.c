@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* options.c - the command line of `tmem mount`. */
+#include "options.h"
+
+#include "command/size.h"
+
+#include <tmem/tmem.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+const char tm_options_help[] =
+    "usage: tmem mount --read-only [options] DIR MNT\n"
+    "\n"
+    "Shows DIR again in MNT. File pages are kept compressed in a tmem store, so that a working set\n"
+    "larger than memory is not read from the disk again and again. MNT may be DIR itself: the cache\n"
+    "is laid over it, and programs need no new path. Undo it with `tmem umount MNT`.\n"
+    "\n"
+    "  --read-only            required; writing answers \"read-only file system\"\n"
+    "  --size SIZE            memory of the store (default: a quarter of the machine's)\n"
+    "  --codec NAME           lz4 (default), zstd, zstd:LEVEL, none\n"
+    "  --store URI            the store to use, instead of --size and --codec\n"
+    "  --name NAME            the name of this client in the store (default: mount-PID)\n"
+    "  --read-ahead SIZE      read up to this much at once from the disk (default 128K, 0: only what is\n"
+    "                         asked for)\n"
+    "  --attr-timeout SECS    how long the kernel may use attributes without asking (default 1)\n"
+    "  --entry-timeout SECS   the same for names, also for names that do not exist (default 1)\n"
+    "  --threads N            requests served at once (default: 2 per CPU, 4 to 16)\n"
+    "  --foreground           stay; end the mount with ^C\n"
+    "  --background           return when the mount answers (default)\n"
+    "\n"
+    "A file that has changed on DIR is read anew when it is opened again. What is mounted below DIR is\n"
+    "not shown, as with `mount --bind`. Only root's mounts are seen by other users, or those of users\n"
+    "to whom /etc/fuse.conf allows it (user_allow_other).\n"
+    "\n"
+    "Exit status: 0 mounted, 1 failed, 2 usage, 3 DIR or MNT not found, 4 denied, 5 no daemon.\n";
+
+#define READ_AHEAD_DEFAULT (UINT64_C(128) << 10)
+#define READ_AHEAD_MAX (UINT64_C(8) << 20)
+#define TIMEOUT_MAX 86400.0
+#define THREADS_MAX 64u
+
+enum tm_option {
+    OPTION_READ_ONLY,
+    OPTION_SIZE,
+    OPTION_CODEC,
+    OPTION_STORE,
+    OPTION_NAME,
+    OPTION_READ_AHEAD,
+    OPTION_ATTR_TIMEOUT,
+    OPTION_ENTRY_TIMEOUT,
+    OPTION_THREADS,
+    OPTION_FOREGROUND,
+    OPTION_BACKGROUND,
+    OPTION_HELP,
+};
+
+static const struct {
+    const char *name;
+    enum tm_option option;
+    bool has_value;
+} table[] = {
+    {"--read-only", OPTION_READ_ONLY, false},
+    {"--size", OPTION_SIZE, true},
+    {"--codec", OPTION_CODEC, true},
+    {"--store", OPTION_STORE, true},
+    {"--name", OPTION_NAME, true},
+    {"--read-ahead", OPTION_READ_AHEAD, true},
+    {"--attr-timeout", OPTION_ATTR_TIMEOUT, true},
+    {"--entry-timeout", OPTION_ENTRY_TIMEOUT, true},
+    {"--threads", OPTION_THREADS, true},
+    {"--foreground", OPTION_FOREGROUND, false},
+    {"--background", OPTION_BACKGROUND, false},
+    {"--help", OPTION_HELP, false},
+    {"-h", OPTION_HELP, false},
+};
+
+#define TRY_HELP "(try: tmem mount --help)"
+
+static enum tm_exit parse_read_ahead(const char *value, struct tm_options *options)
+{
+    uint64_t bytes = 0;
+    enum tm_size_problem problem = tm_size_parse_zero(value, &bytes);
+    if (problem != TM_SIZE_OK)
+        return tm_fail(TM_EXIT_USAGE, "--read-ahead '%s' is not a size: %s (try: --read-ahead 128K)", value,
+                       tm_size_problem_text(problem));
+    if (bytes > READ_AHEAD_MAX)
+        return tm_fail(TM_EXIT_USAGE, "--read-ahead %s is too large (at most 8M)", value);
+    options->read_ahead_bytes = tm_round_up(bytes, TMEM_PAGE_SIZE);
+    return TM_EXIT_OK;
+}
+
+static enum tm_exit parse_size(const char *value, struct tm_options *options)
+{
+    enum tm_size_problem problem = tm_size_parse(value, &options->size_bytes);
+    if (problem == TM_SIZE_OK)
+        return TM_EXIT_OK;
+    return tm_fail(TM_EXIT_USAGE, "--size '%s' is not a size: %s (try: --size 512M)", value,
+                   tm_size_problem_text(problem));
+}
+
+static enum tm_exit parse_seconds(const char *name, const char *value, double *seconds)
+{
+    char *end = NULL;
+    double number = strtod(value, &end);
+    if (end == value || *end != '\0' || !(number >= 0.0 && number <= TIMEOUT_MAX))
+        return tm_fail(TM_EXIT_USAGE, "%s '%s' is not a number of seconds from 0 to 86400 (try: %s 1)", name, value,
+                       name);
+    *seconds = number;
+    return TM_EXIT_OK;
+}
+
+static enum tm_exit parse_threads(const char *value, struct tm_options *options)
+{
+    char *end = NULL;
+    long number = strtol(value, &end, 10);
+    if (end == value || *end != '\0' || number < 1 || number > (long)THREADS_MAX)
+        return tm_fail(TM_EXIT_USAGE, "--threads '%s' is not a number from 1 to %u", value, THREADS_MAX);
+    options->threads = (unsigned)number;
+    return TM_EXIT_OK;
+}
+
+/* Commas and '=' would add keys to the store's URI. */
+static enum tm_exit parse_codec(const char *value, struct tm_options *options)
+{
+    if (value[0] == '\0' || strpbrk(value, ",= ") != NULL)
+        return tm_fail(TM_EXIT_USAGE, "--codec '%s' is no codec (try: lz4, zstd, zstd:3 or none)", value);
+    options->codec = value;
+    return TM_EXIT_OK;
+}
+
+static enum tm_exit apply(enum tm_option option, const char *value, struct tm_options *options)
+{
+    switch (option) {
+    case OPTION_READ_ONLY:
+        options->read_only = true;
+        return TM_EXIT_OK;
+    case OPTION_SIZE:
+        return parse_size(value, options);
+    case OPTION_CODEC:
+        return parse_codec(value, options);
+    case OPTION_STORE:
+        options->store = value;
+        return TM_EXIT_OK;
+    case OPTION_NAME:
+        options->name = value;
+        return TM_EXIT_OK;
+    case OPTION_READ_AHEAD:
+        return parse_read_ahead(value, options);
+    case OPTION_ATTR_TIMEOUT:
+        return parse_seconds("--attr-timeout", value, &options->attribute_seconds);
+    case OPTION_ENTRY_TIMEOUT:
+        return parse_seconds("--entry-timeout", value, &options->entry_seconds);
+    case OPTION_THREADS:
+        return parse_threads(value, options);
+    case OPTION_FOREGROUND:
+        options->foreground = true;
+        return TM_EXIT_OK;
+    case OPTION_BACKGROUND:
+        options->foreground = false;
+        return TM_EXIT_OK;
+    case OPTION_HELP:
+        options->help = true;
+        return TM_EXIT_OK;
+    }
+    return TM_EXIT_USAGE;
+}
+
+/* Reads the option at arguments[*at], `--name value` or `--name=value`; moves *at to its end. */
+static enum tm_exit parse_option(int count, char **arguments, int *at, struct tm_options *options)
+{
+    const char *argument = arguments[*at];
+    const char *equals = strchr(argument, '=');
+    size_t name_length = equals != NULL ? (size_t)(equals - argument) : strlen(argument);
+
+    for (size_t i = 0; i < TM_ARRAY_SIZE(table); i++) {
+        if (strlen(table[i].name) != name_length || memcmp(table[i].name, argument, name_length) != 0)
+            continue;
+        if (!table[i].has_value && equals != NULL)
+            return tm_fail(TM_EXIT_USAGE, "%s takes no value " TRY_HELP, table[i].name);
+        const char *value = equals != NULL ? equals + 1 : NULL;
+        if (table[i].has_value && value == NULL) {
+            if (*at + 1 >= count)
+                return tm_fail(TM_EXIT_USAGE, "%s needs a value " TRY_HELP, table[i].name);
+            value = arguments[++*at];
+        }
+        return apply(table[i].option, value, options);
+    }
+    return tm_fail(TM_EXIT_USAGE, "unknown option '%s' " TRY_HELP, argument);
+}
+
+static unsigned default_threads(void)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned threads = cpus > 0 && cpus < 8 ? 2u * (unsigned)cpus : 16u;
+    return threads < 4u ? 4u : threads;
+}
+
+/* What can only be said once all of it was read. */
+static enum tm_exit check(const struct tm_options *options)
+{
+    if (options->directory == NULL)
+        return tm_fail(TM_EXIT_USAGE, "mount: no DIR and no MNT " TRY_HELP);
+    if (options->point == NULL)
+        return tm_fail(TM_EXIT_USAGE, "mount: no MNT; to lay the cache over %s, name it twice: tmem mount --read-only %s %s",
+                       options->directory, options->directory, options->directory);
+    if (!options->read_only)
+        return tm_fail(TM_EXIT_USAGE, "mount: this version mounts read-only and wants to be told so (add: --read-only)");
+    if (options->store != NULL && (options->size_bytes != 0 || options->codec != NULL))
+        return tm_fail(TM_EXIT_USAGE, "mount: --store names the whole store; write size and codec into its URI "
+                                      "(try: --store embedded:size=512M,codec=zstd)");
+    return TM_EXIT_OK;
+}
+
+enum tm_exit tm_options_parse(int count, char **arguments, struct tm_options *options)
+{
+    *options = (struct tm_options){
+        .read_ahead_bytes = READ_AHEAD_DEFAULT,
+        .attribute_seconds = 1.0,
+        .entry_seconds = 1.0,
+        .threads = default_threads(),
+    };
+    bool only_names = false;
+    for (int at = 1; at < count; at++) {
+        enum tm_exit code = TM_EXIT_OK;
+        if (!only_names && strcmp(arguments[at], "--") == 0)
+            only_names = true;
+        else if (!only_names && arguments[at][0] == '-' && arguments[at][1] != '\0')
+            code = parse_option(count, arguments, &at, options);
+        else if (options->directory == NULL)
+            options->directory = arguments[at];
+        else if (options->point == NULL)
+            options->point = arguments[at];
+        else
+            code = tm_fail(TM_EXIT_USAGE, "mount: unexpected argument '%s' " TRY_HELP, arguments[at]);
+        if (code != TM_EXIT_OK)
+            return code;
+    }
+    return options->help ? TM_EXIT_OK : check(options);
+}
+
+enum tm_exit tm_options_store_uri(const struct tm_options *options, char *uri, size_t uri_size)
+{
+    char asked[TM_SIZE_TEXT];
+    char present[TM_SIZE_TEXT];
+    char less[TM_SIZE_TEXT];
+    if (options->store != NULL) {
+        int length = snprintf(uri, uri_size, "%s", options->store);
+        if (length < 0 || (size_t)length >= uri_size)
+            return tm_fail(TM_EXIT_USAGE, "--store: the URI is too long");
+        return TM_EXIT_OK;
+    }
+
+    struct sysinfo machine;
+    if (sysinfo(&machine) != 0)
+        return tm_fail(TM_EXIT_FAILED, "cannot find out how much memory this machine has (try: --store embedded:size=512M)");
+    uint64_t memory_bytes = (uint64_t)machine.totalram * machine.mem_unit;
+    uint64_t size_bytes = options->size_bytes != 0 ? options->size_bytes : memory_bytes / 4u;
+    if (size_bytes > memory_bytes)
+        return tm_fail(TM_EXIT_USAGE, "--size %s is more than the %s that this machine has (try: --size %s)",
+                       tm_size_format(size_bytes, asked), tm_size_format(memory_bytes, present),
+                       tm_size_format(memory_bytes / 4u, less));
+    /* As many operations at once as there are threads: each costs the store a working area. */
+    (void)snprintf(uri, uri_size, "embedded:size=%" PRIu64 ",workers=%u%s%s", size_bytes, options->threads,
+                   options->codec != NULL ? ",codec=" : "", options->codec != NULL ? options->codec : "");
+    return TM_EXIT_OK;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * read.c - the life of a read.
+ *
+ * gather from the store -> all there: answer. Otherwise: announce what will be read (flight.h) -> read
+ * the missing runs from DIR, the last one with read-ahead -> is the file still of the version that the
+ * pages are named by? -> answer -> put what was read -> end of the announcement.
+ *
+ * The answer goes out before the puts, so that no reader waits for compression. After it the file may be
+ * closed and the node be gone: nothing below that line may use either.
+ *
+ * If the file changed meanwhile, all is done again with the new version; if it keeps changing, the bytes
+ * come from the disk alone, as any filesystem would give them, and nothing is put.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How often a read begins again because the file changed under it. */
+#define ATTEMPTS 3
+
+/* One read request. Pages are counted from `first`. */
+struct read_request {
+    fuse_req_t request;
+    struct tm_mount *mount;
+    struct tm_node *node;
+    struct tm_file *file;
+    struct tm_buffer *buffer;
+    uint64_t offset;
+    size_t size;
+    uint64_t inode;
+    struct tm_version version;
+    uint64_t end;   /* offset behind the last byte that the version has of it */
+    uint64_t first; /* page number */
+    size_t count;   /* pages that hold the bytes asked for */
+    size_t ahead;   /* pages read beyond them */
+};
+
+/* A run of pages that the store does not have. */
+struct run {
+    size_t at;
+    size_t count; /* without read-ahead */
+};
+
+static void answer(struct read_request *read, uint64_t end)
+{
+    const char *bytes = (const char *)read->buffer->bytes + (read->offset - read->first * TMEM_PAGE_SIZE);
+    (void)fuse_reply_buf(read->request, bytes, end > read->offset ? (size_t)(end - read->offset) : 0);
+}
+
+/*
+ * Reads @bytes at @offset, a page boundary, to @to, a page boundary with room to the end of its last page.
+ * *got receives what there was: less than asked for at the end of the file. 0, or the errno.
+ */
+static int read_disk(struct read_request *read, uint64_t offset, size_t bytes, unsigned char *to, size_t *got)
+{
+    struct tm_file *file = read->file;
+    struct tm_counters *counters = &read->mount->counters;
+    size_t done = 0;
+    int error = 0;
+    while (done < bytes) {
+        bool direct = __atomic_load_n(&file->direct, __ATOMIC_RELAXED) != 0;
+        size_t want = direct ? tm_round_up(bytes - done, TMEM_PAGE_SIZE) : bytes - done;
+        ssize_t length = pread(file->fd, to + done, want, (off_t)(offset + done));
+        tm_count(&counters->disk_reads, 1);
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length < 0 && errno == EINVAL && direct) {
+            /* This file cannot be read past the page cache after all, or its blocks are larger. */
+            (void)fcntl(file->fd, F_SETFL, O_RDONLY);
+            (void)posix_fadvise(file->fd, 0, 0, POSIX_FADV_RANDOM);
+            __atomic_store_n(&file->direct, 0, __ATOMIC_RELAXED);
+            continue;
+        }
+        if (length < 0) {
+            error = errno;
+            tm_count(&counters->disk_errors, 1);
+            break;
+        }
+        done += (size_t)length;
+        tm_count(&counters->disk_bytes, (uint64_t)length);
+        if (length == 0 || (direct && (size_t)length % TMEM_PAGE_SIZE != 0))
+            break;
+    }
+    /* File bytes are cached once: in the store. */
+    if (__atomic_load_n(&file->direct, __ATOMIC_RELAXED) == 0 && done > 0)
+        (void)posix_fadvise(file->fd, (off_t)offset, (off_t)done, POSIX_FADV_DONTNEED);
+    *got = done < bytes ? done : bytes;
+    return error;
+}
+
+/* Reads pages [at, at + count) of the request, zero-padded. EAGAIN: the file has become shorter. */
+static int read_pages(struct read_request *read, size_t at, size_t count)
+{
+    unsigned char *to = read->buffer->bytes + at * TMEM_PAGE_SIZE;
+    uint64_t offset = (read->first + at) * TMEM_PAGE_SIZE;
+    size_t room = count * TMEM_PAGE_SIZE;
+    size_t bytes = (size_t)tm_min_u64(room, read->version.size_bytes - offset);
+    size_t got = 0;
+    int error = read_disk(read, offset, bytes, to, &got);
+    if (error != 0)
+        return error;
+    if (got < bytes)
+        return EAGAIN;
+    memset(to + bytes, 0, room - bytes);
+    return 0;
+}
+
+/* The next run of pages that are missing from page @at on; count 0: there is none. */
+static struct run next_run(const struct read_request *read, size_t at)
+{
+    const struct tmem_io *io = read->buffer->io;
+    while (at < read->count && io[at].result == TMEM_OK)
+        at++;
+    size_t behind = at;
+    while (behind < read->count && io[behind].result != TMEM_OK)
+        behind++;
+    return (struct run){.at = at, .count = behind - at};
+}
+
+/* The run with its read-ahead, which belongs to the one that reaches the end of the request. */
+static size_t whole_count(const struct read_request *read, struct run run)
+{
+    return run.at + run.count == read->count ? run.count + read->ahead : run.count;
+}
+
+/*
+ * How far to read beyond the request when its last page is missing: to the end of the aligned window of
+ * --read-ahead bytes in which the request ends, so that small files come whole and the windows of
+ * consecutive requests do not overlap. Never beyond the end of the file.
+ */
+static size_t pages_ahead(const struct read_request *read)
+{
+    uint64_t window = read->mount->options.read_ahead_bytes / TMEM_PAGE_SIZE;
+    if (window == 0 || read->buffer->io[read->count - 1u].result == TMEM_OK)
+        return 0;
+    uint64_t file_pages = tm_round_up(read->version.size_bytes, TMEM_PAGE_SIZE) / TMEM_PAGE_SIZE;
+    uint64_t behind = read->first + read->count;
+    uint64_t window_behind = ((behind - 1u) / window + 1u) * window;
+    return (size_t)(tm_min_u64(window_behind, file_pages) - behind);
+}
+
+static int read_missing_runs(struct read_request *read)
+{
+    for (struct run run = next_run(read, 0); run.count > 0; run = next_run(read, run.at + run.count)) {
+        int error = read_pages(read, run.at, whole_count(read, run));
+        if (error != 0 && error != EAGAIN && whole_count(read, run) > run.count) {
+            /* The error may lie where nobody has asked. */
+            read->ahead = 0;
+            error = read_pages(read, run.at, run.count);
+        }
+        if (error != 0)
+            return error;
+        tm_count(&read->mount->counters.pages_from_disk, run.count);
+    }
+    tm_count(&read->mount->counters.pages_ahead, read->ahead);
+    return 0;
+}
+
+/* True when the file is still of the version that was read. Otherwise the node knows the new one. */
+static bool is_same_version(struct read_request *read)
+{
+    struct stat status;
+    struct tm_observation now;
+    if (fstat(read->file->fd, &status) != 0)
+        return false;
+    if (tm_mount_look(read->mount, read->node, read->file->fd, &status, TM_TELL_KERNEL, &now) != 0)
+        return false;
+    return tm_version_equal(&now.version, &read->version);
+}
+
+/* Offers all pages that were read. Uses nothing of the file or the node. */
+static void put_runs(struct read_request *read)
+{
+    struct tm_counters *counters = &read->mount->counters;
+    struct run run = next_run(read, 0);
+    while (run.count > 0) {
+        size_t count = whole_count(read, run);
+        struct run following = next_run(read, run.at + run.count);
+        size_t stored = tm_pages_put(&read->mount->pages, &read->version, read->inode, read->first + run.at, count,
+                                     read->buffer->io + run.at, read->buffer->bytes + run.at * TMEM_PAGE_SIZE);
+        tm_count(&counters->puts, count);
+        tm_count(&counters->puts_stored, stored);
+        run = following;
+    }
+}
+
+static void count_not_put(struct read_request *read)
+{
+    uint64_t pages = read->ahead;
+    for (struct run run = next_run(read, 0); run.count > 0; run = next_run(read, run.at + run.count))
+        pages += run.count;
+    tm_count(&read->mount->counters.pages_not_put, pages);
+}
+
+/* Another request was reading some of these pages: looks again for those that were missing. */
+static void gather_again(struct read_request *read)
+{
+    for (struct run run = next_run(read, 0); run.count > 0; run = next_run(read, run.at + run.count)) {
+        size_t found = tm_pages_get(&read->mount->pages, &read->version, read->inode, read->first + run.at, run.count,
+                                    read->buffer->io + run.at, read->buffer->bytes + run.at * TMEM_PAGE_SIZE);
+        tm_count(&read->mount->counters.pages_from_store, found);
+    }
+    read->ahead = pages_ahead(read);
+    tm_count(&read->mount->counters.reads_waited, 1);
+}
+
+/* Reads what the store does not have. False: the file changed, begin again. */
+static bool read_missing(struct read_request *read)
+{
+    struct run missing = next_run(read, 0);
+    struct tm_flight flight;
+    read->ahead = pages_ahead(read);
+    if (tm_flight_begin(&read->mount->flights, &flight, read->node, read->first + missing.at,
+                        read->count + read->ahead - missing.at))
+        gather_again(read);
+
+    int64_t now_ns = tm_version_now_ns();
+    int error = read_missing_runs(read);
+    bool failed = error != 0 && error != EAGAIN;
+    bool same = !failed && is_same_version(read) && error == 0;
+    if (same)
+        answer(read, read->end);
+    else if (failed)
+        (void)fuse_reply_err(read->request, error);
+
+    /* Answered: from here on neither file nor node. */
+    if (same && tm_version_settled(&read->version, now_ns))
+        put_runs(read);
+    else if (same)
+        count_not_put(read);
+    tm_flight_end(&read->mount->flights, &flight);
+    return same || failed;
+}
+
+/* One attempt. False: the file changed meanwhile, and nothing was answered. */
+static bool read_version(struct read_request *read)
+{
+    read->version = tm_node_version(&read->mount->nodes, read->node);
+    if (read->offset >= read->version.size_bytes)
+        return false; /* beyond the end: only the disk can say that it is still so */
+    read->end = tm_min_u64(read->offset + read->size, read->version.size_bytes);
+    read->first = read->offset / TMEM_PAGE_SIZE;
+    read->count = (size_t)((read->end - 1u) / TMEM_PAGE_SIZE - read->first + 1u);
+    size_t found = tm_pages_get(&read->mount->pages, &read->version, read->inode, read->first, read->count,
+                                read->buffer->io, read->buffer->bytes);
+    tm_count(&read->mount->counters.pages_from_store, found);
+    if (found < read->count)
+        return read_missing(read);
+    answer(read, read->end);
+    return true;
+}
+
+/* Reads from the disk alone, whatever the file is at this moment. */
+static void read_plain(struct read_request *read)
+{
+    size_t got = 0;
+    read->first = read->offset / TMEM_PAGE_SIZE;
+    uint64_t start = read->first * TMEM_PAGE_SIZE;
+    int error = read_disk(read, start, (size_t)(read->offset + read->size - start), read->buffer->bytes, &got);
+    tm_count(&read->mount->counters.pages_from_disk, tm_round_up(got, TMEM_PAGE_SIZE) / TMEM_PAGE_SIZE);
+    if (error != 0)
+        (void)fuse_reply_err(read->request, error);
+    else
+        answer(read, start + got);
+}
+
+void tm_op_read(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, struct fuse_file_info *info)
+{
+    struct tm_mount *mount = tm_mount_of(request);
+    struct read_request read = {
+        .request = request,
+        .mount = mount,
+        .node = tm_node_of(mount, number),
+        .file = (struct tm_file *)(uintptr_t)info->fh,
+        .buffer = tm_worker_buffer(),
+        .offset = (uint64_t)offset,
+        .size = size,
+    };
+    tm_count(&mount->counters.reads, 1);
+    if (offset < 0 || size > TM_READ_MAX_BYTES) {
+        (void)fuse_reply_err(request, EINVAL);
+        return;
+    }
+    read.inode = read.node->inode;
+    tm_file_refreshed(mount, read.node, read.file);
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++)
+        if (read_version(&read))
+            return;
+    read_plain(&read);
+}
