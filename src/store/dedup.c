@@ -175,7 +175,7 @@ static bool enter_content(struct tm_store *store, struct tm_page_put *put, uint6
 static enum tm_write share_block(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put)
 {
     enum tm_arena_kind arena = put->heap->kind;
-    uint64_t ref = tm_record_alloc(store, arena, TM_RECORD_CONTENT);
+    uint64_t ref = tm_record_alloc(store, arena, TM_RECORD_CONTENT, put->tier);
     struct tm_reservation at;
     tm_slot slot = ref == 0 ? 0 : copy_twin(store, put, &at);
     if (slot == 0) {
@@ -315,6 +315,41 @@ bool tm_content_swap(struct tm_store *store, enum tm_arena_kind arena, uint32_t 
         tm_store_release(&content->slot, to | (content->slot & TM_SLOT_USED));
     tm_table_unlock(&store->contents[arena], bucket);
     return content != NULL;
+}
+
+/* ---- invariants ---- */
+
+uint64_t tm_store_content_bytes(struct tm_store *store)
+{
+    uint64_t bytes = 0;
+    uint64_t contents = 0;
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
+        struct tm_table *table = &store->contents[kind];
+        uint32_t position = 0;
+        do {
+            uint32_t hash;
+            uint64_t ref;
+            struct tm_table_scan scan = {NULL, 0};
+            uint32_t next;
+            struct tm_bucket *bucket = tm_table_lock_position(table, position, &next);
+            uint32_t any = tm_reverse_bits(position);
+            while ((ref = tm_table_next_any(table, bucket, any, &scan, &hash)) != 0) {
+                if (!is_content(store, (enum tm_arena_kind)kind, ref))
+                    continue;
+                const struct tm_content *content = content_at(store, (enum tm_arena_kind)kind, ref);
+                TM_ASSERT(content->kind == TM_RECORD_LIVE(TM_RECORD_CONTENT));
+                TM_ASSERT(content->hash == hash);
+                TM_ASSERT(content->references != 0);
+                TM_ASSERT(content->slot != 0);
+                bytes += tm_slot_bytes(content->slot);
+                contents++;
+            }
+            tm_table_unlock(table, bucket);
+            position = next;
+        } while (position != 0);
+    }
+    TM_ASSERT(contents == store->contents_shared);
+    return bytes;
 }
 
 /* ---- rebuilding ---- */

@@ -58,7 +58,7 @@ static bool number_heap(struct tm_store *store, struct tm_heap *heap)
     return done;
 }
 
-struct tm_heap *tm_heap_create(struct tm_store *store, enum tm_arena_kind arena)
+struct tm_heap *tm_heap_create(struct tm_store *store, enum tm_arena_kind arena, uint64_t domain)
 {
     struct tm_heap *heap = reuse_heap(store);
     if (heap == NULL) {
@@ -72,7 +72,7 @@ struct tm_heap *tm_heap_create(struct tm_store *store, enum tm_arena_kind arena)
         }
     }
     heap->kind = arena;
-    heap->user = NULL;
+    heap->domain = domain;
     TM_MAGIC_SET(heap, TM_HEAP_MAGIC);
     return heap;
 }
@@ -107,16 +107,6 @@ void tm_heaps_fini(struct tm_store *store)
                 tm_store_free(store, store->heaps[high][low], sizeof(struct tm_heap));
         tm_store_free(store, store->heaps[high], TM_HEAP_DIRECTORY * sizeof(struct tm_heap *));
     }
-}
-
-void tm_heap_set_user(struct tm_heap *heap, void *user)
-{
-    heap->user = user;
-}
-
-void *tm_heap_user(const struct tm_heap *heap)
-{
-    return heap->user;
 }
 
 uint64_t tm_heap_segment_bytes(const struct tm_heap *heap)

@@ -30,10 +30,10 @@ static void prepare_same(struct tm_worker *worker, struct tm_page_put *put, uint
     put->bytes = tm_block_bytes(sizeof word);
 }
 
-/* Pages of different heaps never meet: the heap is part of the hash. */
+/* Pages of different domains never meet: the domain is part of the hash. */
 static uint32_t hash_content(const struct tm_store *store, const struct tm_page_put *put)
 {
-    uint64_t seed = store->check_seed ^ tm_scramble(put->heap->number);
+    uint64_t seed = store->check_seed ^ tm_scramble(put->heap->domain);
     return (uint32_t)store->codec.hash(put->page, TM_PAGE_BYTES, seed);
 }
 

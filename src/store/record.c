@@ -49,7 +49,8 @@ static uint64_t take_record(struct tm_arena *arena, uint32_t number, uint32_t by
     return ref;
 }
 
-uint64_t tm_record_alloc(struct tm_store *store, enum tm_arena_kind kind, enum tm_record_class record_class)
+uint64_t tm_record_alloc(struct tm_store *store, enum tm_arena_kind kind, enum tm_record_class record_class,
+                         enum tm_tier tier)
 {
     struct tm_arena *arena = &store->arena[kind];
     struct tm_record_list *list = &store->records[kind][record_class];
@@ -69,8 +70,7 @@ uint64_t tm_record_alloc(struct tm_store *store, enum tm_arena_kind kind, enum t
         tm_lock_release(&list->lock, TM_LOCK_record_class);
         if (ref != 0)
             break;
-        /* Records are what every page needs: they may go above the size. */
-        fresh = tm_arena_take(arena, 0, 1u + (unsigned)record_class, 0, TM_TIER_COPY);
+        fresh = tm_arena_take(arena, 0, 1u + (unsigned)record_class, 0, tier);
         if (fresh == 0)
             return 0;
         tm_store_release(&tm_segment_at(arena, fresh)->state, TM_SEGMENT_RECORDS);

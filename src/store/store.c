@@ -151,6 +151,11 @@ uint64_t tm_store_resident(const struct tm_store *store)
     return tm_load_relaxed(&store->span_bytes_resident) + tm_store_metadata(store);
 }
 
+uint64_t tm_store_returned(const struct tm_store *store)
+{
+    return tm_load_relaxed(&store->returned_bytes);
+}
+
 bool tm_store_has_room(const struct tm_store *store)
 {
     return tm_store_resident(store) + store->host.span_bytes <= tm_store_size(store);

@@ -175,16 +175,14 @@ unsigned tm_worker_number(const struct tm_worker *worker);
 
 /* ------------------------------------------------------------------ heaps */
 
-/* Makes the log of an account in one arena. NULL: no memory. */
-struct tm_heap *tm_heap_create(struct tm_store *store, enum tm_arena_kind arena);
+/* Makes the log of an account in one arena. @domain: a number of the account's own that stays the same over a
+ * restart; equal pages are looked for inside it. NULL: no memory. */
+struct tm_heap *tm_heap_create(struct tm_store *store, enum tm_arena_kind arena, uint64_t domain);
 /* Ends a heap none of whose blocks is referred to any more. */
 void tm_heap_destroy(struct tm_heap *heap);
 /* Bytes of its segments; and of the live blocks in them, which takes a walk over the segments. */
 uint64_t tm_heap_segment_bytes(const struct tm_heap *heap);
 uint64_t tm_heap_live_bytes(struct tm_heap *heap);
-/* A word of the engine's own: the account. */
-void tm_heap_set_user(struct tm_heap *heap, void *user);
-void *tm_heap_user(const struct tm_heap *heap);
 
 /* -------------------------------------------------------------------- put */
 
@@ -314,6 +312,7 @@ void tm_store_drain(struct tm_store *store);
 
 uint64_t tm_store_size(const struct tm_store *store);
 uint64_t tm_store_resident(const struct tm_store *store);
+uint64_t tm_store_returned(const struct tm_store *store); /* bytes given back to the host, ever */
 void tm_store_set_size(struct tm_store *store, uint64_t size_bytes);
 
 /* Counts metadata of the engine's own as resident, or no longer; a table's as it grows. */
@@ -341,7 +340,8 @@ enum tm_record_class {
 uint32_t tm_record_bytes(enum tm_record_class record_class);
 
 /* Answers a zeroed record's reference (its offset in granules), or 0: no memory. No locks held. */
-uint64_t tm_record_alloc(struct tm_store *store, enum tm_arena_kind arena, enum tm_record_class record_class);
+uint64_t tm_record_alloc(struct tm_store *store, enum tm_arena_kind arena, enum tm_record_class record_class,
+                         enum tm_tier tier);
 
 /* Frees a record that nobody can reach any more. Gone for a restart, too, when the call returns. */
 void tm_record_free(struct tm_store *store, enum tm_arena_kind arena, uint64_t ref);
@@ -375,6 +375,9 @@ struct tm_store_figures {
     uint64_t evicted_segments, cleaned_segments, cleaned_bytes, corrupt_blocks;
 };
 void tm_store_figures(struct tm_store *store, struct tm_store_figures *out);
+
+/* Bytes of the blocks that belong to shared contents; for the books, as tm_store_check(). */
+uint64_t tm_store_content_bytes(struct tm_store *store);
 
 /* Asserts what this header claims and balances the books. Nobody else uses the store meanwhile. */
 void tm_store_check(struct tm_store *store);

@@ -230,7 +230,7 @@ struct tm_heap {
     uint32_t number;
     enum tm_arena_kind kind;
     struct tm_store *store;
-    void *user;
+    uint64_t domain;
     uint32_t next_free; /* while it is not in use */
 
     uint64_t segment_bytes; /* atomic */

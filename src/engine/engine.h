@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * engine.h - tmem itself: clients, pools, objects, from a handle to a slot, the laws, who loses pages.
+ *
+ * Purpose: the meaning of every operation, for one store and any number of clients at once. It keeps
+ * slots and never sees page bytes; it knows no operating system. src/client puts the public API of
+ * <tmem/tmem.h> on top, src/xen the original hypercall's.
+ *
+ * Invariants: a slot is read and changed only under the lock of its chunk's index bucket. A put has one
+ * commit point: the store of the slot. The charge of a client is made before its block is reserved and is
+ * never above its cap. Every block that a slot names belongs to the heap of the pool's account.
+ *
+ * Locks: inside; ranks in base/lock_rank.h. Any call may overlap any other, but for the end of what it is
+ * given. Cost: one index bucket, one chunk and one block for a put or a get.
+ */
+#ifndef TM_ENGINE_H
+#define TM_ENGINE_H
+
+#include "base/base.h"
+#include "base/host.h"
+#include "codec/codec.h"
+
+/* The numbers are those of enum tmem_result. */
+enum tm_result {
+    TM_OK = 0,
+    TM_MISS = 1,
+    TM_REFUSED = 2,
+    TM_KEPT = 3,
+    TM_NOMEM = 4,
+    TM_CORRUPT = 5,
+    TM_INVALID = 6,
+    TM_NOT_FOUND = 7,
+    TM_EXISTS = 8,
+    TM_DENIED = 9,
+    TM_UNSUPPORTED = 10
+};
+
+struct tm_engine;
+struct tm_client;
+struct tm_member; /* a client's membership in a pool: what page operations are given */
+
+struct tm_object_id {
+    uint64_t word[3];
+};
+
+struct tm_uuid {
+    uint64_t word[2];
+};
+
+/* ----------------------------------------------------------------- engine */
+
+struct tm_engine_config {
+    uint64_t size_bytes;
+    bool dedup;
+};
+
+/*
+ * Makes an engine and its store; a persistent arena that holds an earlier one's pages is rebuilt.
+ *
+ * Results: TM_OK, TM_NOMEM, TM_UNSUPPORTED (the arena has another format; untouched), TM_CORRUPT (the
+ * arena's head is damaged; untouched).
+ */
+TM_MUST_USE enum tm_result tm_engine_create(const struct tm_host *host, const struct tm_codec *codec,
+                                            const struct tm_engine_config *config, struct tm_engine **engine);
+
+/* Ends it with all its clients. With an arena that survives, their persistent pages stay in it. */
+void tm_engine_destroy(struct tm_engine *engine);
+
+/* Does up to @steps pieces of background work: cleaning, giving memory back. True: there is more. */
+bool tm_engine_maintain(struct tm_engine *engine, unsigned steps);
+
+/* See tmem_store_set_size(), tmem_store_reclaim(), tmem_store_freeable(). */
+TM_MUST_USE enum tm_result tm_engine_set_size(struct tm_engine *engine, uint64_t size_bytes);
+uint64_t tm_engine_reclaim(struct tm_engine *engine, uint64_t bytes);
+uint64_t tm_engine_freeable(struct tm_engine *engine);
+
+/* Asserts all invariants of engine and store, and balances the books. Nobody else uses them meanwhile. */
+void tm_engine_check(struct tm_engine *engine);
+
+/* ---------------------------------------------------------------- clients */
+
+#define TM_CLIENT_NAME_BYTES 64u
+
+/* Results: TM_OK, TM_INVALID (name, weight), TM_EXISTS, TM_NOMEM. */
+TM_MUST_USE enum tm_result tm_client_create(struct tm_engine *engine, const char *name, uint32_t weight,
+                                            uint64_t cap_bytes, struct tm_client **client);
+/* NULL: there is none. */
+struct tm_client *tm_client_find(struct tm_engine *engine, const char *name);
+void tm_client_destroy(struct tm_client *client);
+
+TM_MUST_USE enum tm_result tm_client_set_weight(struct tm_client *client, uint32_t weight);
+void tm_client_set_cap(struct tm_client *client, uint64_t cap_bytes);
+void tm_client_set_frozen(struct tm_client *client, bool frozen);
+/* Results: TM_OK, TM_NOMEM. */
+TM_MUST_USE enum tm_result tm_client_authorise(struct tm_client *client, const struct tm_uuid *uuid);
+/* Results: TM_OK, TM_NOT_FOUND. */
+TM_MUST_USE enum tm_result tm_client_deauthorise(struct tm_client *client, const struct tm_uuid *uuid);
+
+/* The name after @after in byte order; false: there is none. */
+bool tm_client_next_name(struct tm_engine *engine, const char *after, char name[TM_CLIENT_NAME_BYTES]);
+
+/* ------------------------------------------------------------------ pools */
+
+enum tm_pool_flags { TM_POOL_PERSISTENT = 1, TM_POOL_SHARED = 2 };
+
+/* See tmem_pool_create(). Results: TM_OK, TM_INVALID, TM_DENIED, TM_EXISTS, TM_NOMEM. */
+TM_MUST_USE enum tm_result tm_pool_create(struct tm_client *client, uint32_t flags, const struct tm_uuid *uuid,
+                                          struct tm_member **member);
+/* The client's membership in the pool with this id; NULL: none. */
+struct tm_member *tm_pool_find(struct tm_client *client, uint64_t pool_id);
+/* The client's pool ids in ascending order, after @after; false: no more. */
+bool tm_pool_next_id(struct tm_client *client, uint64_t after, uint64_t *pool_id);
+uint64_t tm_pool_id(const struct tm_member *member);
+/* Destroys a private pool, leaves a shared one. */
+void tm_pool_destroy(struct tm_member *member);
+
+/* ------------------------------------------------------------------ pages */
+
+enum tm_put_flags { TM_PUT_PLAIN = 0, TM_PUT_KEEP = 1 };
+enum tm_get_mode { TM_GET_DEFAULT = 0, TM_GET_EXCLUSIVE = 1, TM_GET_INCLUSIVE = 2 };
+
+/* As the public calls of the same names say, results included; @page is private memory for a put. */
+TM_MUST_USE enum tm_result tm_page_put(struct tm_member *member, const struct tm_object_id *object, uint32_t index,
+                                       const void *page, uint32_t flags);
+TM_MUST_USE enum tm_result tm_page_get(struct tm_member *member, const struct tm_object_id *object, uint32_t index,
+                                       void *page, enum tm_get_mode mode);
+TM_MUST_USE enum tm_result tm_page_invalidate(struct tm_member *member, const struct tm_object_id *object,
+                                              uint32_t index);
+TM_MUST_USE enum tm_result tm_object_invalidate(struct tm_member *member, const struct tm_object_id *object);
+
+/* One page of a batch; laid out as struct tmem_io. */
+struct tm_page_io {
+    struct tm_object_id object;
+    uint32_t index;
+    enum tm_result result;
+    void *page;
+};
+void tm_page_put_many(struct tm_member *member, struct tm_page_io *io, size_t count, uint32_t flags);
+void tm_page_get_many(struct tm_member *member, struct tm_page_io *io, size_t count, enum tm_get_mode mode);
+
+/* @body has TM_PAGE_BYTES of room. */
+TM_MUST_USE enum tm_result tm_page_get_stored(struct tm_member *member, const struct tm_object_id *object,
+                                              uint32_t index, enum tm_codec_id *codec, void *body,
+                                              uint32_t *body_bytes);
+TM_MUST_USE enum tm_result tm_page_put_stored(struct tm_member *member, const struct tm_object_id *object,
+                                              uint32_t index, enum tm_codec_id codec, const void *body,
+                                              uint32_t body_bytes, uint32_t flags);
+
+struct tm_page_key {
+    struct tm_object_id object;
+    uint32_t index;
+    uint32_t reserved;
+};
+
+/* See tmem_walk(). Answers false at the end. */
+bool tm_pool_walk(struct tm_member *member, uint64_t position[4], struct tm_page_key *keys, size_t capacity,
+                  size_t *count);
+
+/* ------------------------------------------------------------- statistics */
+
+struct tm_page_counts {
+    uint64_t pages, pages_max, objects, same_filled, shared;
+    uint64_t puts, puts_replaced, puts_refused, puts_dropped_old;
+    uint64_t gets, gets_found, gets_corrupt;
+    uint64_t invalidates, invalidates_found, object_invalidates, object_invalidates_found;
+    uint64_t evicted;
+};
+
+struct tm_pool_figures {
+    uint64_t id;
+    uint32_t flags;
+    uint32_t members;
+    struct tm_uuid uuid;
+    struct tm_page_counts counts;
+};
+void tm_pool_figures(struct tm_member *member, struct tm_pool_figures *out);
+
+struct tm_client_figures {
+    char name[TM_CLIENT_NAME_BYTES];
+    uint32_t weight;
+    bool frozen;
+    uint64_t cap_bytes, charged_bytes, charged_max_bytes, pools, evicted_for_others;
+    struct tm_page_counts counts; /* of its private pools and the shared ones that it is a member of */
+};
+void tm_client_figures(struct tm_client *client, struct tm_client_figures *out);
+
+struct tm_engine_figures {
+    uint64_t size_bytes, resident_bytes, metadata_bytes, block_bytes, dead_bytes;
+    uint64_t spans, span_bytes, returned_bytes;
+    uint64_t pages, pages_same, pages_shared, blocks_raw, blocks_compressed, contents_shared;
+    uint64_t clients, pools, objects;
+    uint64_t evicted_pages, evicted_segments, refused_admissions, cleaned_segments, cleaned_bytes, corrupt_blocks;
+};
+void tm_engine_figures(struct tm_engine *engine, struct tm_engine_figures *out);
+
+#endif

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * engine_internal.h - how the engine is made; only src/engine includes it.
+ *
+ * Clients, pools and memberships are host memory that is kept for the next one when they end, never freed
+ * before the engine: an evictor that found one may look at it without a lock, pin it, and then see whether
+ * it is still in use. Objects and chunks are records in the arenas.
+ */
+#ifndef TM_ENGINE_INTERNAL_H
+#define TM_ENGINE_INTERNAL_H
+
+#include "engine/engine.h"
+#include "store/store.h"
+
+/* ------------------------------------------------------- objects and chunks */
+
+#define TM_CHUNK_PAGES 64u
+#define TM_INDEX_OF_CHUNK(number) ((number) << 6)
+
+/*
+ * The slots of up to 64 neighbouring pages of an object: an aligned window of 4, 16 or 64 of them. Everything but
+ * the slots and `count` is constant while the index names the chunk; object, next and prev belong to the
+ * object's stripe.
+ */
+struct tm_chunk {
+    uint32_t kind;   /* TM_RECORD_LIVE(class) */
+    uint16_t count;  /* slots that are not 0 */
+    uint8_t first;   /* page of the window's begin, 0 ... 63 */
+    uint8_t pages;   /* 4, 16 or 64 */
+    uint32_t pool;   /* number */
+    uint32_t number; /* index / 64 */
+    uint64_t id[3];
+    uint64_t object; /* record */
+    uint64_t next, prev; /* records: the object's other chunks, newest first */
+    tm_slot slot[];
+};
+TM_STATIC_ASSERT(sizeof(struct tm_chunk) == 64);
+
+/* An object that has chunks. Everything belongs to its stripe. The chunks are a list from first_chunk along
+ * `next`; going back, `prev` of the first is the last. */
+struct tm_object {
+    uint32_t kind;
+    uint32_t pool;
+    uint64_t id[3];
+    uint64_t first_chunk;
+    uint64_t next, prev; /* of the stripe's objects */
+    uint32_t chunk_count;
+    uint32_t reserved;
+};
+TM_STATIC_ASSERT(sizeof(struct tm_object) == 64);
+
+/* ------------------------------------------------------------------- pools */
+
+#define TM_POOL_STRIPES 8u
+#define TM_TALLY_SHARDS 4u
+
+enum tm_tally {
+    TM_TALLY_PUTS,
+    TM_TALLY_PUTS_REPLACED,
+    TM_TALLY_PUTS_REFUSED,
+    TM_TALLY_PUTS_DROPPED_OLD,
+    TM_TALLY_GETS,
+    TM_TALLY_GETS_FOUND,
+    TM_TALLY_GETS_CORRUPT,
+    TM_TALLY_INVALIDATES,
+    TM_TALLY_INVALIDATES_FOUND,
+    TM_TALLY_OBJECT_INVALIDATES,
+    TM_TALLY_OBJECT_INVALIDATES_FOUND,
+    TM_TALLY_EVICTED,
+    TM_TALLY_OBJECTS, /* now; a shard may be negative */
+    TM_TALLY_SAME,    /* now */
+    TM_TALLY_SHARED,  /* now */
+    TM_TALLIES
+};
+
+/* Counters of a pool, spread so that threads do not share a line. */
+struct tm_tallies {
+    uint64_t count[TM_TALLIES + 1]; /* atomic */
+} TM_ALIGNED(TM_CACHE_LINE);
+
+/* Whose pages they are: a client's private pools of one kind, or one shared pool. */
+struct tm_account {
+    struct tm_heap *heap; /* NULL until the first pool of the kind */
+    uint32_t worth;       /* atomic: how often pages worth keeping are used, in sixteenths */
+};
+
+struct tm_stripe {
+    struct tm_lock lock;
+    uint64_t first_object; /* record */
+} TM_ALIGNED(TM_CACHE_LINE);
+
+enum tm_life { TM_LIFE_NONE, TM_LIFE_RUNNING, TM_LIFE_ENDING };
+
+#define TM_POOL_MAGIC 0x706f6f6cu
+#define TM_CLIENT_MAGIC 0x636c6e74u
+#define TM_MEMBER_MAGIC 0x6d656d62u
+#define TM_ENGINE_MAGIC 0x656e676eu
+
+struct tm_pool {
+    unsigned magic;
+    uint32_t life; /* atomic: enum tm_life */
+    uint32_t pins; /* atomic: evictors that look at it */
+    uint32_t number;
+    struct tm_engine *engine;
+    uint64_t id;
+    enum tm_arena_kind kind;
+    bool is_shared;
+    struct tm_uuid uuid;
+    uint64_t record; /* 0: none */
+    struct tm_pool *next_free;
+
+    struct tm_account *account; /* the owner's, or `own` */
+    struct tm_account own;
+
+    struct tm_lock members_lock; /* the rest of this group; private pools do not use it for charging */
+    struct tm_member *members;
+    uint32_t member_count;
+    uint64_t charged; /* shared: bytes of its pages */
+
+    uint64_t pages;     /* atomic */
+    uint64_t pages_max; /* atomic */
+    struct tm_stripe stripe[TM_POOL_STRIPES];
+    struct tm_tallies tallies[TM_TALLY_SHARDS];
+};
+
+struct tm_member {
+    unsigned magic;
+    struct tm_pool *pool;
+    struct tm_client *client;
+    struct tm_member *next_of_pool;
+    struct tm_member *next_of_client;
+    uint64_t part;   /* of the shared pool's charge; members_lock */
+    uint64_t record; /* 0: none */
+};
+
+/* A right to join a shared pool. */
+struct tm_right {
+    struct tm_uuid uuid;
+    struct tm_right *next;
+    uint64_t record;
+};
+
+struct tm_client {
+    unsigned magic;
+    uint32_t life; /* atomic */
+    uint32_t pins; /* atomic */
+    struct tm_engine *engine;
+    struct tm_client *next_free;
+    char name[TM_CLIENT_NAME_BYTES];
+    uint64_t serial;
+    uint64_t record; /* 0: none */
+
+    uint32_t weight;           /* atomic */
+    uint32_t frozen;           /* atomic */
+    uint64_t cap_bytes;        /* atomic */
+    uint64_t charged;          /* atomic */
+    uint64_t charged_max;      /* atomic */
+    uint64_t evicted_for_others; /* atomic */
+
+    struct tm_account account[TM_ARENAS];
+
+    /* Control lock. */
+    struct tm_member *members; /* by ascending pool id */
+    struct tm_right *rights;
+    uint64_t pool_count;
+};
+
+/* --------------------------------------------------------------- the sketch */
+
+/* How often pages were asked for lately, in 4 bits each, shared by hash. Advice only. */
+struct tm_sketch {
+    uint64_t *words; /* atomic; lines of 8 words; NULL: no memory for it, all pages look alike */
+    uint64_t bytes;
+    uint32_t lines; /* a power of two */
+    uint32_t events_per_line;
+    uint64_t events; /* atomic */
+};
+
+/* For a store of about so many pages. Without memory it stays empty: bytes is 0. */
+void tm_sketch_init(struct tm_sketch *sketch, const struct tm_host *host, uint64_t pages);
+void tm_sketch_fini(struct tm_sketch *sketch, const struct tm_host *host);
+void tm_sketch_add(struct tm_sketch *sketch, uint32_t hash, unsigned number);
+unsigned tm_sketch_estimate(const struct tm_sketch *sketch, uint32_t hash, unsigned number);
+
+/* ------------------------------------------------------------------ engine */
+
+#define TM_DIRECTORY 256u /* directories of as many pointers */
+
+struct tm_engine {
+    unsigned magic;
+    struct tm_host host;
+    struct tm_store *store;
+    uint64_t seeds[4];
+    struct tm_table index[TM_ARENAS];
+    struct tm_sketch sketch;
+
+    struct tm_lock control; /* clients, pools and memberships coming and going */
+    struct tm_client **clients[TM_DIRECTORY]; /* entries are set once; read without the lock */
+    uint32_t clients_next;                    /* atomic */
+    struct tm_client *clients_free;
+    uint64_t client_count;
+    struct tm_pool **pools[TM_DIRECTORY];
+    uint32_t pools_next; /* atomic */
+    struct tm_pool *pools_free;
+    uint64_t pool_count;
+
+    uint64_t refused_admissions; /* atomic */
+    uint64_t evicted_ended;      /* pages evicted from pools that are gone; control lock */
+    uint32_t shrinking;          /* atomic: set_size() or reclaim() at work */
+};
+
+/* Where a page belongs. */
+struct tm_place {
+    struct tm_engine *engine;
+    struct tm_pool *pool;
+    struct tm_table *index;
+    struct tm_object_id id;
+    uint32_t chunk;   /* index / 64 */
+    unsigned page;    /* index % 64 */
+    uint32_t hash;    /* of the chunk */
+    unsigned shard;   /* of tallies */
+};
+
+void tm_place_init(struct tm_place *place, struct tm_pool *pool, const struct tm_object_id *id, uint32_t index);
+
+static inline void tm_tally_add(struct tm_pool *pool, unsigned shard, enum tm_tally tally, uint64_t change)
+{
+    tm_fetch_add_relaxed(&pool->tallies[shard % TM_TALLY_SHARDS].count[tally], change);
+}
+
+/* A pool or client that an evictor found: false when it is ending. */
+bool tm_pool_pin(struct tm_pool *pool);
+void tm_pool_unpin(struct tm_pool *pool);
+bool tm_client_pin(struct tm_client *client);
+void tm_client_unpin(struct tm_client *client);
+struct tm_pool *tm_pool_at(const struct tm_engine *engine, uint32_t number);
+struct tm_client *tm_client_at(const struct tm_engine *engine, uint32_t number);
+
+/* ------------------------------------------------------------- the charge */
+
+/* Charges the pool's owner, or its members their parts. False: a cap would be exceeded; nothing changed. */
+bool tm_charge(struct tm_pool *pool, uint64_t bytes);
+/* As tm_charge(), whatever the caps say: for records that must be, and for rebuilding. */
+void tm_charge_anyway(struct tm_pool *pool, uint64_t bytes);
+void tm_uncharge(struct tm_pool *pool, uint64_t bytes);
+/* Members came or went: everybody is charged the new part. Members' lock held. */
+void tm_settle_parts(struct tm_pool *pool);
+
+/* ------------------------------------------------------------------- index */
+
+/* A page's slot, found and locked; slot NULL: there is no such chunk, or it does not reach to this page. */
+struct tm_found {
+    struct tm_bucket *bucket;
+    struct tm_chunk *chunk;
+    tm_slot *slot;
+};
+
+/* Locks the page's bucket and looks. Ends with tm_index_unlock(). */
+void tm_index_lock(const struct tm_place *place, struct tm_found *found);
+void tm_index_unlock(const struct tm_place *place, struct tm_found *found);
+/* Locked: the page is gone; answers what it was. The books are kept; the caller releases the slot and
+ * its charge, and calls tm_index_reap() if the chunk has become empty, which *is_empty says. */
+tm_slot tm_index_clear(const struct tm_place *place, struct tm_found *found, bool *is_empty);
+/* Removes the chunk if it is empty, and its object if that was the last. No locks held. */
+void tm_index_reap(const struct tm_place *place);
+
+enum tm_set {
+    TM_SET_OK,
+    TM_SET_NOMEM,   /* no memory for chunk or object; nothing changed */
+    TM_SET_OVER_CAP, /* the chunk's own bytes would exceed a cap; nothing changed */
+    TM_SET_NOT_LARGER /* asked to replace a page of at least @only_over bytes, and there is none */
+};
+
+/* The commit point of a put: the page is @slot. *old receives what it was. @only_over: 0, or replace only. */
+enum tm_set tm_index_set(const struct tm_place *place, struct tm_worker *worker, tm_slot slot, uint32_t only_over,
+                         tm_slot *old);
+
+/* Removes chunks of the object until there are none of those that were there at the begin. */
+bool tm_index_remove_object(struct tm_engine *engine, struct tm_pool *pool, const struct tm_object_id *id,
+                            unsigned shard);
+/* Removes everything of a pool. */
+void tm_index_remove_pool(struct tm_engine *engine, struct tm_pool *pool);
+/* Rebuilding: enters a chunk record. False: no memory. */
+bool tm_index_adopt_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t ref, struct tm_worker *worker);
+
+/* The owner's operations, given to the store. */
+enum tm_fate tm_index_judge(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,
+                            enum tm_purge why, tm_slot *slot);
+bool tm_index_swap(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t from, tm_slot to);
+bool tm_index_pin(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,
+                  struct tm_worker *worker, unsigned hazard);
+void tm_index_check(struct tm_engine *engine);
+
+/* ---------------------------------------------------------------- eviction */
+
+/* One step towards room for a segment or record of this kind. False: nothing more can be done. */
+bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_arena_kind kind, unsigned attempt);
+/* One step towards a smaller charge of the pool's payers. False: nothing of theirs can go. */
+bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker);
+/* After a put into an ephemeral pool: young pages become main ones while there is room for all. */
+void tm_age_heap(struct tm_engine *engine, struct tm_account *account);
+/* Whether a candidate is worth a place among those that stay. */
+bool tm_is_worth_keeping(struct tm_engine *engine, struct tm_account *account, uint32_t hash, unsigned number);
+
+/* -------------------------------------------------------------- rebuilding */
+
+TM_MUST_USE enum tm_result tm_engine_rebuild(struct tm_engine *engine);
+
+/* What a restart needs to know, in the persistent arena. */
+struct tm_client_record {
+    uint32_t kind;
+    uint32_t weight;
+    uint64_t serial;
+    uint64_t cap_bytes;
+    uint64_t frozen;
+    char name[TM_CLIENT_NAME_BYTES];
+    uint64_t reserved[4];
+};
+TM_STATIC_ASSERT(sizeof(struct tm_client_record) == 128);
+
+struct tm_pool_record {
+    uint32_t kind;
+    uint32_t number;
+    uint64_t id;
+    uint64_t client; /* serial of a private pool's owner */
+    uint32_t flags;
+    uint32_t reserved_word;
+    struct tm_uuid uuid;
+    uint64_t reserved[2];
+};
+TM_STATIC_ASSERT(sizeof(struct tm_pool_record) == 64);
+
+#define TM_RIGHT_TO_JOIN 0x100u /* above the class in `kind` */
+#define TM_RIGHT_MEMBER 0x200u
+
+struct tm_right_record {
+    uint32_t kind;
+    uint32_t pool; /* number; members only */
+    uint64_t client;
+    struct tm_uuid uuid; /* rights to join only */
+};
+TM_STATIC_ASSERT(sizeof(struct tm_right_record) == 32);
+
+/* Whether such records are kept at all: only for an arena that survives. */
+bool tm_keeps_records(const struct tm_engine *engine);
+struct tm_client *tm_client_adopt(struct tm_engine *engine, const struct tm_client_record *record, uint64_t ref);
+struct tm_pool *tm_pool_adopt(struct tm_engine *engine, const struct tm_pool_record *record, uint64_t ref);
+/* Memory for all pool numbers up to @highest; then what was not adopted is free. */
+bool tm_pools_make_numbers(struct tm_engine *engine, uint32_t highest);
+void tm_pools_free_numbers(struct tm_engine *engine);
+void tm_pool_forget(struct tm_pool *pool);
+bool tm_member_adopt(struct tm_pool *pool, struct tm_client *client, uint64_t ref);
+bool tm_right_adopt(struct tm_client *client, const struct tm_uuid *uuid, uint64_t ref);
+void tm_clients_fini(struct tm_engine *engine);
+void tm_pools_fini(struct tm_engine *engine);
+
+#endif

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * evict.c - who loses pages, and which: by weight, then by value.
+ *
+ * By weight: the client whose charge is furthest above its share, charge divided by weight, loses first.
+ *
+ * By value: a heap's pages are young until they leave the first tenth of it. While there is room they then
+ * become main pages, without a copy. When memory is short, the oldest young segment is taken apart, and only
+ * those pages go on to main that were asked for more often than main pages are on average (the sketch
+ * estimates; `worth` is the running mean over sampled main pages). So neither a scan nor a loop larger than the
+ * store drives out what is used: equal pages do not replace each other. When young is less than a tenth, the
+ * oldest main segment is taken apart: what was used since it was last looked at goes round again.
+ *
+ * Room is made in steps of one segment; whoever needs it comes back for more.
+ */
+#include "engine/engine_internal.h"
+
+#define YOUNG_SHARE 10u      /* young is at least one tenth */
+#define SAMPLE 8u            /* main pages looked at for each young segment */
+#define WORTH_UNIT 16u       /* `worth` is in sixteenths of an estimate */
+#define WORTH_MARGIN 12u     /* a candidate must be better, not equal with luck */
+#define SECOND_CHANCES 4u    /* main segments in a row that may go round before one must go */
+#define HALF_DEAD 4u         /* eighths: cleaning frees more than it copies */
+#define WORTH_CLEANING 2u
+#define CLEAN_STEPS 64u      /* rounds of copying full segments together when there is no other way */
+
+/* ---- value ---- */
+
+struct worth {
+    struct tm_engine *engine;
+    uint32_t sum;
+    uint32_t count;
+};
+
+static void add_worth(void *user, uint32_t hash, unsigned number)
+{
+    struct worth *worth = user;
+    worth->sum += tm_sketch_estimate(&worth->engine->sketch, hash, number) * WORTH_UNIT;
+    worth->count++;
+}
+
+/* Brings `worth` up to date with a few more main pages. */
+static void sample_worth(struct tm_engine *engine, struct tm_worker *worker, struct tm_account *account)
+{
+    struct worth worth = {engine, 0, 0};
+    tm_heap_sample_main(account->heap, worker, SAMPLE, add_worth, &worth);
+    if (worth.count == 0)
+        return;
+    uint32_t mean = worth.sum / worth.count;
+    uint32_t before = tm_load_relaxed(&account->worth);
+    tm_store_relaxed(&account->worth, before == 0 ? mean : (before * 7u + mean) / 8u);
+}
+
+bool tm_is_worth_keeping(struct tm_engine *engine, struct tm_account *account, uint32_t hash, unsigned number)
+{
+    uint32_t value = tm_sketch_estimate(&engine->sketch, hash, number) * WORTH_UNIT;
+    if (value > tm_load_relaxed(&account->worth) + WORTH_MARGIN)
+        return true;
+    tm_fetch_add_relaxed(&engine->refused_admissions, 1u);
+    return false;
+}
+
+static bool is_mostly_young(const struct tm_heap *heap)
+{
+    uint64_t young = tm_heap_age_bytes(heap, TM_AGE_YOUNG);
+    uint64_t all = young + tm_heap_age_bytes(heap, TM_AGE_MAIN);
+    return young * YOUNG_SHARE > all;
+}
+
+void tm_age_heap(struct tm_engine *engine, struct tm_account *account)
+{
+    if (TM_UNLIKELY(is_mostly_young(account->heap)) && tm_store_has_room(engine->store))
+        tm_heap_promote(account->heap);
+}
+
+/* Takes one segment of an ephemeral heap apart. False: it has none. */
+static bool evict_segment(struct tm_engine *engine, struct tm_worker *worker, struct tm_account *account)
+{
+    struct tm_store *store = engine->store;
+    struct tm_heap *heap = account->heap;
+    uint64_t dropped;
+    if (tm_heap_age_bytes(heap, TM_AGE_YOUNG) + tm_heap_age_bytes(heap, TM_AGE_MAIN) == 0)
+        tm_heap_seal(heap);
+    /* Until now there was room for all: what is not in the youngest tenth has stood the test of time. */
+    while (tm_heap_age_bytes(heap, TM_AGE_MAIN) == 0 && is_mostly_young(heap) && tm_heap_promote(heap)) {
+    }
+    if (is_mostly_young(heap)) {
+        sample_worth(engine, worker, account);
+        if (tm_heap_purge(store, worker, heap, TM_AGE_YOUNG, TM_PURGE_ADMIT, &dropped))
+            return true;
+    }
+    for (unsigned round = 0; round <= SECOND_CHANCES; round++) {
+        enum tm_purge why = round < SECOND_CHANCES ? TM_PURGE_SECOND : TM_PURGE_ALL;
+        if (!tm_heap_purge(store, worker, heap, TM_AGE_MAIN, why, &dropped))
+            break;
+        if (dropped != 0)
+            return true;
+    }
+    return tm_heap_purge(store, worker, heap, TM_AGE_YOUNG, TM_PURGE_ALL, &dropped);
+}
+
+/* ---- weight ---- */
+
+/* Whose segment goes. Pinned: end with release_victim(). */
+struct victim {
+    struct tm_client *client;
+    struct tm_pool *pool; /* NULL: the client's private pages */
+};
+
+static bool has_segments(const struct tm_account *account)
+{
+    const struct tm_heap *heap = tm_load_acquire(&account->heap);
+    return heap != NULL && tm_heap_segment_bytes(heap) != 0;
+}
+
+/* The shared ephemeral pool with the largest heap that the client is a member of; pinned, or NULL. */
+static struct tm_pool *largest_shared(struct tm_engine *engine, const struct tm_client *client)
+{
+    struct tm_pool *best = NULL;
+    uint64_t most = 0;
+    uint32_t last = tm_load_acquire(&engine->pools_next);
+    for (uint32_t number = 1; number < last; number++) {
+        struct tm_pool *pool = tm_pool_at(engine, number);
+        if (!tm_load_relaxed(&pool->is_shared) || pool->kind != TM_ARENA_EPHEMERAL || !tm_pool_pin(pool))
+            continue;
+        bool is_member = false;
+        tm_lock_acquire(&pool->members_lock, TM_LOCK_account_members);
+        for (struct tm_member *member = pool->members; member != NULL; member = member->next_of_pool)
+            is_member = is_member || member->client == client;
+        tm_lock_release(&pool->members_lock, TM_LOCK_account_members);
+        uint64_t bytes = is_member && has_segments(&pool->own) ? tm_heap_segment_bytes(pool->own.heap) : 0;
+        if (bytes > most) {
+            if (best != NULL)
+                tm_pool_unpin(best);
+            best = pool;
+            most = bytes;
+        } else {
+            tm_pool_unpin(pool);
+        }
+    }
+    return best;
+}
+
+/* How far above its share a client is: charge by weight, scaled so that small charges differ, too. */
+static uint64_t excess_of(const struct tm_client *client)
+{
+    uint64_t charged = tm_load_relaxed(&client->charged);
+    uint32_t weight = tm_load_relaxed(&client->weight);
+    return charged > UINT64_MAX >> 10 ? UINT64_MAX / weight : (charged << 10) / weight;
+}
+
+/* What of a pinned client can go. */
+static bool choose_pages(struct tm_engine *engine, struct tm_client *client, struct victim *victim)
+{
+    struct tm_account *own = &client->account[TM_ARENA_EPHEMERAL];
+    uint64_t own_bytes = has_segments(own) ? tm_heap_segment_bytes(own->heap) : 0;
+    victim->client = client;
+    victim->pool = largest_shared(engine, client);
+    if (victim->pool != NULL && tm_heap_segment_bytes(victim->pool->own.heap) < own_bytes) {
+        tm_pool_unpin(victim->pool);
+        victim->pool = NULL;
+    }
+    return victim->pool != NULL || own_bytes != 0;
+}
+
+/* The client with the largest excess below @below; of equals the one after @after. Pinned, or NULL. */
+static struct tm_client *next_victim(struct tm_engine *engine, uint64_t below, uint32_t after, uint64_t *excess,
+                                     uint32_t *number)
+{
+    struct tm_client *best = NULL;
+    uint32_t last = tm_load_acquire(&engine->clients_next);
+    for (uint32_t n = 1; n < last; n++) {
+        struct tm_client *client = tm_client_at(engine, n);
+        if (tm_load_relaxed(&client->life) != TM_LIFE_RUNNING)
+            continue;
+        uint64_t value = excess_of(client);
+        bool is_candidate = value < below || (value == below && n > after);
+        if (!is_candidate || (best != NULL && value <= *excess) || !tm_client_pin(client))
+            continue;
+        if (best != NULL)
+            tm_client_unpin(best);
+        best = client;
+        *excess = value;
+        *number = n;
+    }
+    return best;
+}
+
+static void release_victim(struct victim *victim)
+{
+    if (victim->pool != NULL)
+        tm_pool_unpin(victim->pool);
+    tm_client_unpin(victim->client);
+}
+
+/* Evicts one segment from whoever is furthest above its share and has one. */
+static bool evict_by_weight(struct tm_engine *engine, struct tm_worker *worker, const struct tm_client *for_whom)
+{
+    uint64_t excess = UINT64_MAX;
+    uint32_t number = 0;
+    for (;;) {
+        uint64_t below = excess;
+        struct tm_client *client = next_victim(engine, below, number, &excess, &number);
+        if (client == NULL)
+            return false;
+        struct victim victim;
+        bool done = false;
+        if (choose_pages(engine, client, &victim)) {
+            struct tm_account *account = victim.pool != NULL ? &victim.pool->own : &client->account[TM_ARENA_EPHEMERAL];
+            done = evict_segment(engine, worker, account);
+        }
+        if (done && client != for_whom)
+            tm_fetch_add_relaxed(&client->evicted_for_others, 1u);
+        release_victim(&victim);
+        if (done)
+            return true;
+    }
+}
+
+/* ---- cleaning ---- */
+
+/* Cleans one segment of somebody's heap that is dead to at least so many eighths. */
+static bool clean_any(struct tm_engine *engine, struct tm_worker *worker, unsigned eighths)
+{
+    uint32_t last = tm_load_acquire(&engine->clients_next);
+    for (uint32_t n = 1; n < last; n++) {
+        struct tm_client *client = tm_client_at(engine, n);
+        if (!tm_client_pin(client))
+            continue;
+        bool done = false;
+        for (unsigned kind = 0; kind < TM_ARENAS && !done; kind++) {
+            struct tm_heap *heap = tm_load_acquire(&client->account[kind].heap);
+            done = heap != NULL && tm_heap_is_cleanable(heap, eighths) &&
+                   tm_heap_clean(engine->store, worker, heap, eighths);
+        }
+        tm_client_unpin(client);
+        if (done)
+            return true;
+    }
+    last = tm_load_acquire(&engine->pools_next);
+    for (uint32_t n = 1; n < last; n++) {
+        struct tm_pool *pool = tm_pool_at(engine, n);
+        if (!tm_load_relaxed(&pool->is_shared) || !tm_pool_pin(pool))
+            continue;
+        struct tm_heap *heap = tm_load_acquire(&pool->own.heap);
+        bool done = heap != NULL && tm_heap_is_cleanable(heap, eighths) &&
+                    tm_heap_clean(engine->store, worker, heap, eighths);
+        tm_pool_unpin(pool);
+        if (done)
+            return true;
+    }
+    return false;
+}
+
+bool tm_engine_maintain(struct tm_engine *engine, unsigned steps)
+{
+    struct tm_worker *worker = tm_worker_acquire(engine->store);
+    bool more = true;
+    tm_store_drain(engine->store);
+    for (unsigned i = 0; i < steps && more; i++)
+        more = clean_any(engine, worker, WORTH_CLEANING);
+    tm_worker_release(engine->store, worker);
+    return more;
+}
+
+/* ---- room ---- */
+
+bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_arena_kind kind, unsigned attempt)
+{
+    tm_store_drain(engine->store);
+    if (clean_any(engine, worker, HALF_DEAD))
+        return true;
+    if (evict_by_weight(engine, worker, NULL))
+        return true;
+    if (clean_any(engine, worker, 1))
+        return true;
+    /* Only full segments of persistent pages are left: copied together, their last holes make a segment. */
+    return kind == TM_ARENA_PERSISTENT && attempt < CLEAN_STEPS && clean_any(engine, worker, 0);
+}
+
+bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)
+{
+    struct tm_engine *engine = pool->engine;
+    if (pool->is_shared)
+        return pool->kind == TM_ARENA_EPHEMERAL && has_segments(&pool->own) && evict_segment(engine, worker, &pool->own);
+    struct tm_client *client = pool->members->client;
+    struct tm_account *own = &client->account[TM_ARENA_EPHEMERAL];
+    return has_segments(own) && evict_segment(engine, worker, own);
+}
+
+/* One step towards fewer resident bytes. */
+static bool shrink_step(struct tm_engine *engine, struct tm_worker *worker)
+{
+    tm_store_drain(engine->store);
+    return clean_any(engine, worker, HALF_DEAD) || evict_by_weight(engine, worker, NULL) || clean_any(engine, worker, 1);
+}
+
+/* Segments there can be: more steps than this cannot help. */
+static uint64_t most_steps(const struct tm_engine *engine)
+{
+    return tm_store_resident(engine->store) / (engine->host.span_bytes / TM_SPAN_UNITS) * 2u + 64u;
+}
+
+enum tm_result tm_engine_set_size(struct tm_engine *engine, uint64_t size_bytes)
+{
+    struct tm_worker *worker = tm_worker_acquire(engine->store);
+    tm_store_set_size(engine->store, size_bytes);
+    for (uint64_t steps = most_steps(engine); steps > 0 && tm_store_resident(engine->store) > size_bytes; steps--)
+        if (!shrink_step(engine, worker))
+            break;
+    bool fits = tm_store_resident(engine->store) <= size_bytes;
+    tm_worker_release(engine->store, worker);
+    return fits ? TM_OK : TM_REFUSED;
+}
+
+uint64_t tm_engine_reclaim(struct tm_engine *engine, uint64_t bytes)
+{
+    struct tm_worker *worker = tm_worker_acquire(engine->store);
+    uint64_t before = tm_store_returned(engine->store);
+    for (uint64_t steps = most_steps(engine); steps > 0 && tm_store_returned(engine->store) - before < bytes; steps--)
+        if (!shrink_step(engine, worker))
+            break;
+    uint64_t after = tm_store_returned(engine->store);
+    tm_worker_release(engine->store, worker);
+    return after - before;
+}
+
+uint64_t tm_engine_freeable(struct tm_engine *engine)
+{
+    uint64_t bytes = 0;
+    uint32_t last = tm_load_acquire(&engine->clients_next);
+    for (uint32_t n = 1; n < last; n++) {
+        struct tm_client *client = tm_client_at(engine, n);
+        struct tm_account *own = &client->account[TM_ARENA_EPHEMERAL];
+        if (tm_load_relaxed(&client->life) == TM_LIFE_RUNNING && has_segments(own))
+            bytes += tm_heap_segment_bytes(own->heap);
+    }
+    last = tm_load_acquire(&engine->pools_next);
+    for (uint32_t n = 1; n < last; n++) {
+        struct tm_pool *pool = tm_pool_at(engine, n);
+        if (tm_load_relaxed(&pool->is_shared) && pool->kind == TM_ARENA_EPHEMERAL && has_segments(&pool->own))
+            bytes += tm_heap_segment_bytes(pool->own.heap);
+    }
+    return bytes / engine->host.span_bytes * engine->host.span_bytes;
+}

@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * page.c - put, get and invalidate of one page: the laws.
+ *
+ * A put prepares (may fail), commits by one store of the slot, then retires what was there. Whatever fails before
+ * the commit undoes itself and then obeys law 1: the older page goes, or is said to be kept.
+ */
+#include "engine/engine_internal.h"
+
+/* Steps of making room that one put may take; each frees a segment or answers that there is none. */
+#define ROOM_STEPS 4096u
+/* Times that "no room" is believed only after somebody else had time to finish. */
+#define ROOM_PATIENCE 3u
+
+struct put {
+    struct tm_place place;
+    struct tm_member *member;
+    struct tm_worker *worker;
+    struct tm_page_put page;
+    uint32_t flags;
+    uint32_t charged;   /* bytes charged for the page so far */
+    uint32_t only_over; /* not charged: replace a page of at least so many bytes, or fail */
+};
+
+static uint32_t old_bytes(const struct tm_place *place)
+{
+    struct tm_found found;
+    tm_index_lock(place, &found);
+    uint32_t bytes = found.slot == NULL ? 0 : tm_slot_bytes(*found.slot);
+    tm_index_unlock(place, &found);
+    return bytes;
+}
+
+/* Removes the page. True: there was one. */
+static bool remove_page(const struct tm_place *place)
+{
+    struct tm_found found;
+    tm_slot old = 0;
+    bool is_empty = false;
+    tm_index_lock(place, &found);
+    if (found.slot != NULL && *found.slot != 0)
+        old = tm_index_clear(place, &found, &is_empty);
+    tm_index_unlock(place, &found);
+    if (old == 0)
+        return false;
+    tm_slot_release(place->engine->store, place->pool->kind, old);
+    tm_uncharge(place->pool, tm_slot_bytes(old));
+    if (is_empty)
+        tm_index_reap(place);
+    return true;
+}
+
+/* ---- put, step by step ---- */
+
+/* Charges the page before its block is reserved. A page that replaces one at least as large needs no charge:
+ * it takes over the other's, at the commit. */
+static bool charge_page(struct put *put)
+{
+    put->charged = 0;
+    put->only_over = 0;
+    if (put->page.bytes == 0)
+        return true;
+    for (;;) {
+        if (tm_charge(put->place.pool, put->page.bytes)) {
+            put->charged = put->page.bytes;
+            return true;
+        }
+        if (old_bytes(&put->place) >= put->page.bytes) {
+            put->only_over = put->page.bytes;
+            return true;
+        }
+        if (!tm_make_room_in(put->place.pool, put->worker))
+            return false;
+    }
+}
+
+static void uncharge_page(struct put *put)
+{
+    if (put->charged != 0)
+        tm_uncharge(put->place.pool, put->charged);
+    put->charged = 0;
+}
+
+/* Writes the block, making room as needed. */
+static enum tm_result write_page(struct put *put)
+{
+    struct tm_engine *engine = put->place.engine;
+    unsigned patience = 0;
+    for (unsigned attempt = 0; attempt < ROOM_STEPS; attempt++) {
+        switch (tm_put_write(engine->store, put->worker, &put->page)) {
+        case TM_WRITE_OK:
+            return TM_OK;
+        case TM_WRITE_CHANGED:
+            uncharge_page(put);
+            put->page.no_dedup = true;
+            tm_put_prepare(engine->store, put->worker, &put->page);
+            if (!charge_page(put))
+                return TM_REFUSED;
+            break;
+        case TM_WRITE_NO_ROOM:
+            if (tm_make_room(engine, put->worker, put->place.pool->kind, attempt))
+                break;
+            if (put->page.tier == TM_TIER_NORMAL && old_bytes(&put->place) >= put->page.bytes)
+                put->page.tier = TM_TIER_REPLACE;
+            else if (patience++ < ROOM_PATIENCE)
+                tm_platform_wait(patience + 64u);
+            else
+                return TM_REFUSED;
+            break;
+        }
+    }
+    return TM_REFUSED;
+}
+
+/* Makes the page what the handle means. On success *old is what it meant before. */
+static enum tm_result commit_page(struct put *put, tm_slot *old)
+{
+    unsigned patience = 0;
+    for (unsigned attempt = 0; attempt < ROOM_STEPS; attempt++) {
+        switch (tm_index_set(&put->place, put->worker, put->page.slot, put->only_over, old)) {
+        case TM_SET_OK:
+            return TM_OK;
+        case TM_SET_NOT_LARGER:
+            return TM_REFUSED; /* what it was to replace has gone meanwhile */
+        case TM_SET_OVER_CAP:
+            if (!tm_make_room_in(put->place.pool, put->worker))
+                return TM_REFUSED;
+            break;
+        case TM_SET_NOMEM:
+            if (tm_make_room(put->place.engine, put->worker, put->place.pool->kind, attempt))
+                break;
+            if (patience++ >= ROOM_PATIENCE)
+                return TM_NOMEM;
+            tm_platform_wait(patience + 64u);
+            break;
+        }
+    }
+    return TM_NOMEM;
+}
+
+static enum tm_result store_page(struct put *put)
+{
+    struct tm_store *store = put->place.engine->store;
+    struct tm_pool *pool = put->place.pool;
+    if (!charge_page(put)) {
+        tm_put_abandon(store, put->worker, &put->page);
+        return TM_REFUSED;
+    }
+    enum tm_result result = write_page(put);
+    if (result != TM_OK) {
+        tm_put_abandon(store, put->worker, &put->page);
+        uncharge_page(put);
+        return result;
+    }
+    tm_slot old = 0;
+    result = commit_page(put, &old);
+    if (result != TM_OK) {
+        tm_slot_release(store, pool->kind, put->page.slot);
+        tm_put_finish(store, &put->page);
+        uncharge_page(put);
+        return result;
+    }
+    tm_put_finish(store, &put->page);
+    if (old == 0)
+        return TM_OK;
+    tm_tally_add(pool, put->place.shard, TM_TALLY_PUTS_REPLACED, 1);
+    tm_slot_release(store, pool->kind, old);
+    uint32_t freed = tm_slot_bytes(old) - put->only_over; /* only_over: what the new page took over */
+    if (freed != 0)
+        tm_uncharge(pool, freed);
+    return TM_OK;
+}
+
+/* Law 1, after a put that stored nothing. */
+static enum tm_result fail_put(struct put *put, enum tm_result why)
+{
+    struct tm_pool *pool = put->place.pool;
+    tm_tally_add(pool, put->place.shard, TM_TALLY_PUTS_REFUSED, 1);
+    if ((put->flags & TM_PUT_KEEP) != 0) {
+        struct tm_found found;
+        tm_index_lock(&put->place, &found);
+        bool is_there = found.slot != NULL && *found.slot != 0;
+        tm_index_unlock(&put->place, &found);
+        return is_there ? TM_KEPT : why;
+    }
+    if (remove_page(&put->place))
+        tm_tally_add(pool, put->place.shard, TM_TALLY_PUTS_DROPPED_OLD, 1);
+    return why;
+}
+
+static void begin_put(struct put *put, struct tm_member *member, const struct tm_object_id *id, uint32_t index,
+                      struct tm_worker *worker, uint32_t flags)
+{
+    struct tm_pool *pool = member->pool;
+    memset(put, 0, sizeof *put);
+    tm_place_init(&put->place, pool, id, index);
+    put->place.shard = tm_worker_number(worker);
+    put->member = member;
+    put->worker = worker;
+    put->flags = flags;
+    put->page.heap = pool->account->heap;
+    put->page.hash = put->place.hash;
+    put->page.number = (uint8_t)put->place.page;
+    put->page.tier = TM_TIER_NORMAL;
+    tm_tally_add(pool, put->place.shard, TM_TALLY_PUTS, 1);
+}
+
+static enum tm_result end_put(struct put *put, enum tm_result result)
+{
+    struct tm_engine *engine = put->place.engine;
+    if (result != TM_OK)
+        return fail_put(put, result);
+    if (put->place.pool->kind == TM_ARENA_EPHEMERAL) {
+        tm_sketch_add(&engine->sketch, put->place.hash, put->place.page);
+        tm_age_heap(engine, put->place.pool->account);
+    }
+    return TM_OK;
+}
+
+static bool put_flags_ok(const struct tm_member *member, uint32_t flags)
+{
+    if ((flags & ~(uint32_t)TM_PUT_KEEP) != 0)
+        return false;
+    return (flags & TM_PUT_KEEP) == 0 || member->pool->kind == TM_ARENA_PERSISTENT;
+}
+
+static enum tm_result put_with(struct tm_worker *worker, struct tm_member *member, const struct tm_object_id *id,
+                               uint32_t index, const void *page, uint32_t flags)
+{
+    struct put put;
+    begin_put(&put, member, id, index, worker, flags);
+    if (tm_load_relaxed(&member->client->frozen) != 0)
+        return fail_put(&put, TM_REFUSED);
+    put.page.page = page;
+    tm_put_prepare(put.place.engine->store, worker, &put.page);
+    return end_put(&put, store_page(&put));
+}
+
+enum tm_result tm_page_put(struct tm_member *member, const struct tm_object_id *object, uint32_t index,
+                           const void *page, uint32_t flags)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    struct tm_store *store = member->pool->engine->store;
+    if (page == NULL || !put_flags_ok(member, flags))
+        return TM_INVALID;
+    struct tm_worker *worker = tm_worker_acquire(store);
+    enum tm_result result = put_with(worker, member, object, index, page, flags);
+    tm_worker_release(store, worker);
+    return result;
+}
+
+void tm_page_put_many(struct tm_member *member, struct tm_page_io *io, size_t count, uint32_t flags)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    struct tm_store *store = member->pool->engine->store;
+    bool is_valid = put_flags_ok(member, flags);
+    struct tm_worker *worker = tm_worker_acquire(store);
+    for (size_t i = 0; i < count; i++) {
+        bool ok = is_valid && io[i].page != NULL;
+        io[i].result = ok ? put_with(worker, member, &io[i].object, io[i].index, io[i].page, flags) : TM_INVALID;
+    }
+    tm_worker_release(store, worker);
+}
+
+enum tm_result tm_page_put_stored(struct tm_member *member, const struct tm_object_id *object, uint32_t index,
+                                  enum tm_codec_id codec, const void *body, uint32_t body_bytes, uint32_t flags)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    struct tm_store *store = member->pool->engine->store;
+    if (!put_flags_ok(member, flags))
+        return TM_INVALID;
+    struct tm_worker *worker = tm_worker_acquire(store);
+    enum tm_result result = TM_INVALID;
+    if (tm_stored_check(store, worker, codec, body, body_bytes)) {
+        struct put put;
+        begin_put(&put, member, object, index, worker, flags);
+        if (tm_load_relaxed(&member->client->frozen) != 0) {
+            result = fail_put(&put, TM_REFUSED);
+        } else {
+            tm_put_prepare_stored(store, &put.page, codec, body, body_bytes);
+            result = end_put(&put, store_page(&put));
+        }
+    }
+    tm_worker_release(store, worker);
+    return result;
+}
+
+/* ---- get ---- */
+
+struct get {
+    struct tm_place place;
+    struct tm_worker *worker;
+    unsigned hazard;
+    bool is_exclusive;
+    tm_slot slot; /* what was found */
+};
+
+/* An inline page was found: the word is all of it. Bucket locked; unlocks. */
+static void take_inline(struct get *get, struct tm_found *found)
+{
+    bool is_empty = false;
+    if (get->is_exclusive)
+        (void)tm_index_clear(&get->place, found, &is_empty);
+    tm_index_unlock(&get->place, found);
+    if (is_empty)
+        tm_index_reap(&get->place);
+}
+
+/* A content that was evicted: the page has gone, and is taken off the books now. Bucket locked; unlocks. */
+static void drop_evicted(struct get *get, struct tm_found *found)
+{
+    bool is_empty;
+    tm_slot old = tm_index_clear(&get->place, found, &is_empty);
+    tm_index_unlock(&get->place, found);
+    tm_tally_add(get->place.pool, get->place.shard, TM_TALLY_EVICTED, 1);
+    tm_slot_release(get->place.engine->store, get->place.pool->kind, old);
+    tm_uncharge(get->place.pool, tm_slot_bytes(old));
+    if (is_empty)
+        tm_index_reap(&get->place);
+}
+
+/* Finds the page and pins it. TM_OK: get->slot says what it is; an inline page has been taken already. */
+static enum tm_result find_page(struct get *get)
+{
+    struct tm_place *place = &get->place;
+    struct tm_store *store = place->engine->store;
+    struct tm_found found;
+    tm_index_lock(place, &found);
+    tm_slot slot = found.slot == NULL ? 0 : *found.slot;
+    get->slot = slot;
+    if (slot == 0 || tm_slot_type(slot) == TM_SLOT_LOST) {
+        tm_index_unlock(place, &found);
+        return slot == 0 ? TM_MISS : TM_CORRUPT;
+    }
+    if (place->pool->kind == TM_ARENA_EPHEMERAL && (slot & TM_SLOT_USED) == 0)
+        tm_store_relaxed(found.slot, slot | TM_SLOT_USED);
+    if (tm_slot_is_inline(slot)) {
+        take_inline(get, &found);
+        return TM_OK;
+    }
+    if (!tm_pin(store, place->pool->kind, get->worker, get->hazard, slot)) {
+        drop_evicted(get, &found);
+        return TM_MISS;
+    }
+    tm_index_unlock(place, &found);
+    return TM_OK;
+}
+
+/* Removes the page if it still is what was read. False: somebody else was quicker. */
+static bool remove_same(struct get *get)
+{
+    struct tm_place *place = &get->place;
+    struct tm_found found;
+    tm_slot old = 0;
+    bool is_empty = false;
+    tm_index_lock(place, &found);
+    if (found.slot != NULL && *found.slot != 0 && tm_slot_same(*found.slot, get->slot))
+        old = tm_index_clear(place, &found, &is_empty);
+    tm_index_unlock(place, &found);
+    if (old == 0)
+        return false;
+    tm_slot_release(place->engine->store, place->pool->kind, old);
+    tm_uncharge(place->pool, tm_slot_bytes(old));
+    if (is_empty)
+        tm_index_reap(place);
+    return true;
+}
+
+/* The block behind the slot failed its check: a persistent page stays and says so, an ephemeral one goes. */
+static enum tm_result damaged(struct get *get)
+{
+    struct tm_pool *pool = get->place.pool;
+    tm_tally_add(pool, get->place.shard, TM_TALLY_GETS_CORRUPT, 1);
+    if (pool->kind == TM_ARENA_PERSISTENT)
+        return TM_CORRUPT;
+    (void)remove_same(get);
+    return TM_MISS;
+}
+
+enum tm_read { TM_READ_DONE, TM_READ_DAMAGED, TM_READ_RACED };
+
+/* Copies the pinned page out, and removes it if the get is exclusive. */
+static enum tm_read copy_page(struct get *get, void *page)
+{
+    struct tm_store *store = get->place.engine->store;
+    if (tm_slot_is_inline(get->slot)) {
+        tm_same_fill(page, tm_slot_word(get->slot));
+        return TM_READ_DONE;
+    }
+    bool whole = tm_pinned_read(store, get->worker, get->hazard, get->place.hash, get->place.page, page);
+    enum tm_read result = whole ? TM_READ_DONE : TM_READ_DAMAGED;
+    /* Removing while the hazard stands: the block cannot be used again, so an equal slot is the same page. */
+    if (whole && get->is_exclusive && !remove_same(get))
+        result = TM_READ_RACED;
+    tm_unpin(get->worker, get->hazard);
+    return result;
+}
+
+static bool is_exclusive(const struct tm_pool *pool, enum tm_get_mode mode)
+{
+    if (mode == TM_GET_DEFAULT)
+        return pool->kind == TM_ARENA_EPHEMERAL && !pool->is_shared;
+    return mode == TM_GET_EXCLUSIVE;
+}
+
+static void begin_get(struct get *get, struct tm_member *member, const struct tm_object_id *id, uint32_t index,
+                      struct tm_worker *worker, unsigned hazard, enum tm_get_mode mode)
+{
+    tm_place_init(&get->place, member->pool, id, index);
+    get->place.shard = tm_worker_number(worker);
+    get->worker = worker;
+    get->hazard = hazard;
+    get->is_exclusive = is_exclusive(member->pool, mode);
+    get->slot = 0;
+    tm_tally_add(member->pool, get->place.shard, TM_TALLY_GETS, 1);
+}
+
+/* After find_page() said TM_OK. An exclusive get that was raced looks again: the page may only have moved. */
+static enum tm_result finish_get(struct get *get, void *page)
+{
+    for (;;) {
+        enum tm_result result;
+        switch (copy_page(get, page)) {
+        case TM_READ_DONE:
+            tm_tally_add(get->place.pool, get->place.shard, TM_TALLY_GETS_FOUND, 1);
+            if (get->place.pool->kind == TM_ARENA_EPHEMERAL)
+                tm_sketch_add(&get->place.engine->sketch, get->place.hash, get->place.page);
+            return TM_OK;
+        case TM_READ_DAMAGED:
+            return damaged(get);
+        case TM_READ_RACED:
+            result = find_page(get);
+            if (result != TM_OK)
+                return result;
+            break;
+        }
+    }
+}
+
+enum tm_result tm_page_get(struct tm_member *member, const struct tm_object_id *object, uint32_t index, void *page,
+                           enum tm_get_mode mode)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    struct tm_store *store = member->pool->engine->store;
+    if (page == NULL || (unsigned)mode > TM_GET_INCLUSIVE)
+        return TM_INVALID;
+    struct tm_worker *worker = tm_worker_acquire(store);
+    struct get get;
+    begin_get(&get, member, object, index, worker, 0, mode);
+    enum tm_result result = find_page(&get);
+    if (result == TM_OK)
+        result = finish_get(&get, page);
+    tm_worker_release(store, worker);
+    return result;
+}
+
+/* ---- batches of gets ---- */
+
+#define BATCH (TM_HAZARDS - 1u)
+
+/* Up to BATCH gets at once: first all buckets come into the cache, then all slots are found and blocks
+ * begin to come, then all are copied. */
+static void get_batch(struct tm_worker *worker, struct tm_member *member, struct tm_page_io *io, unsigned count,
+                      enum tm_get_mode mode)
+{
+    struct get get[BATCH];
+    struct tm_store *store = member->pool->engine->store;
+    for (unsigned i = 0; i < count; i++) {
+        begin_get(&get[i], member, &io[i].object, io[i].index, worker, i, mode);
+        tm_table_prefetch(get[i].place.index, get[i].place.hash);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        io[i].result = io[i].page == NULL ? TM_INVALID : find_page(&get[i]);
+        if (io[i].result == TM_OK && !tm_slot_is_inline(get[i].slot))
+            tm_pinned_prefetch(store, worker, i);
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (io[i].result == TM_OK)
+            io[i].result = finish_get(&get[i], io[i].page);
+}
+
+void tm_page_get_many(struct tm_member *member, struct tm_page_io *io, size_t count, enum tm_get_mode mode)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    struct tm_store *store = member->pool->engine->store;
+    struct tm_worker *worker = tm_worker_acquire(store);
+    for (size_t done = 0; done < count; done += BATCH) {
+        unsigned now = count - done < BATCH ? (unsigned)(count - done) : BATCH;
+        get_batch(worker, member, io + done, now, mode);
+    }
+    tm_worker_release(store, worker);
+}
+
+enum tm_result tm_page_get_stored(struct tm_member *member, const struct tm_object_id *object, uint32_t index,
+                                  enum tm_codec_id *codec, void *body, uint32_t *body_bytes)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    struct tm_store *store = member->pool->engine->store;
+    struct tm_worker *worker = tm_worker_acquire(store);
+    struct get get;
+    begin_get(&get, member, object, index, worker, 0, TM_GET_INCLUSIVE);
+    enum tm_result result = find_page(&get);
+    if (result == TM_OK && tm_slot_is_inline(get.slot)) {
+        uint64_t word = tm_slot_word(get.slot);
+        memcpy(body, &word, sizeof word);
+        *codec = TM_CODEC_SAME;
+        *body_bytes = sizeof word;
+    } else if (result == TM_OK) {
+        bool whole =
+            tm_pinned_read_stored(store, worker, 0, get.place.hash, get.place.page, codec, body, body_bytes);
+        tm_unpin(worker, 0);
+        if (!whole)
+            result = damaged(&get);
+    }
+    if (result == TM_OK)
+        tm_tally_add(member->pool, get.place.shard, TM_TALLY_GETS_FOUND, 1);
+    tm_worker_release(store, worker);
+    return result;
+}
+
+/* ---- invalidate ---- */
+
+enum tm_result tm_page_invalidate(struct tm_member *member, const struct tm_object_id *object, uint32_t index)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    struct tm_place place;
+    tm_place_init(&place, member->pool, object, index);
+    place.shard = member->pool->engine->host.thread_number(member->pool->engine->host.user);
+    tm_tally_add(place.pool, place.shard, TM_TALLY_INVALIDATES, 1);
+    if (!remove_page(&place))
+        return TM_MISS;
+    tm_tally_add(place.pool, place.shard, TM_TALLY_INVALIDATES_FOUND, 1);
+    return TM_OK;
+}
+
+enum tm_result tm_object_invalidate(struct tm_member *member, const struct tm_object_id *object)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    struct tm_pool *pool = member->pool;
+    unsigned shard = pool->engine->host.thread_number(pool->engine->host.user);
+    tm_tally_add(pool, shard, TM_TALLY_OBJECT_INVALIDATES, 1);
+    if (!tm_index_remove_object(pool->engine, pool, object, shard))
+        return TM_MISS;
+    tm_tally_add(pool, shard, TM_TALLY_OBJECT_INVALIDATES_FOUND, 1);
+    return TM_OK;
+}
