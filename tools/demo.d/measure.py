@@ -98,6 +98,8 @@ def run_to_digest(work, group, undo):
     process.wait()
     elapsed = time.monotonic() - begin
     listener.join()
+    process.stdout.close()
+    process.stderr.close()
     undo.run(step)
     if process.returncode not in work.good_statuses:
         text = " ".join(complaints[0].decode(errors="replace").split())[-400:]
@@ -121,9 +123,9 @@ class Bench:
         self._rooms += 1
         if self.slow:
             room.slow_down(self.disk.number, SLOW_OPERATIONS, SLOW_BYTES)
-        mount, groups = None, []
-        work_group = room.group("work", run.split.work_bytes if run.tmem else run.split.memory_bytes)
-        groups.append(work_group)
+        limit = run.split.work_bytes if run.tmem else run.split.memory_bytes
+        work_group = room.group("work", limit)
+        mount, groups = None, [work_group]
         sectors = self.disk.sectors_read()
         if run.tmem:
             mount_group = room.group("mount", run.split.mount_bytes)
@@ -151,7 +153,8 @@ class Bench:
             now, hit_ratio, stored_ratio = self.disk.sectors_read(), None, None
             if mount is not None:
                 after = mount.statistics()
-                store, disk = after.from_store - before.from_store, after.from_disk - before.from_disk
+                store = after.from_store - before.from_store
+                disk = after.from_disk - before.from_disk
                 hit_ratio = store / (store + disk) if store + disk else None
                 stored_ratio, before = after.ratio, after
             run.passes.append(Pass(elapsed, now - sectors, hit_ratio, stored_ratio, digest))

@@ -37,6 +37,7 @@ class Undo:
         self._steps = []
         self._held = False
         self._waiting = None
+        self._handlers = {}
 
     @contextlib.contextmanager
     def uninterrupted(self):
@@ -65,8 +66,7 @@ class Undo:
             if not self._held:
                 raise Interrupted(number)
             self._waiting = number
-        for number in SIGNALS:
-            signal.signal(number, interrupt)
+        self._handlers = {number: signal.signal(number, interrupt) for number in SIGNALS}
         return self
 
     def __exit__(self, _kind, _value, _traceback):
@@ -79,4 +79,6 @@ class Undo:
                 function(*arguments)
             except Exception as error:  # pylint: disable=broad-except
                 print(f"demo: cannot undo: {what}: {error}", file=sys.stderr)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
         return False
