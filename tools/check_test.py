@@ -121,6 +121,10 @@ class Check(unittest.TestCase):
         self.assertEqual((1, '1 passed, 1 failed, 0 skipped'), self.last(project.check('gcc')))
         self.assertEqual((0, '0 passed, 0 failed, 1 skipped'), self.last(project.check('long')))
 
+    @unittest.skipUnless(shutil.which('valgrind'), 'valgrind is not installed')
+    def test_results_behind_a_wrapper(self):
+        self.assertEqual((1, '1 passed, 1 failed, 0 skipped'), self.last(self.project(['good', 'bad']).check('valgrind')))
+
     def last(self, answer):
         return answer[0], answer[1][-1]
 
