@@ -123,7 +123,8 @@ class Check(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which('valgrind'), 'valgrind is not installed')
     def test_results_behind_a_wrapper(self):
-        self.assertEqual((1, '1 passed, 1 failed, 0 skipped'), self.last(self.project(['good', 'bad']).check('valgrind')))
+        project = self.project(['good', 'bad'])
+        self.assertEqual((1, '1 passed, 1 failed, 0 skipped'), self.last(project.check('valgrind')))
 
     def last(self, answer):
         return answer[0], answer[1][-1]

@@ -91,6 +91,13 @@ class Coverage(unittest.TestCase):
         os.remove(os.path.join(self.root, 'build/store.gcda'))
         self.assertIn('src/store      0.00 %  0 of 2 branches', self.coverage()[1])
 
+    def test_a_source_that_is_not_built(self):
+        self.build_and_run('7', '1', '-1')
+        self.write('src/base/other.c', 'int other;\n')
+        self.write('src/base/other_test.c', 'int other_test;\n')
+        status, _, errors = self.coverage()
+        self.assertEqual((1, 'tmem: src/base/other.c is not part of the build\n'), (status, errors))
+
     def test_exclusions(self):
         self.build_and_run('1', '-1')
         self.write('tools/coverage-exclusions', '# why\nsrc/store/store.c :: if ((value | 0) == 7) :: the reason\n')
