@@ -116,10 +116,10 @@ TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_pools(struct tmem_client *cl
 /*
  * tmem_store_check - walk every structure of the store and balance the books between them.
  *
- * No other call may be under way. In a build with checks a broken invariant aborts with its place;
- * otherwise the answer is TMEM_CORRUPT. For tests and for support; it takes time.
+ * No other call may be under way. A broken invariant is a bug of the library: the process is aborted with the
+ * invariant and its place. For tests and for support; it takes time.
  *
- * Results: TMEM_OK, TMEM_CORRUPT, TMEM_UNSUPPORTED (over a connection).
+ * Results: TMEM_OK, TMEM_UNSUPPORTED (over a connection).
  */
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_check(struct tmem_store *store);
 

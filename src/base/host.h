@@ -25,7 +25,9 @@ struct tm_host {
     uint32_t span_bytes;
 
     /* Address space of each arena, reserved for the store's life, aligned to span_bytes, a multiple
-     * of it. Reading it where no span is committed need not be possible. */
+     * of it. Its first spans are the head, which is used without being committed: zero at first (unless the
+     * arena survived), readable and writable, and best resident only where touched. Reading other spans that
+     * are not committed need not be possible. */
     unsigned char *arena_base[TM_ARENAS];
     uint64_t arena_bytes[TM_ARENAS];
 

@@ -259,6 +259,7 @@ bool tm_engine_maintain(struct tm_engine *engine, unsigned steps)
     tm_store_drain(engine->store);
     for (unsigned i = 0; i < steps && more; i++)
         more = clean_any(engine, worker, WORTH_CLEANING);
+    more = tm_store_drain(engine->store) || more;
     tm_worker_release(engine->store, worker);
     return more;
 }

@@ -124,15 +124,6 @@ static enum tm_create examine_header(const struct tm_arena *arena)
     return fits ? TM_CREATE_FOUND : TM_CREATE_VERSION;
 }
 
-static bool commit_head(struct tm_arena *arena)
-{
-    struct tm_host *host = &arena->store->host;
-    for (uint32_t span = 0; span < arena->head_spans; span++)
-        if (!host->span_commit(host->user, arena->kind, span))
-            return false;
-    return true;
-}
-
 enum tm_create tm_arena_init(struct tm_arena *arena, struct tm_store *store, enum tm_arena_kind kind)
 {
     const struct tm_host *host = &store->host;
@@ -152,11 +143,8 @@ enum tm_create tm_arena_init(struct tm_arena *arena, struct tm_store *store, enu
     arena->spans = host->alloc(host->user, (size_t)arena->spans_bytes);
     if (arena->spans == NULL)
         return TM_CREATE_NOMEM;
-    enum tm_create result = TM_CREATE_NOMEM;
-    if (commit_head(arena)) {
-        bool survives = kind == TM_ARENA_PERSISTENT && host->persistent_survives;
-        result = survives ? examine_header(arena) : TM_CREATE_OK;
-    }
+    bool survives = kind == TM_ARENA_PERSISTENT && host->persistent_survives;
+    enum tm_create result = survives ? examine_header(arena) : TM_CREATE_OK;
     if (result == TM_CREATE_OK)
         format_header(arena);
     if (result == TM_CREATE_OK || result == TM_CREATE_FOUND)
@@ -171,8 +159,8 @@ void tm_arena_fini(struct tm_arena *arena)
     if (arena->spans == NULL)
         return;
     bool survives = arena->kind == TM_ARENA_PERSISTENT && store->host.persistent_survives;
-    for (uint32_t span = 0; span < arena->next_span && !survives; span++)
-        if (span < arena->head_spans || arena->spans[span].state == TM_SPAN_IN_USE)
+    for (uint32_t span = arena->head_spans; span < arena->next_span && !survives; span++)
+        if (arena->spans[span].state == TM_SPAN_IN_USE)
             store->host.span_release(store->host.user, arena->kind, span);
     store->host.free(store->host.user, arena->spans, (size_t)arena->spans_bytes);
     arena->spans = NULL;

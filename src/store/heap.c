@@ -25,6 +25,7 @@ static struct tm_heap *reuse_heap(struct tm_store *store)
     tm_lock_acquire(&store->heaps_lock, TM_LOCK_record_class);
     if (store->heaps_free != 0) {
         heap = tm_heap_at(store, store->heaps_free);
+        TM_ASSERT(heap != NULL);
         store->heaps_free = heap->next_free;
     }
     tm_lock_release(&store->heaps_lock, TM_LOCK_record_class);
@@ -187,8 +188,9 @@ static void discard_segment(struct tm_heap *heap, uint32_t number)
     tm_fetch_sub(&heap->segment_bytes, bytes);
 }
 
-void tm_store_drain(struct tm_store *store)
+bool tm_store_drain(struct tm_store *store)
 {
+    bool some_wait = false;
     for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
         struct tm_arena *arena = &store->arena[kind];
         for (uint32_t rounds = tm_load_relaxed(&store->waiting[kind].count); rounds > 0; rounds--) {
@@ -205,11 +207,13 @@ void tm_store_drain(struct tm_store *store)
                 tm_arena_give(arena, number);
                 continue;
             }
+            some_wait = true;
             tm_lock_acquire(&store->waiting_lock, TM_LOCK_record_class);
             tm_list_append(&store->waiting[kind], arena, waiting_link, number);
             tm_lock_release(&store->waiting_lock, TM_LOCK_record_class);
         }
     }
+    return some_wait;
 }
 
 /* ---- after bytes died ---- */

@@ -307,8 +307,8 @@ void tm_heap_seal(struct tm_heap *heap);
 /* True while another segment can be had without taking one apart. */
 bool tm_store_has_room(const struct tm_store *store);
 
-/* Frees segments that waited for readers. */
-void tm_store_drain(struct tm_store *store);
+/* Frees segments that waited for readers. True: some still wait. */
+bool tm_store_drain(struct tm_store *store);
 
 uint64_t tm_store_size(const struct tm_store *store);
 uint64_t tm_store_resident(const struct tm_store *store);

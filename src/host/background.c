@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* background.c - one thread, woken by a futex. */
+#include "host/background.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+
+enum state { STATE_BUSY, STATE_KICKED, STATE_ASLEEP, STATE_STOPPING };
+
+#define ROUNDS_AT_ONCE 64u
+
+static void futex(uint32_t *word, int operation, uint32_t value)
+{
+    syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+/* Works until there is nothing left to do; lets others run now and then, since nobody waits for this. */
+static void work_off(struct tm_background *background)
+{
+    unsigned rounds = 0;
+    while (tm_load_acquire(&background->state) != STATE_STOPPING && background->work(background->user)) {
+        if (++rounds % ROUNDS_AT_ONCE == 0) {
+            struct timespec briefly = {0, 1000000};
+            nanosleep(&briefly, NULL);
+        } else {
+            sched_yield();
+        }
+    }
+}
+
+static void *run(void *user)
+{
+    struct tm_background *background = user;
+    for (;;) {
+        uint32_t state = STATE_KICKED;
+        if (tm_compare_exchange(&background->state, &state, (uint32_t)STATE_BUSY)) {
+            work_off(background);
+            continue;
+        }
+        if (state == STATE_STOPPING)
+            return NULL;
+        /* Busy with nothing to do, or woken for no reason. */
+        if (state == STATE_ASLEEP || tm_compare_exchange(&background->state, &state, (uint32_t)STATE_ASLEEP))
+            futex(&background->state, FUTEX_WAIT, STATE_ASLEEP);
+    }
+}
+
+bool tm_background_start(struct tm_background *background, bool (*work)(void *user), void *user)
+{
+    sigset_t all;
+    sigset_t before;
+    background->work = work;
+    background->user = user;
+    background->state = STATE_KICKED;
+    /* The program's signals are for its own threads. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    background->runs = pthread_create(&background->thread, NULL, run, background) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return background->runs;
+}
+
+void tm_background_kick(struct tm_background *background)
+{
+    uint32_t state = tm_load_relaxed(&background->state);
+    while (state == STATE_BUSY || state == STATE_ASLEEP) {
+        if (!tm_compare_exchange(&background->state, &state, (uint32_t)STATE_KICKED))
+            continue;
+        if (state == STATE_ASLEEP)
+            futex(&background->state, FUTEX_WAKE, INT_MAX);
+        return;
+    }
+}
+
+void tm_background_stop(struct tm_background *background)
+{
+    if (!background->runs)
+        return;
+    tm_store_release(&background->state, (uint32_t)STATE_STOPPING);
+    futex(&background->state, FUTEX_WAKE, INT_MAX);
+    pthread_join(background->thread, NULL);
+    background->runs = false;
+}

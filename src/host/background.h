@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * background.h - a thread that works when it is kicked, and otherwise sleeps without waking up.
+ *
+ * A kick is one atomic store, and one system call only if the thread is asleep.
+ */
+#ifndef TM_BACKGROUND_H
+#define TM_BACKGROUND_H
+
+#include <pthread.h>
+
+#include "base/base.h"
+
+struct tm_background {
+    uint32_t state; /* atomic: see background.c; also what the thread sleeps on */
+    bool runs;
+    bool (*work)(void *user);
+    void *user;
+    pthread_t thread;
+};
+
+/* Starts the thread. False: none could be made. @background is zeroed. */
+TM_MUST_USE bool tm_background_start(struct tm_background *background, bool (*work)(void *user), void *user);
+/* Ends the thread, if it runs, after the work that it is at. */
+void tm_background_stop(struct tm_background *background);
+void tm_background_kick(struct tm_background *background);
+
+#endif
