@@ -32,7 +32,8 @@ LAYERS = {
     'ports/xen': ['include', 'src/base', 'src/codec', 'src/store', 'src/engine', 'src/xen'],
 }
 
-# The one header of a folder that others see, by default FOLDER/FOLDER.h. These have several.
+# The one header of a folder that others see, by default FOLDER/FOLDER.h. Some have several.
+INTERFACES = {'src/host': 'src/host/host_linux.h'}
 OPEN_FOLDERS = {'include', 'src/base', 'src/wire', 'src/command'}
 
 # Folders that compile without an operating system, and the headers of the compiler they may use.
@@ -182,13 +183,17 @@ def check_system_header(path, line, layer, name):
         yield Finding(path, line, f'<{name}> in a public header: only ' + ', '.join(sorted(PUBLIC_HEADERS)))
 
 
+def interface_of(folder):
+    return INTERFACES.get(folder, f'{folder}/{os.path.basename(folder)}.h')
+
+
 def check_direction(path, line, layer, target):
     folder = layer_of(target)
     if folder is None or folder not in LAYERS[layer]:
         allowed = ', '.join(LAYERS[layer]) or 'nothing'
         yield Finding(path, line, f'{layer} may not include {target} (it may include: {allowed})')
         return
-    interface = f'{folder}/{os.path.basename(folder)}.h'
+    interface = interface_of(folder)
     if folder not in OPEN_FOLDERS and target != interface:
         yield Finding(path, line, f'{target} is internal to {folder}; others include {interface}')
 

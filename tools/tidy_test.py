@@ -37,7 +37,7 @@ class Includes(unittest.TestCase):
     def test_the_table_holds_for_every_pair_of_folders(self):
         for layer, allowed in tidy_rules.LAYERS.items():
             for other in tidy_rules.LAYERS:
-                header = f'{other}/{os.path.basename(other)}.h'
+                header = tidy_rules.interface_of(other)
                 found = findings({header: '', f'{layer}/user.c': f'#include "{header}"\n'})
                 if other == layer or other in allowed:
                     self.assertEqual([], found, f'{layer} includes {other}')
