@@ -62,7 +62,7 @@ static enum tmem_result create_host(const struct tm_uri *uri, struct tm_host_lin
 
 static enum tmem_result create_engine(const struct tm_uri *uri, struct tmem_store *store, struct tmem_error *error)
 {
-    struct tm_engine_config config = {uri->size_bytes, uri->dedup};
+    struct tm_engine_config config = {uri->size_bytes, uri->dedup, uri->maintenance};
     bool made = tm_codec_create(uri->codec, uri->level, &store->codec);
     TM_ASSERT(made); /* the URI's parser tried it */
     enum tm_result result = tm_engine_create(tm_host_linux_table(store->host), &store->codec, &config, &store->engine);
@@ -76,9 +76,17 @@ static enum tmem_result create_engine(const struct tm_uri *uri, struct tmem_stor
     return tm_public(result);
 }
 
-static bool maintain(void *user)
+static enum tm_background_work maintain(void *user)
 {
-    return tm_engine_maintain(user, 16);
+    switch (tm_engine_maintain(user, 16)) {
+    case TM_WORK_MORE:
+        return TM_BACKGROUND_MORE;
+    case TM_WORK_LATER:
+        return TM_BACKGROUND_LATER;
+    case TM_WORK_NONE:
+        break;
+    }
+    return TM_BACKGROUND_NONE;
 }
 
 static enum tmem_result start(const struct tm_uri *uri, struct tmem_store *store, struct tmem_error *error)

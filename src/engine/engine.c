@@ -17,7 +17,7 @@ static enum tm_result create_store(struct tm_engine *engine, const struct tm_cod
                                    const struct tm_engine_config *config, bool *found)
 {
     struct tm_owner owner = {engine, tm_index_judge, tm_index_swap, tm_index_pin};
-    struct tm_store_config store_config = {config->size_bytes, config->dedup};
+    struct tm_store_config store_config = {config->size_bytes, config->dedup, config->ahead};
     *found = false;
     switch (tm_store_create(&engine->host, codec, &owner, &store_config, &engine->store)) {
     case TM_CREATE_FOUND:

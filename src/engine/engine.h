@@ -52,6 +52,7 @@ struct tm_uuid {
 struct tm_engine_config {
     uint64_t size_bytes;
     bool dedup;
+    bool ahead; /* tm_engine_maintain() is called by a thread of its own */
 };
 
 /*
@@ -66,8 +67,14 @@ TM_MUST_USE enum tm_result tm_engine_create(const struct tm_host *host, const st
 /* Ends it with all its clients. With an arena that survives, their persistent pages stay in it. */
 void tm_engine_destroy(struct tm_engine *engine);
 
-/* Does up to @steps pieces of background work: cleaning, giving memory back. True: there is more. */
-bool tm_engine_maintain(struct tm_engine *engine, unsigned steps);
+enum tm_work {
+    TM_WORK_NONE, /* until host->kick() is called */
+    TM_WORK_MORE, /* call again */
+    TM_WORK_LATER /* call again within a second */
+};
+
+/* Does up to @steps pieces of background work: cleaning, giving memory back, getting some ahead of its use. */
+enum tm_work tm_engine_maintain(struct tm_engine *engine, unsigned steps);
 
 /* See tmem_store_set_size(), tmem_store_reclaim(), tmem_store_freeable(). */
 TM_MUST_USE enum tm_result tm_engine_set_size(struct tm_engine *engine, uint64_t size_bytes);

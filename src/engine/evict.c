@@ -252,16 +252,18 @@ static bool clean_any(struct tm_engine *engine, struct tm_worker *worker, unsign
     return false;
 }
 
-bool tm_engine_maintain(struct tm_engine *engine, unsigned steps)
+enum tm_work tm_engine_maintain(struct tm_engine *engine, unsigned steps)
 {
     struct tm_worker *worker = tm_worker_acquire(engine->store);
     bool more = true;
-    tm_store_drain(engine->store);
-    for (unsigned i = 0; i < steps && more; i++)
-        more = clean_any(engine, worker, WORTH_CLEANING);
+    bool later = false;
+    for (unsigned i = 0; i < steps && more; i++) {
+        more = tm_store_prepare(engine->store, &later);
+        more = clean_any(engine, worker, WORTH_CLEANING) || more;
+    }
     more = tm_store_drain(engine->store) || more;
     tm_worker_release(engine->store, worker);
-    return more;
+    return more ? TM_WORK_MORE : later ? TM_WORK_LATER : TM_WORK_NONE;
 }
 
 /* ---- room ---- */
@@ -269,7 +271,7 @@ bool tm_engine_maintain(struct tm_engine *engine, unsigned steps)
 bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_arena_kind kind, unsigned attempt)
 {
     tm_store_drain(engine->store);
-    if (clean_any(engine, worker, HALF_DEAD))
+    if (tm_store_unprepare(engine->store) || clean_any(engine, worker, HALF_DEAD))
         return true;
     if (evict_by_weight(engine, worker, NULL))
         return true;
@@ -293,7 +295,7 @@ bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)
 static bool shrink_step(struct tm_engine *engine, struct tm_worker *worker)
 {
     tm_store_drain(engine->store);
-    return clean_any(engine, worker, HALF_DEAD) || evict_by_weight(engine, worker, NULL) || clean_any(engine, worker, 1);
+    return tm_store_unprepare(engine->store) || clean_any(engine, worker, HALF_DEAD) || evict_by_weight(engine, worker, NULL) || clean_any(engine, worker, 1);
 }
 
 /* Segments there can be: more steps than this cannot help. */

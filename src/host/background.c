@@ -4,7 +4,6 @@
 
 #include <limits.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -16,23 +15,39 @@ enum state { STATE_BUSY, STATE_KICKED, STATE_ASLEEP, STATE_STOPPING };
 
 #define ROUNDS_AT_ONCE 64u
 
-static void futex(uint32_t *word, int operation, uint32_t value)
+static void futex(uint32_t *word, int operation, uint32_t value, const struct timespec *at_most)
 {
-    syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+    syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, at_most, NULL, 0);
 }
 
-/* Works until there is nothing left to do; lets others run now and then, since nobody waits for this. */
-static void work_off(struct tm_background *background)
+/* Works until there is nothing left to do now; lets others run now and then, since nobody waits for this.
+ * True: there will be something later. */
+static bool work_off(struct tm_background *background)
 {
-    unsigned rounds = 0;
-    while (tm_load_acquire(&background->state) != STATE_STOPPING && background->work(background->user)) {
-        if (++rounds % ROUNDS_AT_ONCE == 0) {
+    for (unsigned rounds = 1; tm_load_acquire(&background->state) != STATE_STOPPING; rounds++) {
+        enum tm_background_work answer = background->work(background->user);
+        if (answer != TM_BACKGROUND_MORE)
+            return answer == TM_BACKGROUND_LATER;
+        if (rounds % ROUNDS_AT_ONCE == 0) {
             struct timespec briefly = {0, 1000000};
             nanosleep(&briefly, NULL);
-        } else {
-            sched_yield();
         }
     }
+    return false;
+}
+
+/* Sleeps until kicked; with @later, a second at most, and then works as if kicked. */
+static void sleep_off(struct tm_background *background, bool later)
+{
+    const struct timespec second = {1, 0};
+    uint32_t state = STATE_BUSY;
+    if (!tm_compare_exchange(&background->state, &state, (uint32_t)STATE_ASLEEP))
+        return;
+    do
+        futex(&background->state, FUTEX_WAIT, STATE_ASLEEP, later ? &second : NULL);
+    while (!later && tm_load_acquire(&background->state) == STATE_ASLEEP);
+    state = STATE_ASLEEP;
+    (void)tm_compare_exchange(&background->state, &state, (uint32_t)STATE_KICKED);
 }
 
 static void *run(void *user)
@@ -40,19 +55,16 @@ static void *run(void *user)
     struct tm_background *background = user;
     for (;;) {
         uint32_t state = STATE_KICKED;
-        if (tm_compare_exchange(&background->state, &state, (uint32_t)STATE_BUSY)) {
-            work_off(background);
-            continue;
-        }
-        if (state == STATE_STOPPING)
+        if (tm_compare_exchange(&background->state, &state, (uint32_t)STATE_BUSY))
+            sleep_off(background, work_off(background));
+        else if (state == STATE_STOPPING)
             return NULL;
-        /* Busy with nothing to do, or woken for no reason. */
-        if (state == STATE_ASLEEP || tm_compare_exchange(&background->state, &state, (uint32_t)STATE_ASLEEP))
-            futex(&background->state, FUTEX_WAIT, STATE_ASLEEP);
+        else
+            sleep_off(background, false);
     }
 }
 
-bool tm_background_start(struct tm_background *background, bool (*work)(void *user), void *user)
+bool tm_background_start(struct tm_background *background, enum tm_background_work (*work)(void *user), void *user)
 {
     sigset_t all;
     sigset_t before;
@@ -74,7 +86,7 @@ void tm_background_kick(struct tm_background *background)
         if (!tm_compare_exchange(&background->state, &state, (uint32_t)STATE_KICKED))
             continue;
         if (state == STATE_ASLEEP)
-            futex(&background->state, FUTEX_WAKE, INT_MAX);
+            futex(&background->state, FUTEX_WAKE, INT_MAX, NULL);
         return;
     }
 }
@@ -84,7 +96,7 @@ void tm_background_stop(struct tm_background *background)
     if (!background->runs)
         return;
     tm_store_release(&background->state, (uint32_t)STATE_STOPPING);
-    futex(&background->state, FUTEX_WAKE, INT_MAX);
+    futex(&background->state, FUTEX_WAKE, INT_MAX, NULL);
     pthread_join(background->thread, NULL);
     background->runs = false;
 }

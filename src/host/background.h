@@ -11,16 +11,23 @@
 
 #include "base/base.h"
 
+/* What the work answers. */
+enum tm_background_work {
+    TM_BACKGROUND_NONE, /* sleep until kicked */
+    TM_BACKGROUND_MORE, /* call again */
+    TM_BACKGROUND_LATER /* sleep until kicked, but a second at most */
+};
+
 struct tm_background {
     uint32_t state; /* atomic: see background.c; also what the thread sleeps on */
     bool runs;
-    bool (*work)(void *user);
+    enum tm_background_work (*work)(void *user);
     void *user;
     pthread_t thread;
 };
 
 /* Starts the thread. False: none could be made. @background is zeroed. */
-TM_MUST_USE bool tm_background_start(struct tm_background *background, bool (*work)(void *user), void *user);
+TM_MUST_USE bool tm_background_start(struct tm_background *background, enum tm_background_work (*work)(void *user), void *user);
 /* Ends the thread, if it runs, after the work that it is at. */
 void tm_background_stop(struct tm_background *background);
 void tm_background_kick(struct tm_background *background);

@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host/background.h"
-
 #define SPAN_BYTES (UINT32_C(2) << 20)
 #define MIB (UINT64_C(1) << 20)
 #define WORKERS_MAX 64u
@@ -285,7 +283,7 @@ const struct tm_host *tm_host_linux_table(struct tm_host_linux *host)
     return &host->table;
 }
 
-bool tm_host_linux_start_worker(struct tm_host_linux *host, bool (*work)(void *user), void *user)
+bool tm_host_linux_start_worker(struct tm_host_linux *host, enum tm_background_work (*work)(void *user), void *user)
 {
     return tm_background_start(&host->background, work, user);
 }

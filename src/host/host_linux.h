@@ -13,6 +13,7 @@
 #define TM_HOST_LINUX_H
 
 #include "base/host.h"
+#include "host/background.h"
 
 struct tm_host_linux;
 
@@ -39,10 +40,10 @@ void tm_host_linux_destroy(struct tm_host_linux *host);
 const struct tm_host *tm_host_linux_table(struct tm_host_linux *host);
 
 /*
- * Starts a thread that calls work(user) whenever host->kick() was called; work answers true while there is more
- * to do. False: no thread could be made.
+ * Starts a thread that calls work(user) whenever host->kick() was called, and as work's answers say. False: no
+ * thread could be made.
  */
-TM_MUST_USE bool tm_host_linux_start_worker(struct tm_host_linux *host, bool (*work)(void *user), void *user);
+TM_MUST_USE bool tm_host_linux_start_worker(struct tm_host_linux *host, enum tm_background_work (*work)(void *user), void *user);
 void tm_host_linux_stop_worker(struct tm_host_linux *host);
 
 /* Bytes of memory that this machine has. */

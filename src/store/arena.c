@@ -160,7 +160,7 @@ void tm_arena_fini(struct tm_arena *arena)
         return;
     bool survives = arena->kind == TM_ARENA_PERSISTENT && store->host.persistent_survives;
     for (uint32_t span = arena->head_spans; span < arena->next_span && !survives; span++)
-        if (arena->spans[span].state == TM_SPAN_IN_USE)
+        if (arena->spans[span].state == TM_SPAN_IN_USE || arena->spans[span].state == TM_SPAN_READY)
             store->host.span_release(store->host.user, arena->kind, span);
     store->host.free(store->host.user, arena->spans, (size_t)arena->spans_bytes);
     arena->spans = NULL;
@@ -209,21 +209,45 @@ static void unclaim_span(struct tm_arena *arena, uint32_t number)
     tm_fetch_sub(&arena->store->span_bytes_resident, arena->span_bytes);
 }
 
+/* A span that was committed ahead, now busy; 0: there is none. */
+static uint32_t take_ready(struct tm_arena *arena)
+{
+    tm_lock_acquire(&arena->lock, TM_LOCK_arena);
+    uint32_t number = arena->ready.head;
+    if (number != 0) {
+        tm_list_remove(&arena->ready, arena, span_link, number);
+        arena->spans[number].state = TM_SPAN_BUSY;
+    }
+    tm_lock_release(&arena->lock, TM_LOCK_arena);
+    return number;
+}
+
+/* A span counted, claimed and committed; 0: the limit, the address space or the host says no. */
+static uint32_t commit_span(struct tm_arena *arena, enum tm_tier tier)
+{
+    struct tm_store *store = arena->store;
+    if (!count_span(store, arena->span_bytes, tier))
+        return 0;
+    uint32_t number = claim_span(arena);
+    if (number == 0) {
+        tm_fetch_sub(&store->span_bytes_resident, arena->span_bytes);
+        return 0;
+    }
+    if (store->host.span_commit(store->host.user, arena->kind, number))
+        return number;
+    unclaim_span(arena, number);
+    return 0;
+}
+
 /* Gets one more span. */
 static bool add_span(struct tm_arena *arena, bool for_records, enum tm_tier tier)
 {
     struct tm_store *store = arena->store;
-    if (!count_span(store, arena->span_bytes, tier))
+    uint32_t number = take_ready(arena);
+    if (number == 0)
+        number = commit_span(arena, tier);
+    if (number == 0)
         return false;
-    uint32_t number = claim_span(arena);
-    if (number == 0) {
-        tm_fetch_sub(&store->span_bytes_resident, arena->span_bytes);
-        return false;
-    }
-    if (!store->host.span_commit(store->host.user, arena->kind, number)) {
-        unclaim_span(arena, number);
-        return false;
-    }
     struct tm_span *span = &arena->spans[number];
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
     span->free_units = 0xffffffffu;
@@ -234,6 +258,41 @@ static bool add_span(struct tm_arena *arena, bool for_records, enum tm_tier tier
     arena->in_use++;
     relist_span(arena, number);
     tm_lock_release(&arena->lock, TM_LOCK_arena);
+    if (store->config.ahead) {
+        tm_store_relaxed(&arena->grown_ns, store->host.clock_ns(store->host.user));
+        if (store->host.kick != NULL)
+            store->host.kick(store->host.user);
+    }
+    return true;
+}
+
+/* ---- ahead of use ---- */
+
+#define SPANS_AHEAD 4u
+
+bool tm_arena_prepare(struct tm_arena *arena)
+{
+    if (tm_load_relaxed(&arena->ready.count) >= SPANS_AHEAD)
+        return false;
+    uint32_t number = commit_span(arena, TM_TIER_NORMAL);
+    if (number == 0)
+        return false;
+    tm_lock_acquire(&arena->lock, TM_LOCK_arena);
+    arena->spans[number].state = TM_SPAN_READY;
+    tm_list_append(&arena->ready, arena, span_link, number);
+    tm_lock_release(&arena->lock, TM_LOCK_arena);
+    return true;
+}
+
+bool tm_arena_unprepare(struct tm_arena *arena)
+{
+    struct tm_store *store = arena->store;
+    uint32_t number = take_ready(arena);
+    if (number == 0)
+        return false;
+    store->host.span_release(store->host.user, arena->kind, number);
+    tm_fetch_add_relaxed(&store->returned_bytes, arena->span_bytes);
+    unclaim_span(arena, number);
     return true;
 }
 
@@ -396,11 +455,12 @@ void tm_arena_check(struct tm_arena *arena)
     for (uint32_t number = arena->head_spans; number < arena->next_span; number++) {
         if (arena->spans[number].state == TM_SPAN_IN_USE)
             in_use += check_span(arena, number);
-        else
+        else if (arena->spans[number].state == TM_SPAN_FREE)
             released++;
         TM_ASSERT(arena->spans[number].state != TM_SPAN_BUSY);
     }
     TM_ASSERT(in_use == arena->in_use);
     TM_ASSERT(released == arena->released.count);
+    TM_ASSERT(in_use + released + arena->ready.count == arena->next_span - arena->head_spans);
     TM_ASSERT(arena->header->check == header_check(arena->header));
 }

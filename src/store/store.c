@@ -177,6 +177,36 @@ void tm_store_add_table(struct tm_store *store, const struct tm_table *table)
     TM_ASSERT(store->tables[TM_STORE_TABLES - 1u] == NULL);
 }
 
+/* ---- spans ahead of use ---- */
+
+/* An arena that has not grown for so long gives its ready spans back. */
+#define AHEAD_NS UINT64_C(500000000)
+
+bool tm_store_prepare(struct tm_store *store, bool *later)
+{
+    bool worked = false;
+    *later = false;
+    if (!store->config.ahead)
+        return false;
+    uint64_t now = store->host.clock_ns(store->host.user);
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
+        struct tm_arena *arena = &store->arena[kind];
+        uint64_t grown = tm_load_relaxed(&arena->grown_ns);
+        bool grows = grown != 0 && now - grown < AHEAD_NS;
+        worked = (grows ? tm_arena_prepare(arena) : tm_arena_unprepare(arena)) || worked;
+        *later = *later || tm_load_relaxed(&arena->ready.count) != 0;
+    }
+    return worked;
+}
+
+bool tm_store_unprepare(struct tm_store *store)
+{
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++)
+        if (tm_arena_unprepare(&store->arena[kind]))
+            return true;
+    return false;
+}
+
 /* ---- figures ---- */
 
 void tm_count_block(struct tm_store *store, unsigned codec, int change)
@@ -266,7 +296,7 @@ void tm_store_check(struct tm_store *store)
         tm_arena_check(&store->arena[kind]);
         tm_table_check(&store->contents[kind]);
         check_segments(store, kind, heap_bytes[kind]);
-        spans += store->arena[kind].in_use;
+        spans += store->arena[kind].in_use + store->arena[kind].ready.count;
     }
     tm_records_check(store);
     TM_ASSERT(store->span_bytes_resident == spans * store->host.span_bytes);

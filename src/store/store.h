@@ -135,6 +135,7 @@ struct tm_owner {
 struct tm_store_config {
     uint64_t size_bytes; /* limit on resident bytes */
     bool dedup;          /* find equal pages inside a heap */
+    bool ahead;          /* tm_store_prepare() is called by a thread of its own: commit spans before they are needed */
 };
 
 /*
@@ -306,6 +307,16 @@ void tm_heap_seal(struct tm_heap *heap);
 
 /* True while another segment can be had without taking one apart. */
 bool tm_store_has_room(const struct tm_store *store);
+
+/*
+ * Keeps a few spans committed ahead of their use while the store grows, so that puts do not wait for the kernel to
+ * clear memory; gives them back when it does not grow any more. Answers false when there is nothing to do; *later: but
+ * there will be, in a while, without anybody asking.
+ */
+bool tm_store_prepare(struct tm_store *store, bool *later);
+
+/* Gives back a span that was committed ahead: memory is short. False: there is none. */
+bool tm_store_unprepare(struct tm_store *store);
 
 /* Frees segments that waited for readers. True: some still wait. */
 bool tm_store_drain(struct tm_store *store);

@@ -66,7 +66,7 @@ TM_STATIC_ASSERT(sizeof(struct tm_segment) == 64);
 #define TM_USE_WRITER (UINT64_C(1) << 40)
 #define TM_USE_LIVE_MASK (TM_USE_WRITER - 1u)
 
-enum tm_span_state { TM_SPAN_FREE, TM_SPAN_BUSY, TM_SPAN_IN_USE };
+enum tm_span_state { TM_SPAN_FREE, TM_SPAN_BUSY, TM_SPAN_IN_USE, TM_SPAN_READY };
 #define TM_SPAN_ORDERS 6u /* runs of 1 ... 32 units */
 #define TM_SEGMENT_ORDER_MAX 3u
 
@@ -97,6 +97,8 @@ struct tm_arena {
     struct tm_lock lock; /* the rest */
     struct tm_list partial[2][TM_SPAN_ORDERS]; /* spans with a free run of that order: data, records */
     struct tm_list released;                   /* spans used before, now free */
+    struct tm_list ready;                      /* spans committed ahead, not in use */
+    uint64_t grown_ns;                         /* atomic: when a span was taken last; 0: never */
     uint32_t next_span;                        /* first never used */
     uint32_t in_use;                           /* spans */
 };
@@ -108,6 +110,10 @@ void tm_arena_fini(struct tm_arena *arena);
 uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose, uint32_t heap, enum tm_tier tier);
 /* The segment's units are free; the span goes back when it is the last. No locks held. */
 void tm_arena_give(struct tm_arena *arena, uint32_t segment);
+/* Commits one span ahead of its use, if the arena grew lately and there is room. False: no need. */
+bool tm_arena_prepare(struct tm_arena *arena);
+/* Gives back a span that was committed ahead. False: there is none. */
+bool tm_arena_unprepare(struct tm_arena *arena);
 /* Rebuilding: units in use are those of the segments whose state is not FREE. */
 bool tm_arena_rebuild(struct tm_arena *arena);
 void tm_arena_check(struct tm_arena *arena);
