@@ -376,14 +376,10 @@ static void free_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t 
 {
     struct tm_chunk *chunk = chunk_at(engine, pool, ref);
     uint64_t bytes = tm_record_bytes(class_for(chunk->pages));
-    for (unsigned i = 0; i < chunk->pages; i++) {
-        tm_slot slot = chunk->slot[i];
-        if (slot == 0)
-            continue;
-        tm_note_change(pool, shard, slot, 0);
-        bytes += tm_slot_bytes(slot);
-        tm_slot_release(engine->store, pool->kind, slot);
-    }
+    for (unsigned i = 0; i < chunk->pages; i++)
+        bytes += tm_slot_bytes(chunk->slot[i]);
+    tm_note_removed(pool, shard, chunk->slot, chunk->pages);
+    tm_slots_release(engine->store, pool->kind, chunk->slot, chunk->pages);
     tm_record_free(engine->store, pool->kind, ref);
     tm_uncharge(pool, bytes);
 }

@@ -239,24 +239,24 @@ enum tm_result tm_client_create(struct tm_engine *engine, const char *name, uint
     return outcome;
 }
 
-struct tm_client *tm_client_adopt(struct tm_engine *engine, const struct tm_client_record *record, uint64_t ref)
+enum tm_result tm_client_adopt(struct tm_engine *engine, const struct tm_client_record *record, uint64_t ref)
 {
     char name[TM_CLIENT_NAME_BYTES];
     memcpy(name, record->name, sizeof name);
     name[sizeof name - 1u] = 0;
     if (!name_is_valid(name) || record->weight == 0 || record->weight > WEIGHT_MAX)
-        return NULL;
+        return TM_INVALID;
     struct tm_client *client = get_memory(engine);
     if (client == NULL)
-        return NULL;
+        return TM_NOMEM;
     fill(client, name, record->weight, record->cap_bytes, record->serial);
     client->frozen = record->frozen != 0;
     client->record = ref;
     if (enter(client))
-        return client;
+        return TM_OK;
     TM_MAGIC_END(client, TM_CLIENT_MAGIC);
     give_memory(client);
-    return NULL;
+    return TM_EXISTS;
 }
 
 /* ---- going ---- */

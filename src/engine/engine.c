@@ -69,6 +69,7 @@ enum tm_result tm_engine_create(const struct tm_host *host, const struct tm_code
     TM_MAGIC_SET(engine, TM_ENGINE_MAGIC);
     engine->host = *host;
     engine->clients_next = engine->pools_next = 1;
+    engine->is_ahead = config->ahead;
     bool found;
     enum tm_result outcome = create_store(engine, codec, config, &found);
     if (outcome != TM_OK)

@@ -180,6 +180,8 @@ struct tm_sketch {
 void tm_sketch_init(struct tm_sketch *sketch, const struct tm_host *host, uint64_t pages);
 void tm_sketch_fini(struct tm_sketch *sketch, const struct tm_host *host);
 void tm_sketch_add(struct tm_sketch *sketch, uint32_t hash, unsigned number);
+/* Begins to bring a page's counters into the cache. */
+void tm_sketch_prefetch(const struct tm_sketch *sketch, uint32_t hash, unsigned number);
 unsigned tm_sketch_estimate(const struct tm_sketch *sketch, uint32_t hash, unsigned number);
 
 /* ------------------------------------------------------------------ engine */
@@ -206,7 +208,8 @@ struct tm_engine {
 
     uint64_t refused_admissions; /* atomic */
     uint64_t evicted_ended;      /* pages evicted from pools that are gone; control lock */
-    uint32_t shrinking;          /* atomic: set_size() or reclaim() at work */
+    bool is_ahead;               /* a thread of its own does the background work */
+    uint64_t patient_since_ns;   /* atomic: when something was left to be cleaned later; 0: never */
 };
 
 /* Where a page belongs. */
@@ -343,7 +346,8 @@ TM_STATIC_ASSERT(sizeof(struct tm_right_record) == 32);
 
 /* Whether such records are kept at all: only for an arena that survives. */
 bool tm_keeps_records(const struct tm_engine *engine);
-struct tm_client *tm_client_adopt(struct tm_engine *engine, const struct tm_client_record *record, uint64_t ref);
+/* TM_INVALID, TM_EXISTS: the record makes no sense. TM_NOMEM: it does, and must stay. */
+enum tm_result tm_client_adopt(struct tm_engine *engine, const struct tm_client_record *record, uint64_t ref);
 struct tm_pool *tm_pool_adopt(struct tm_engine *engine, const struct tm_pool_record *record, uint64_t ref);
 /* Memory for all pool numbers up to @highest; then what was not adopted is free. */
 bool tm_pools_make_numbers(struct tm_engine *engine, uint32_t highest);

@@ -22,6 +22,7 @@
 #define SECOND_CHANCES 4u    /* main segments in a row that may go round before one must go */
 #define HALF_DEAD 4u         /* eighths: cleaning frees more than it copies */
 #define WORTH_CLEANING 2u
+#define PATIENCE_NS UINT64_C(100000000) /* what is not half dead waits so long: it may soon be deader */
 #define CLEAN_STEPS 64u      /* rounds of copying full segments together when there is no other way */
 
 /* ---- value ---- */
@@ -252,6 +253,20 @@ static bool clean_any(struct tm_engine *engine, struct tm_worker *worker, unsign
     return false;
 }
 
+/* How dead a segment must be to be cleaned now, when there is a thread that can come back later. */
+static unsigned worth_cleaning(struct tm_engine *engine)
+{
+    if (!engine->is_ahead)
+        return WORTH_CLEANING;
+    uint64_t now = engine->host.clock_ns(engine->host.user);
+    uint64_t since = tm_load_relaxed(&engine->patient_since_ns);
+    if (since == 0) {
+        tm_store_relaxed(&engine->patient_since_ns, now);
+        return HALF_DEAD;
+    }
+    return now - since >= PATIENCE_NS ? WORTH_CLEANING : HALF_DEAD;
+}
+
 enum tm_work tm_engine_maintain(struct tm_engine *engine, unsigned steps)
 {
     struct tm_worker *worker = tm_worker_acquire(engine->store);
@@ -259,7 +274,12 @@ enum tm_work tm_engine_maintain(struct tm_engine *engine, unsigned steps)
     bool later = false;
     for (unsigned i = 0; i < steps && more; i++) {
         more = tm_store_prepare(engine->store, &later);
-        more = clean_any(engine, worker, WORTH_CLEANING) || more;
+        unsigned eighths = worth_cleaning(engine);
+        bool cleaned = clean_any(engine, worker, eighths);
+        more = cleaned || more;
+        later = later || (!cleaned && eighths != WORTH_CLEANING);
+        if (!cleaned && eighths == WORTH_CLEANING)
+            tm_store_relaxed(&engine->patient_since_ns, UINT64_C(0));
     }
     more = tm_store_drain(engine->store) || more;
     tm_worker_release(engine->store, worker);

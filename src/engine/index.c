@@ -94,6 +94,18 @@ void tm_note_change(struct tm_pool *pool, unsigned shard, tm_slot old, tm_slot s
         tm_note_pages(pool, slot != 0 ? 1u : (uint64_t)-1);
 }
 
+void tm_note_removed(struct tm_pool *pool, unsigned shard, const tm_slot *slots, unsigned count)
+{
+    uint64_t pages = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (slots[i] == 0)
+            continue;
+        count_kind(pool, shard, slots[i], (uint64_t)-1);
+        pages++;
+    }
+    tm_note_pages(pool, -pages);
+}
+
 /* Locked: stores a slot. For a restart this is the moment. */
 static tm_slot change_slot(const struct tm_place *place, struct tm_found *found, tm_slot slot)
 {

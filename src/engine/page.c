@@ -343,6 +343,7 @@ static enum tm_result find_page(struct get *get)
         return TM_MISS;
     }
     tm_index_unlock(place, &found);
+    tm_pinned_prefetch(store, get->worker, get->hazard);
     return TM_OK;
 }
 
@@ -412,6 +413,8 @@ static void begin_get(struct get *get, struct tm_member *member, const struct tm
     get->hazard = hazard;
     get->is_exclusive = is_exclusive(member->pool, mode);
     get->slot = 0;
+    if (member->pool->kind == TM_ARENA_EPHEMERAL)
+        tm_sketch_prefetch(&get->place.engine->sketch, get->place.hash, get->place.page);
     tm_tally_add(member->pool, get->place.shard, TM_TALLY_GETS, 1);
 }
 
@@ -464,16 +467,12 @@ static void get_batch(struct tm_worker *worker, struct tm_member *member, struct
                       enum tm_get_mode mode)
 {
     struct get get[BATCH];
-    struct tm_store *store = member->pool->engine->store;
     for (unsigned i = 0; i < count; i++) {
         begin_get(&get[i], member, &io[i].object, io[i].index, worker, i, mode);
         tm_table_prefetch(get[i].place.index, get[i].place.hash);
     }
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++)
         io[i].result = io[i].page == NULL ? TM_INVALID : find_page(&get[i]);
-        if (io[i].result == TM_OK && !tm_slot_is_inline(get[i].slot))
-            tm_pinned_prefetch(store, worker, i);
-    }
     for (unsigned i = 0; i < count; i++)
         if (io[i].result == TM_OK)
             io[i].result = finish_get(&get[i], io[i].page);

@@ -42,9 +42,11 @@ static void free_record(const struct rebuild *rebuild, uint64_t ref)
 static bool adopt_client(void *user, uint64_t ref, void *record)
 {
     struct rebuild *rebuild = user;
-    if (tm_client_adopt(rebuild->engine, record, ref) == NULL)
+    enum tm_result result = tm_client_adopt(rebuild->engine, record, ref);
+    if (result == TM_INVALID || result == TM_EXISTS)
         free_record(rebuild, ref);
-    return true;
+    rebuild->nomem = result == TM_NOMEM;
+    return !rebuild->nomem;
 }
 
 static bool find_highest(void *user, uint64_t ref, void *memory)

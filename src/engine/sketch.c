@@ -51,6 +51,15 @@ static void find_spot(const struct tm_sketch *sketch, uint32_t hash, unsigned nu
     }
 }
 
+void tm_sketch_prefetch(const struct tm_sketch *sketch, uint32_t hash, unsigned number)
+{
+    struct spot spot;
+    if (sketch->words == NULL)
+        return;
+    find_spot(sketch, hash, number, &spot);
+    tm_prefetch_write(spot.word[0]);
+}
+
 static unsigned counter(const struct spot *spot, unsigned i)
 {
     return (unsigned)(tm_load_relaxed(spot->word[i]) >> spot->shift[i] & COUNTER_MAX);
