@@ -36,15 +36,15 @@ static bool work_off(struct tm_background *background)
     return false;
 }
 
-/* Sleeps until kicked; with @later, a second at most, and then works as if kicked. */
+/* Sleeps until kicked; with @later, a while at most, and then works as if kicked. */
 static void sleep_off(struct tm_background *background, bool later)
 {
-    const struct timespec second = {1, 0};
+    const struct timespec a_while = {0, 200000000};
     uint32_t state = STATE_BUSY;
     if (!tm_compare_exchange(&background->state, &state, (uint32_t)STATE_ASLEEP))
         return;
     do
-        futex(&background->state, FUTEX_WAIT, STATE_ASLEEP, later ? &second : NULL);
+        futex(&background->state, FUTEX_WAIT, STATE_ASLEEP, later ? &a_while : NULL);
     while (!later && tm_load_acquire(&background->state) == STATE_ASLEEP);
     state = STATE_ASLEEP;
     (void)tm_compare_exchange(&background->state, &state, (uint32_t)STATE_KICKED);

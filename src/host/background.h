@@ -15,7 +15,7 @@
 enum tm_background_work {
     TM_BACKGROUND_NONE, /* sleep until kicked */
     TM_BACKGROUND_MORE, /* call again */
-    TM_BACKGROUND_LATER /* sleep until kicked, but a second at most */
+    TM_BACKGROUND_LATER /* sleep until kicked, but for a fifth of a second at most */
 };
 
 struct tm_background {

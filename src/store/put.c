@@ -137,19 +137,46 @@ bool tm_stored_check(struct tm_store *store, struct tm_worker *worker, enum tm_c
     return store->codec.decode(&store->codec, worker->context, codec, body, body_bytes, worker->page);
 }
 
-void tm_slot_release(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
+/* Takes what else knows of a block off the books. Its bytes remain to be subtracted. */
+static void forget_block(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
 {
-    if (tm_slot_type(slot) == TM_SLOT_SHARED) {
-        tm_content_unref(store, arena, tm_slot_offset(slot));
-        return;
-    }
-    if (!tm_slot_is_block(slot))
-        return;
     uint64_t offset = tm_slot_offset(slot);
     if ((slot & TM_SLOT_LISTED) != 0) {
         const void *address = tm_arena_address(&store->arena[arena], offset);
         tm_dedup_unlist(store, arena, ((const struct tm_block *)address)->content_hash, offset);
     }
     tm_count_block(store, tm_slot_type(slot), -1);
-    tm_block_free(store, arena, offset, tm_slot_bytes(slot));
+}
+
+void tm_slot_release(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
+{
+    if (tm_slot_type(slot) == TM_SLOT_SHARED) {
+        tm_content_unref(store, arena, tm_slot_offset(slot));
+    } else if (tm_slot_is_block(slot)) {
+        forget_block(store, arena, slot);
+        tm_block_free(store, arena, tm_slot_offset(slot), tm_slot_bytes(slot));
+    }
+}
+
+void tm_slots_release(struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots, unsigned count)
+{
+    uint32_t segment = 0;
+    uint32_t bytes = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (!tm_slot_is_block(slots[i])) {
+            if (slots[i] != 0)
+                tm_slot_release(store, arena, slots[i]);
+            continue;
+        }
+        forget_block(store, arena, slots[i]);
+        uint32_t this_segment = tm_segment_of(&store->arena[arena], tm_slot_offset(slots[i]));
+        if (this_segment != segment && bytes != 0) {
+            tm_segment_sub_live(store, arena, segment, bytes);
+            bytes = 0;
+        }
+        segment = this_segment;
+        bytes += tm_slot_bytes(slots[i]);
+    }
+    if (bytes != 0)
+        tm_segment_sub_live(store, arena, segment, bytes);
 }

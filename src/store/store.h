@@ -273,6 +273,9 @@ bool tm_stored_check(struct tm_store *store, struct tm_worker *worker, enum tm_c
  * bytes are still counted, so exactly once. */
 void tm_slot_release(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot);
 
+/* As tm_slot_release() for each of @count slots, zeros included; neighbours in one segment cost little more than one. */
+void tm_slots_release(struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots, unsigned count);
+
 /* ----------------------------------------------------- making room, sizes */
 
 enum tm_age { TM_AGE_YOUNG, TM_AGE_MAIN, TM_AGES };
