@@ -54,7 +54,7 @@ static int open_for_reading(struct tm_mount *mount, struct tm_node *node, bool *
             __atomic_store_n(&mount->source.buffered, 1, __ATOMIC_RELAXED);
     }
     /* The kernel's read-ahead would read what is not asked for, and leave it cached. */
-    if (fd >= 0 && !*direct)
+    if (fd >= 0)
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
     return fd;
 }

@@ -79,6 +79,36 @@ static struct tm_node *new_node(struct tm_nodes *nodes, uint64_t hash, const str
     return node;
 }
 
+/* True when what is found now under another name and with other times may be another file. */
+static bool may_be_another(struct tm_nodes *nodes, const struct tm_node *node, const struct tm_identity *identity,
+                           const struct tm_place *place)
+{
+    if (place == NULL || node == nodes->root)
+        return false;
+    struct tm_version version = tm_version_of(&nodes->key, node->hash, &identity->status);
+    return !tm_version_equal(&version, &node->version) &&
+           (node->place->parent != place->parent || strcmp(node->place->name, place->name) != 0);
+}
+
+/* Takes a node that nobody needs any more, or that nobody is to find, out of where it is. */
+static void remove_locked(struct tm_node_stripe *stripe, struct tm_node *node)
+{
+    struct tm_node **link = node->superseded ? &stripe->superseded : bucket_of(stripe, node->hash);
+    while (*link != node)
+        link = &(*link)->next;
+    *link = node->next;
+    stripe->count--;
+}
+
+static void supersede_locked(struct tm_node_stripe *stripe, struct tm_node *node)
+{
+    remove_locked(stripe, node);
+    node->superseded = true;
+    node->next = stripe->superseded;
+    stripe->superseded = node;
+    stripe->count++;
+}
+
 static struct tm_place *new_place(struct tm_node *parent, const char *name)
 {
     size_t name_bytes = strlen(name) + 1u;
@@ -118,6 +148,10 @@ struct tm_node *tm_node_enter(struct tm_nodes *nodes, const struct tm_identity *
     struct tm_node *node = *bucket;
     while (node != NULL && !is_same(node, hash, identity))
         node = node->next;
+    if (node != NULL && may_be_another(nodes, node, identity, place)) {
+        supersede_locked(stripe, node);
+        node = NULL;
+    }
     if (node == NULL) {
         node = new_node(nodes, hash, identity);
         if (node != NULL) {
@@ -139,16 +173,6 @@ struct tm_node *tm_node_enter(struct tm_nodes *nodes, const struct tm_identity *
     pthread_mutex_unlock(&stripe->lock);
     end_place(nodes, place);
     return node;
-}
-
-/* Takes a node that nobody needs any more out of the table. */
-static void remove_locked(struct tm_node_stripe *stripe, struct tm_node *node)
-{
-    struct tm_node **link = bucket_of(stripe, node->hash);
-    while (*link != node)
-        link = &(*link)->next;
-    *link = node->next;
-    stripe->count--;
 }
 
 /* Takes back look-ups and references, and frees the node if it was the last; then its path's parent
@@ -332,19 +356,23 @@ int tm_nodes_init(struct tm_nodes *nodes, struct tm_source *source)
     return error;
 }
 
+static void free_list(struct tm_node *node)
+{
+    while (node != NULL) {
+        struct tm_node *next = node->next;
+        free(node->place);
+        free(node);
+        node = next;
+    }
+}
+
 void tm_nodes_fini(struct tm_nodes *nodes)
 {
     for (unsigned i = 0; i < TM_NODE_STRIPES; i++) {
         struct tm_node_stripe *stripe = &nodes->stripes[i];
-        for (size_t bucket = 0; bucket < stripe->bucket_count; bucket++) {
-            struct tm_node *node = stripe->buckets[bucket];
-            while (node != NULL) {
-                struct tm_node *next = node->next;
-                free(node->place);
-                free(node);
-                node = next;
-            }
-        }
+        for (size_t bucket = 0; bucket < stripe->bucket_count; bucket++)
+            free_list(stripe->buckets[bucket]);
+        free_list(stripe->superseded);
         free(stripe->buckets);
         pthread_mutex_destroy(&stripe->lock);
     }

@@ -6,8 +6,10 @@
  *             a file is its node's address. It costs about 130 bytes and no descriptor.
  * Life        The kernel counts its look-ups and tells when it forgets them; a node ends with its last
  *             look-up, or with the last node that needs it for its path.
- * Invariants  One node per identity (device, inode, handle). `version` is what the file was seen as
- *             by the latest look: it never goes back to an older look's.
+ * Invariants  One node per identity (device, inode, handle) can be found. `version` is what the file was
+ *             seen as by the latest look: it never goes back to an older look's. Without handles an inode
+ *             number may have been given to another file: a node that is found under another name and
+ *             with another version is superseded by a new one, and opens only what its own name says.
  * Threads     All calls may overlap. Table and nodes are guarded by striped locks, held for a few
  *             instructions; a version changes under a second set of locks that are held over one
  *             fstat(), so that looks are ordered. Order: change lock, then table lock.
@@ -43,6 +45,7 @@ struct tm_node {
     uint8_t type;          /* S_IFMT >> 12 */
     bool kernel_current;   /* what the kernel's own cache holds is of this version */
     bool told_to_look_up;  /* an open was answered ESTALE, so that the names are looked up again */
+    bool superseded;       /* another node has its identity now; on the stripe's list of such nodes */
     unsigned char handle[];
 };
 
@@ -51,7 +54,8 @@ struct tm_node {
 
 struct tm_node_stripe {
     pthread_mutex_t lock;
-    struct tm_node **buckets; /* a power of two of them */
+    struct tm_node **buckets;   /* a power of two of them */
+    struct tm_node *superseded; /* not to be found any more, but known to the kernel */
     size_t bucket_count;
     size_t count;
 } TM_ALIGNED(64);

@@ -71,7 +71,6 @@ static int read_disk(struct read_request *read, uint64_t offset, size_t bytes, u
         if (length < 0 && errno == EINVAL && direct) {
             /* This file cannot be read past the page cache after all, or its blocks are larger. */
             (void)fcntl(file->fd, F_SETFL, O_RDONLY);
-            (void)posix_fadvise(file->fd, 0, 0, POSIX_FADV_RANDOM);
             __atomic_store_n(&file->direct, 0, __ATOMIC_RELAXED);
             continue;
         }
@@ -85,8 +84,9 @@ static int read_disk(struct read_request *read, uint64_t offset, size_t bytes, u
         if (length == 0 || (direct && (size_t)length % TMEM_PAGE_SIZE != 0))
             break;
     }
-    /* File bytes are cached once: in the store. */
-    if (__atomic_load_n(&file->direct, __ATOMIC_RELAXED) == 0 && done > 0)
+    /* File bytes are cached once: in the store. Some filesystems accept direct reads and serve them
+     * through their cache all the same (journalled data, encryption, bytes kept in the inode). */
+    if (done > 0)
         (void)posix_fadvise(file->fd, (off_t)offset, (off_t)done, POSIX_FADV_DONTNEED);
     *got = done < bytes ? done : bytes;
     return error;

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# lib.sh - what the tests of `tmem mount` share. Sourced; $TMEM names the command.
+#
+# Each test has a directory of its own, $work, on a disk; whatever it mounts lies below it, and is
+# unmounted when the test ends, however it ends.
+
+set -u
+: "${TMEM:?TMEM must name the tmem command to test}"
+
+failures=0
+work=
+pids=()
+
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+fail() {
+    echo "FAILED: $*" >&2
+    failures=$((failures + 1))
+}
+
+note() {
+    echo "-- $*"
+}
+
+# Unmounts everything below $work, last first, and removes it.
+clean_up() {
+    local pid point
+    trap - EXIT INT TERM HUP
+    for pid in "${pids[@]}"; do
+        kill -9 "$pid" 2>/dev/null
+    done
+    if [ -n "$work" ]; then
+        while point=$(awk -v dir="$work/" 'index($5, dir) == 1 { last = $5 } END { print last }' /proc/self/mountinfo) &&
+            [ -n "$point" ]; do
+            umount -l "$point" || break
+        done
+        if [ -n "${loop:-}" ]; then
+            losetup -d "$loop" 2>/dev/null
+        fi
+        rm -rf --one-file-system "$work"
+    fi
+}
+
+# Ends the test with its result.
+finish() {
+    if [ "$failures" -ne 0 ]; then
+        echo "$failures checks failed"
+        exit 1
+    fi
+    echo "all checks passed"
+    exit 0
+}
+
+begin() {
+    [ "$(id -u)" -eq 0 ] || skip "not root (mounting and device nodes need it)"
+    [ -c /dev/fuse ] || skip "no /dev/fuse"
+    (exec 3<>/dev/fuse) 2>/dev/null || skip "/dev/fuse cannot be opened"
+    # A directory that starts with a dot is left alone by most searches of other programs.
+    work=$(mktemp -d "${TMEM_TEST_DIRECTORY:-/var/tmp}/tmem-test.XXXXXX") || exit 99
+    trap clean_up EXIT
+    trap 'exit 1' INT TERM HUP
+    mkdir "$work/dir" "$work/mnt"
+}
+
+# check DESCRIPTION COMMAND...: the command must succeed.
+check() {
+    local what=$1
+    shift
+    "$@" || fail "$what: $*"
+}
+
+# same DESCRIPTION EXPECTED ACTUAL
+same() {
+    [ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"
+}
+
+# mount_tmem [OPTIONS] DIR MNT
+mount_tmem() {
+    "$TMEM" mount --read-only --size "${TMEM_TEST_STORE:-256M}" "$@" || fail "cannot mount: $*"
+}
+
+umount_tmem() {
+    "$TMEM" umount "$1" || fail "cannot unmount $1"
+}
+
+# One number of the statistics of $1.
+stat_of() {
+    "$TMEM" stats --json "$1" | jq -r ".$2"
+}
+
+# The process behind the mount $1.
+pid_of() {
+    stat_of "$1" pid
+}
+
+is_mounted() {
+    awk -v point="$1" '$5 == point { found = 1 } END { exit !found }' /proc/self/mountinfo
+}
+
+# Lets the files of a tree grow old enough to be kept.
+settle() {
+    sleep 2.2
+}
+
+drop_caches() {
+    sync
+    echo 3 >/proc/sys/vm/drop_caches
+}

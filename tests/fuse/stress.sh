@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# stress.sh - many readers while files change on DIR: by handle and by path, with a store that is large enough
+# and one that is too small, and time-outs so long that they hide nothing.
+. "$(dirname "$0")/lib.sh"
+: "${STRESS:?STRESS must name the program that reads}"
+begin
+command -v jq >/dev/null || skip "no jq"
+seconds=${TMEM_TEST_SECONDS:-8}
+seed=${TMEM_TEST_SEED:-$RANDOM}
+
+run() {
+    local what=$1 store=$2 timeout=$3
+    note "$what"
+    TMEM_TEST_STORE=$store mount_tmem --attr-timeout "$timeout" --entry-timeout "$timeout" "$work/dir" "$work/mnt"
+    "$STRESS" "$work/dir" "$work/mnt" "$seconds" 4 "$seed" || fail "$what (again: TMEM_TEST_SEED=$seed)"
+    note "pages from the store $(stat_of "$work/mnt" pages_from_store), from the disk $(stat_of "$work/mnt" pages_from_disk)," \
+        "kept $(stat_of "$work/mnt" opens_kept) of $(stat_of "$work/mnt" opens), waited $(stat_of "$work/mnt" reads_waited)"
+    check "$what: the store was of use" test "$(stat_of "$work/mnt" pages_from_store)" -gt 0
+    same "$what: corrupt pages" 0 "$(stat_of "$work/mnt" corrupt_pages)"
+    umount_tmem "$work/mnt"
+}
+
+run "files found by handle" 64M 60
+run "a small store" 24M 0
+mkdir "$work/upper" "$work/scratch" "$work/lower"
+if mount -t overlay -o "lowerdir=$work/lower,upperdir=$work/upper,workdir=$work/scratch" none "$work/dir" 2>/dev/null; then
+    run "files found by path" 64M 60
+else
+    note "no overlayfs here: files found by path are not tried"
+fi
+
+finish
