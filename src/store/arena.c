@@ -75,7 +75,7 @@ static void relist_span(struct tm_arena *arena, uint32_t number)
 
 static uint64_t header_check(const struct tm_arena_header *header)
 {
-    const uint64_t words[] = {header->magic,    (uint64_t)header->version << 32 | header->span_bytes,
+    const uint64_t words[] = {TM_ARENA_MAGIC, (uint64_t)header->version << 32 | header->span_bytes,
                               header->arena_bytes, header->seeds[0],
                               header->seeds[1], header->seeds[2],
                               header->seeds[3]};
@@ -103,15 +103,17 @@ static void format_header(struct tm_arena *arena)
         header->seeds[i] = host->random(host->user);
     header->serial = 0;
     header->next_span = arena->next_span;
-    header->magic = TM_ARENA_MAGIC;
+    /* The magic comes last: whoever is killed in here leaves an arena that is still a fresh one. */
     header->check = header_check(header);
+    tm_crash_barrier();
+    tm_store_release(&header->magic, TM_ARENA_MAGIC);
 }
 
 /* Looks at what an arena that outlives its store holds. */
 static enum tm_create examine_header(const struct tm_arena *arena)
 {
     const struct tm_arena_header *header = arena->header;
-    if (header->magic == 0 && header->check == 0)
+    if (header->magic == 0)
         return TM_CREATE_OK;
     if (header->magic != TM_ARENA_MAGIC)
         return TM_CREATE_CORRUPT;
@@ -119,9 +121,17 @@ static enum tm_create examine_header(const struct tm_arena *arena)
         return TM_CREATE_VERSION;
     if (header->check != header_check(header))
         return TM_CREATE_CORRUPT;
-    bool fits = header->span_bytes == arena->span_bytes &&
+    bool fits = header->span_bytes == arena->span_bytes && header->arena_bytes >= header->span_bytes &&
                 header->arena_bytes <= arena->store->host.arena_bytes[arena->kind];
     return fits ? TM_CREATE_FOUND : TM_CREATE_VERSION;
+}
+
+/* How far the head reaches depends on the length, so an arena keeps the one that it was formatted with. */
+static void set_length(struct tm_arena *arena, uint64_t bytes)
+{
+    arena->span_count = (uint32_t)(bytes / arena->span_bytes);
+    arena->head_spans = head_span_count(arena);
+    arena->next_span = arena->head_spans;
 }
 
 enum tm_create tm_arena_init(struct tm_arena *arena, struct tm_store *store, enum tm_arena_kind kind)
@@ -132,23 +142,22 @@ enum tm_create tm_arena_init(struct tm_arena *arena, struct tm_store *store, enu
     arena->base = host->arena_base[kind];
     arena->span_bytes = host->span_bytes;
     arena->unit_bytes = host->span_bytes / TM_SPAN_UNITS;
-    arena->span_count = (uint32_t)(host->arena_bytes[kind] / host->span_bytes);
-    arena->head_spans = head_span_count(arena);
-    arena->next_span = arena->head_spans;
     arena->header = (struct tm_arena_header *)(void *)arena->base;
     arena->segments = (struct tm_segment *)(void *)(arena->base + TM_ARENA_HEADER_BYTES);
+    bool survives = kind == TM_ARENA_PERSISTENT && host->persistent_survives;
+    enum tm_create result = survives ? examine_header(arena) : TM_CREATE_OK;
+    if (result != TM_CREATE_OK && result != TM_CREATE_FOUND)
+        return result;
+    set_length(arena, result == TM_CREATE_FOUND ? arena->header->arena_bytes : host->arena_bytes[kind]);
     if (arena->span_count <= arena->head_spans)
         return TM_CREATE_NOMEM;
     arena->spans_bytes = (uint64_t)arena->span_count * sizeof(struct tm_span);
     arena->spans = host->alloc(host->user, (size_t)arena->spans_bytes);
     if (arena->spans == NULL)
         return TM_CREATE_NOMEM;
-    bool survives = kind == TM_ARENA_PERSISTENT && host->persistent_survives;
-    enum tm_create result = survives ? examine_header(arena) : TM_CREATE_OK;
     if (result == TM_CREATE_OK)
         format_header(arena);
-    if (result == TM_CREATE_OK || result == TM_CREATE_FOUND)
-        tm_store_add_metadata(store, TM_ARENA_HEADER_BYTES);
+    tm_store_add_metadata(store, TM_ARENA_HEADER_BYTES);
     return result;
 }
 
