@@ -295,17 +295,6 @@ struct get {
     tm_slot slot; /* what was found */
 };
 
-/* An inline page was found: the word is all of it. Bucket locked; unlocks. */
-static void take_inline(struct get *get, struct tm_found *found)
-{
-    bool is_empty = false;
-    if (get->is_exclusive)
-        (void)tm_index_clear(&get->place, found, &is_empty);
-    tm_index_unlock(&get->place, found);
-    if (is_empty)
-        tm_index_reap(&get->place);
-}
-
 /* A content that was evicted: the page has gone, and is taken off the books now. Bucket locked; unlocks. */
 static void drop_evicted(struct get *get, struct tm_found *found)
 {
@@ -319,7 +308,7 @@ static void drop_evicted(struct get *get, struct tm_found *found)
         tm_index_reap(&get->place);
 }
 
-/* Finds the page and pins it. TM_OK: get->slot says what it is; an inline page has been taken already. */
+/* Finds the page and pins it. TM_OK: get->slot says what it is; an inline slot is all of the page. */
 static enum tm_result find_page(struct get *get)
 {
     struct tm_place *place = &get->place;
@@ -335,7 +324,7 @@ static enum tm_result find_page(struct get *get)
     if (place->pool->kind == TM_ARENA_EPHEMERAL && (slot & TM_SLOT_USED) == 0)
         tm_store_relaxed(found.slot, slot | TM_SLOT_USED);
     if (tm_slot_is_inline(slot)) {
-        take_inline(get, &found);
+        tm_index_unlock(place, &found);
         return TM_OK;
     }
     if (!tm_pin(store, place->pool->kind, get->worker, get->hazard, slot)) {
@@ -386,7 +375,7 @@ static enum tm_read copy_page(struct get *get, void *page)
     struct tm_store *store = get->place.engine->store;
     if (tm_slot_is_inline(get->slot)) {
         tm_same_fill(page, tm_slot_word(get->slot));
-        return TM_READ_DONE;
+        return get->is_exclusive && !remove_same(get) ? TM_READ_RACED : TM_READ_DONE;
     }
     bool whole = tm_pinned_read(store, get->worker, get->hazard, get->place.hash, get->place.page, page);
     enum tm_read result = whole ? TM_READ_DONE : TM_READ_DAMAGED;
