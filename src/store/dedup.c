@@ -103,10 +103,16 @@ static bool find_block(struct tm_store *store, struct tm_page_put *put, uint64_t
     return true;
 }
 
+/* The pinned twin is whole and its page the same. A damaged block must not become the new page's, even if its
+ * bytes happen to agree. */
 static bool is_equal(struct tm_store *store, struct tm_worker *worker, const struct tm_page_put *put)
 {
-    const struct tm_block *block = block_at(store, put->heap->kind, worker->hazard[0] >> 1);
-    if (tm_block_bytes(tm_block_length(block->word)) != put->bytes)
+    enum tm_arena_kind arena = put->heap->kind;
+    uint64_t offset = worker->hazard[0] >> 1;
+    const struct tm_block *block = block_at(store, arena, offset);
+    bool is_shared = put->twin == TM_TWIN_CONTENT;
+    if (!tm_block_verify(store, arena, offset, put->bytes, is_shared ? put->content_hash : put->twin_hash,
+                         is_shared ? 0 : put->twin_number, is_shared))
         return false;
     if (tm_block_codec(block->word) == TM_CODEC_RAW)
         return memcmp(block + 1, put->page, TM_PAGE_BYTES) == 0;
@@ -201,10 +207,12 @@ static enum tm_write share_block(struct tm_store *store, struct tm_worker *worke
     put->slot = shared_slot(put->bytes, ref);
     bool swapped = store->owner.swap(store->owner.user, arena, put->twin_hash, put->twin_number, put->twin_ref, put->slot);
     tm_unpin(worker, 0);
-    if (swapped)
+    if (swapped) {
         tm_block_free(store, arena, put->twin_ref, put->bytes);
-    else
+    } else {
+        tm_count_block(store, tm_slot_type(slot), 1); /* the twin was not replaced: there is one block more */
         tm_content_unref(store, arena, ref);
+    }
     put->twin = TM_TWIN_NONE;
     return TM_WRITE_OK;
 }
