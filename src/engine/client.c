@@ -489,23 +489,39 @@ static void uncharge_client(struct tm_client *client, uint64_t bytes)
     TM_ASSERT(before >= bytes);
 }
 
-/* What each member of a shared pool is charged: an equal part, rounded up. */
-static uint64_t part_of(const struct tm_pool *pool)
+static void charge_client_anyway(struct tm_client *client, uint64_t bytes)
 {
-    return pool->member_count == 0 ? 0 : (pool->charged + pool->member_count - 1u) / pool->member_count;
+    note_most(client, tm_fetch_add(&client->charged, bytes) + bytes);
+}
+
+/* What each of @members of a shared pool is charged: an equal part, rounded up. */
+static uint64_t part_of(const struct tm_pool *pool, uint32_t members)
+{
+    return members == 0 ? 0 : (pool->charged + members - 1u) / members;
+}
+
+bool tm_charge_newcomer(struct tm_pool *pool, struct tm_member *member, bool anyway)
+{
+    uint64_t part = part_of(pool, pool->member_count + 1u);
+    if (anyway)
+        charge_client_anyway(member->client, part);
+    else if (!charge_client(member->client, part))
+        return false;
+    member->part = part;
+    return true;
 }
 
 /* Members' lock held: brings every member's charge to its part. Growing parts may be refused by a cap: then the
  * first members get theirs back. */
 static bool settle_parts(struct tm_pool *pool, bool anyway)
 {
-    uint64_t part = part_of(pool);
+    uint64_t part = part_of(pool, pool->member_count);
     struct tm_member *member;
     for (member = pool->members; member != NULL; member = member->next_of_pool) {
         if (part <= member->part) {
             uncharge_client(member->client, member->part - part);
         } else if (anyway) {
-            note_most(member->client, tm_fetch_add(&member->client->charged, part - member->part) + part - member->part);
+            charge_client_anyway(member->client, part - member->part);
         } else if (!charge_client(member->client, part - member->part)) {
             break;
         }
@@ -542,8 +558,7 @@ void tm_charge_anyway(struct tm_pool *pool, uint64_t bytes)
     if (pool->is_shared) {
         (void)charge_shared(pool, bytes, true);
     } else {
-        struct tm_client *client = pool->members->client;
-        note_most(client, tm_fetch_add(&client->charged, bytes) + bytes);
+        charge_client_anyway(pool->members->client, bytes);
     }
 }
 

@@ -110,7 +110,7 @@ bool tm_client_next_name(struct tm_engine *engine, const char *after, char name[
 
 enum tm_pool_flags { TM_POOL_PERSISTENT = 1, TM_POOL_SHARED = 2 };
 
-/* See tmem_pool_create(). Results: TM_OK, TM_INVALID, TM_DENIED, TM_EXISTS, TM_NOMEM. */
+/* See tmem_pool_create(). Results: TM_OK, TM_INVALID, TM_DENIED, TM_EXISTS, TM_REFUSED, TM_NOMEM. */
 TM_MUST_USE enum tm_result tm_pool_create(struct tm_client *client, uint32_t flags, const struct tm_uuid *uuid,
                                           struct tm_member **member);
 /* The client's membership in the pool with this id; NULL: none. */

@@ -248,6 +248,8 @@ void tm_charge_anyway(struct tm_pool *pool, uint64_t bytes);
 void tm_uncharge(struct tm_pool *pool, uint64_t bytes);
 /* Members came or went: everybody is charged the new part. Members' lock held. */
 void tm_settle_parts(struct tm_pool *pool);
+/* Members' lock held, before the member is linked: charges what its part will be. False: above its cap. */
+bool tm_charge_newcomer(struct tm_pool *pool, struct tm_member *member, bool anyway);
 
 /* ------------------------------------------------------------------- index */
 

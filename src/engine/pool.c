@@ -187,30 +187,37 @@ static void free_member(struct tm_member *member)
     engine->host.free(engine->host.user, member, sizeof *member);
 }
 
-/* Control lock held: links a member into its pool and its client. */
-static void join(struct tm_pool *pool, struct tm_member *member)
+/* Control lock held: links a member into its pool and its client. False: its part of what the pool holds already
+ * would exceed its cap; nothing changed. @anyway: whatever the cap says. */
+static bool join(struct tm_pool *pool, struct tm_member *member, bool anyway)
 {
     struct tm_client *client = member->client;
     member->pool = pool;
+    tm_lock_acquire(&pool->members_lock, TM_LOCK_account_members);
+    bool done = !pool->is_shared || tm_charge_newcomer(pool, member, anyway);
+    if (done) {
+        member->next_of_pool = pool->members;
+        pool->members = member;
+        pool->member_count++;
+        if (pool->is_shared)
+            tm_settle_parts(pool); /* the others' parts shrink */
+    }
+    tm_lock_release(&pool->members_lock, TM_LOCK_account_members);
+    if (!done)
+        return false;
     if (member->record != 0) {
         struct tm_right_record *record = tm_record_at(pool->engine->store, TM_ARENA_PERSISTENT, member->record);
         record->pool = pool->number;
         record->client = client->serial;
         tm_store_release(&record->kind, TM_RECORD_LIVE(TM_RECORD_RIGHT) | TM_RIGHT_MEMBER);
     }
-    tm_lock_acquire(&pool->members_lock, TM_LOCK_account_members);
-    member->next_of_pool = pool->members;
-    pool->members = member;
-    pool->member_count++;
-    if (pool->is_shared)
-        tm_settle_parts(pool);
-    tm_lock_release(&pool->members_lock, TM_LOCK_account_members);
     struct tm_member **at = &client->members;
     while (*at != NULL && (*at)->pool->id < pool->id)
         at = &(*at)->next_of_client;
     member->next_of_client = *at;
     *at = member;
     client->pool_count++;
+    return true;
 }
 
 /* Control lock held: takes a member out of its client's list and, if others are left, out of its pool. The last
@@ -289,14 +296,14 @@ static enum tm_result join_shared(struct tm_client *client, uint32_t flags, cons
         result = TM_DENIED;
     } else if (pool == NULL) {
         publish(*fresh);
-        join(*fresh, member);
+        (void)join(*fresh, member, true);
         *fresh = NULL;
     } else if (flags_of(pool) != flags) {
         result = TM_INVALID;
     } else if (is_member(client, pool)) {
         result = TM_EXISTS;
-    } else {
-        join(pool, member);
+    } else if (!join(pool, member, false)) {
+        result = TM_REFUSED;
     }
     tm_lock_release(&engine->control, TM_LOCK_control);
     return result;
@@ -322,7 +329,7 @@ enum tm_result tm_pool_create(struct tm_client *client, uint32_t flags, const st
         outcome = join_shared(client, flags, uuid, &pool, member);
     } else {
         tm_lock_acquire(&engine->control, TM_LOCK_control);
-        join(pool, member);
+        (void)join(pool, member, true);
         publish(pool);
         tm_lock_release(&engine->control, TM_LOCK_control);
         pool = NULL;
@@ -499,7 +506,7 @@ bool tm_member_adopt(struct tm_pool *pool, struct tm_client *client, uint64_t re
         }
     }
     tm_lock_acquire(&engine->control, TM_LOCK_control);
-    join(pool, member);
+    (void)join(pool, member, true);
     if (pool->life != TM_LIFE_RUNNING)
         publish(pool);
     tm_lock_release(&engine->control, TM_LOCK_control);
