@@ -138,7 +138,8 @@ static bool each_record(void *user, uint32_t number)
     uint32_t bytes = class_bytes[each->record_class];
     uint32_t live = TM_RECORD_LIVE(each->record_class);
     uint64_t begin = tm_segment_offset(arena, number);
-    for (uint32_t at = 0; at + bytes <= arena->unit_bytes; at += bytes) {
+    /* The visit may free the segment's last record, and the segment with it. */
+    for (uint32_t at = 0; at + bytes <= arena->unit_bytes && tm_segment_at(arena, number)->use != 0; at += bytes) {
         uint64_t ref = begin + at / TM_GRANULE_BYTES;
         uint32_t *words = record_words(arena, ref);
         if ((words[0] & 255u) == live && !each->visit(each->user, ref, words))
