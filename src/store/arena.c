@@ -329,17 +329,19 @@ static uint32_t carve(struct tm_arena *arena, unsigned order, bool for_records, 
     return unit;
 }
 
-/* What another heap left in the units must not be readable by the new one, whatever goes wrong. */
-static void wipe_foreign(struct tm_arena *arena, uint32_t first, unsigned order, uint32_t dirty, uint32_t heap)
+/* What another account left in the units must not be readable by the new one, whatever goes wrong. */
+static void wipe_foreign(struct tm_arena *arena, uint32_t first, unsigned order, uint32_t dirty, uint32_t stamp)
 {
     for (uint32_t i = 0; i < 1u << order; i++)
-        if ((dirty >> i & 1u) != 0 && arena->segments[first + i].heap != heap)
+        if ((dirty >> i & 1u) != 0 && arena->segments[first + i].stamp != stamp)
             memset(tm_arena_address(arena, tm_segment_offset(arena, first + i)), 0, arena->unit_bytes);
 }
 
-uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose, uint32_t heap, enum tm_tier tier)
+uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose, const struct tm_heap *heap,
+                       enum tm_tier tier)
 {
     uint32_t dirty = 0;
+    uint32_t stamp = heap != NULL ? heap->stamp : 0;
     bool for_records = purpose != TM_PURPOSE_DATA;
     uint32_t first = carve(arena, order, for_records, &dirty);
     while (first == 0) {
@@ -347,10 +349,11 @@ uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose,
             return 0;
         first = carve(arena, order, for_records, &dirty); /* another thread may have been quicker */
     }
-    wipe_foreign(arena, first, order, dirty, heap);
+    wipe_foreign(arena, first, order, dirty, stamp);
     for (uint32_t i = 0; i < 1u << order; i++) {
         struct tm_segment *unit = &arena->segments[first + i];
-        unit->heap = heap;
+        unit->heap = heap != NULL ? heap->number : 0;
+        unit->stamp = stamp;
         unit->first_distance = (uint8_t)i;
     }
     struct tm_segment *segment = &arena->segments[first];

@@ -74,6 +74,7 @@ struct tm_heap *tm_heap_create(struct tm_store *store, enum tm_arena_kind arena,
     }
     heap->kind = arena;
     heap->domain = domain;
+    heap->stamp = (uint32_t)tm_store_next_serial(store);
     TM_MAGIC_SET(heap, TM_HEAP_MAGIC);
     return heap;
 }
@@ -340,9 +341,9 @@ static uint32_t open_segment(struct tm_heap *heap, unsigned lane, enum tm_tier t
 {
     struct tm_arena *arena = arena_of(heap);
     unsigned order = segment_order(heap);
-    uint32_t number = tm_arena_take(arena, order, TM_PURPOSE_DATA, heap->number, tier);
+    uint32_t number = tm_arena_take(arena, order, TM_PURPOSE_DATA, heap, tier);
     while (number == 0 && order > 0)
-        number = tm_arena_take(arena, --order, TM_PURPOSE_DATA, heap->number, tier);
+        number = tm_arena_take(arena, --order, TM_PURPOSE_DATA, heap, tier);
     if (number == 0)
         return 0;
     struct tm_segment *segment = tm_segment_at(arena, number);

@@ -70,7 +70,7 @@ uint64_t tm_record_alloc(struct tm_store *store, enum tm_arena_kind kind, enum t
         tm_lock_release(&list->lock, TM_LOCK_record_class);
         if (ref != 0)
             break;
-        fresh = tm_arena_take(arena, 0, 1u + (unsigned)record_class, 0, tier);
+        fresh = tm_arena_take(arena, 0, 1u + (unsigned)record_class, NULL, tier);
         if (fresh == 0)
             return 0;
         tm_store_release(&tm_segment_at(arena, fresh)->state, TM_SEGMENT_RECORDS);

@@ -45,7 +45,7 @@ enum tm_segment_state {
 /* One for each unit; a segment's is that of its first unit. */
 struct tm_segment {
     uint64_t use;        /* atomic: writers << 40 | bytes of live blocks; records: number in use */
-    uint32_t heap;       /* number of the heap; kept when freed, to know whose bytes lie there. Rebuilt. */
+    uint32_t heap;       /* number of the heap. Rebuilt. */
     uint32_t generation; /* of the segment's bytes; in every header */
     uint32_t fill;       /* bytes given out; by its lane or class, constant once sealed */
     uint32_t bytes;      /* length of the segment */
@@ -59,7 +59,8 @@ struct tm_segment {
     struct tm_link list;    /* the heap's age list, the class's partial list, or the waiting list */
     struct tm_link bin_link;
     uint32_t free_record; /* records: first free one, granules from the segment's begin + 1; class lock */
-    uint32_t reserved_words[3];
+    uint32_t stamp;       /* of the heap; in every unit, kept when freed: whose bytes lie there */
+    uint32_t reserved_words[2];
 };
 TM_STATIC_ASSERT(sizeof(struct tm_segment) == 64);
 
@@ -106,8 +107,9 @@ struct tm_arena {
 /* Gives every arena its head. */
 enum tm_create tm_arena_init(struct tm_arena *arena, struct tm_store *store, enum tm_arena_kind kind);
 void tm_arena_fini(struct tm_arena *arena);
-/* A segment's number, or 0. No locks held. */
-uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose, uint32_t heap, enum tm_tier tier);
+/* A segment's number, or 0. @heap: NULL for records. No locks held. */
+uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose, const struct tm_heap *heap,
+                       enum tm_tier tier);
 /* The segment's units are free; the span goes back when it is the last. No locks held. */
 void tm_arena_give(struct tm_arena *arena, uint32_t segment);
 /* Commits one span ahead of its use, if the arena grew lately and there is room. False: no need. */
@@ -238,6 +240,7 @@ struct tm_heap {
     struct tm_store *store;
     uint64_t domain;
     uint32_t next_free; /* while it is not in use */
+    uint32_t stamp;     /* the account's, never given before: the number may have been another account's */
 
     uint64_t segment_bytes; /* atomic */
 
