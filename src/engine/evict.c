@@ -74,12 +74,12 @@ void tm_age_heap(struct tm_engine *engine, struct tm_account *account)
         tm_heap_promote(account->heap);
 }
 
-/* Takes one segment of an ephemeral heap apart. False: it has none. */
-static bool evict_segment(struct tm_engine *engine, struct tm_worker *worker, struct tm_account *account)
+/* Takes one segment of an ephemeral heap apart; *dropped: the pages that went. False: it has none. */
+static bool evict_segment(struct tm_engine *engine, struct tm_worker *worker, struct tm_account *account,
+                          uint64_t *dropped)
 {
     struct tm_store *store = engine->store;
     struct tm_heap *heap = account->heap;
-    uint64_t dropped;
     if (tm_heap_age_bytes(heap, TM_AGE_YOUNG) + tm_heap_age_bytes(heap, TM_AGE_MAIN) == 0)
         tm_heap_seal(heap);
     /* Until now there was room for all: what is not in the youngest tenth has stood the test of time. */
@@ -87,17 +87,17 @@ static bool evict_segment(struct tm_engine *engine, struct tm_worker *worker, st
     }
     if (is_mostly_young(heap)) {
         sample_worth(engine, worker, account);
-        if (tm_heap_purge(store, worker, heap, TM_AGE_YOUNG, TM_PURGE_ADMIT, &dropped))
+        if (tm_heap_purge(store, worker, heap, TM_AGE_YOUNG, TM_PURGE_ADMIT, dropped))
             return true;
     }
     for (unsigned round = 0; round <= SECOND_CHANCES; round++) {
         enum tm_purge why = round < SECOND_CHANCES ? TM_PURGE_SECOND : TM_PURGE_ALL;
-        if (!tm_heap_purge(store, worker, heap, TM_AGE_MAIN, why, &dropped))
+        if (!tm_heap_purge(store, worker, heap, TM_AGE_MAIN, why, dropped))
             break;
-        if (dropped != 0)
+        if (*dropped != 0)
             return true;
     }
-    return tm_heap_purge(store, worker, heap, TM_AGE_YOUNG, TM_PURGE_ALL, &dropped);
+    return tm_heap_purge(store, worker, heap, TM_AGE_YOUNG, TM_PURGE_ALL, dropped);
 }
 
 /* ---- weight ---- */
@@ -194,27 +194,31 @@ static void release_victim(struct victim *victim)
     tm_client_unpin(victim->client);
 }
 
-/* Evicts one segment from whoever is furthest above its share and has one. */
+/* Evicts one segment from whoever is furthest above its share and has one. @for_whom: the client that needs room,
+ * who takes nothing from those that are less far above theirs; NULL: the host needs it. */
 static bool evict_by_weight(struct tm_engine *engine, struct tm_worker *worker, const struct tm_client *for_whom)
 {
     uint64_t excess = UINT64_MAX;
+    uint64_t least = for_whom != NULL ? excess_of(for_whom) : 0;
     uint32_t number = 0;
     for (;;) {
         uint64_t below = excess;
         struct tm_client *client = next_victim(engine, below, number, &excess, &number);
         if (client == NULL)
             return false;
-        struct victim victim;
+        struct victim victim = {client, NULL};
+        uint64_t dropped = 0;
+        bool may = client == for_whom || excess >= least;
         bool done = false;
-        if (choose_pages(engine, client, &victim)) {
+        if (may && choose_pages(engine, client, &victim)) {
             struct tm_account *account = victim.pool != NULL ? &victim.pool->own : &client->account[TM_ARENA_EPHEMERAL];
-            done = evict_segment(engine, worker, account);
+            done = evict_segment(engine, worker, account, &dropped);
         }
-        if (done && client != for_whom)
-            tm_fetch_add_relaxed(&client->evicted_for_others, 1u);
+        if (for_whom != NULL && client != for_whom)
+            tm_fetch_add_relaxed(&client->evicted_for_others, dropped);
         release_victim(&victim);
-        if (done)
-            return true;
+        if (done || !may)
+            return done;
     }
 }
 
@@ -288,12 +292,13 @@ enum tm_work tm_engine_maintain(struct tm_engine *engine, unsigned steps)
 
 /* ---- room ---- */
 
-bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_arena_kind kind, unsigned attempt)
+bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_arena_kind kind,
+                  const struct tm_client *for_whom, unsigned attempt)
 {
     tm_store_drain(engine->store);
     if (tm_store_unprepare(engine->store) || clean_any(engine, worker, HALF_DEAD))
         return true;
-    if (evict_by_weight(engine, worker, NULL))
+    if (evict_by_weight(engine, worker, for_whom))
         return true;
     if (clean_any(engine, worker, 1))
         return true;
@@ -304,11 +309,13 @@ bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_ar
 bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)
 {
     struct tm_engine *engine = pool->engine;
+    uint64_t dropped;
     if (pool->is_shared)
-        return pool->kind == TM_ARENA_EPHEMERAL && has_segments(&pool->own) && evict_segment(engine, worker, &pool->own);
+        return pool->kind == TM_ARENA_EPHEMERAL && has_segments(&pool->own) &&
+               evict_segment(engine, worker, &pool->own, &dropped);
     struct tm_client *client = pool->members->client;
     struct tm_account *own = &client->account[TM_ARENA_EPHEMERAL];
-    return has_segments(own) && evict_segment(engine, worker, own);
+    return has_segments(own) && evict_segment(engine, worker, own, &dropped);
 }
 
 /* One step towards fewer resident bytes. */
