@@ -26,7 +26,7 @@ static void check_chunk(struct tm_pool *pool, uint64_t object, const struct tm_c
         if (slot == 0)
             continue;
         count++;
-        books->same += tm_slot_is_inline(slot);
+        books->same += tm_slot_is_same_filled(slot);
         books->shared += tm_slot_type(slot) == TM_SLOT_SHARED;
         books->bytes += tm_slot_bytes(slot);
         books->block_bytes += tm_slot_is_block(slot) ? tm_slot_bytes(slot) : 0;

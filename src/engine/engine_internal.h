@@ -299,7 +299,7 @@ void tm_index_check(struct tm_engine *engine);
 /* ---------------------------------------------------------------- eviction */
 
 /* One step towards room for a segment or record of this kind. False: nothing more can be done for this client. */
-bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_arena_kind kind,
+bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_tier tier,
                   const struct tm_client *for_whom, unsigned attempt);
 /* One step towards a smaller charge of the pool's payers. False: nothing of theirs can go. */
 bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker);

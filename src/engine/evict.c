@@ -23,7 +23,7 @@
 #define HALF_DEAD 4u         /* eighths: cleaning frees more than it copies */
 #define WORTH_CLEANING 2u
 #define PATIENCE_NS UINT64_C(100000000) /* what is not half dead waits so long: it may soon be deader */
-#define CLEAN_STEPS 64u      /* rounds of copying full segments together when there is no other way */
+#define CLEAN_STEPS 1024u    /* segments copied together at most for one page that must not fail */
 
 /* ---- value ---- */
 
@@ -292,7 +292,7 @@ enum tm_work tm_engine_maintain(struct tm_engine *engine, unsigned steps)
 
 /* ---- room ---- */
 
-bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_arena_kind kind,
+bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_tier tier,
                   const struct tm_client *for_whom, unsigned attempt)
 {
     tm_store_drain(engine->store);
@@ -302,8 +302,8 @@ bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_ar
         return true;
     if (clean_any(engine, worker, 1))
         return true;
-    /* Only full segments of persistent pages are left: copied together, their last holes make a segment. */
-    return kind == TM_ARENA_PERSISTENT && attempt < CLEAN_STEPS && clean_any(engine, worker, 0);
+    /* Only pages that must stay are left: copied together, their last holes make a segment. */
+    return tier != TM_TIER_NORMAL && attempt < CLEAN_STEPS && clean_any(engine, worker, 0);
 }
 
 bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)

@@ -70,7 +70,7 @@ void tm_index_unlock(const struct tm_place *place, struct tm_found *found)
 
 static void count_kind(struct tm_pool *pool, unsigned shard, tm_slot slot, uint64_t change)
 {
-    if (tm_slot_is_inline(slot))
+    if (tm_slot_is_same_filled(slot))
         tm_tally_add(pool, shard, TM_TALLY_SAME, change);
     else if (tm_slot_type(slot) == TM_SLOT_SHARED)
         tm_tally_add(pool, shard, TM_TALLY_SHARED, change);

@@ -98,7 +98,7 @@ static enum tm_result write_page(struct put *put)
                 return TM_REFUSED;
             break;
         case TM_WRITE_NO_ROOM:
-            if (tm_make_room(engine, put->worker, put->place.pool->kind, put->member->client, attempt))
+            if (tm_make_room(engine, put->worker, put->page.tier, put->member->client, attempt))
                 break;
             if (put->page.tier == TM_TIER_NORMAL && old_bytes(&put->place) >= put->page.bytes)
                 put->page.tier = TM_TIER_REPLACE;
@@ -127,7 +127,7 @@ static enum tm_result commit_page(struct put *put, tm_slot *old)
                 return TM_REFUSED;
             break;
         case TM_SET_NOMEM:
-            if (tm_make_room(put->place.engine, put->worker, put->place.pool->kind, put->member->client, attempt))
+            if (tm_make_room(put->place.engine, put->worker, TM_TIER_NORMAL, put->member->client, attempt))
                 break;
             if (patience++ >= ROOM_PATIENCE)
                 return TM_NOMEM;

@@ -248,19 +248,20 @@ static uint32_t commit_span(struct tm_arena *arena, enum tm_tier tier)
     return 0;
 }
 
-/* Gets one more span. */
-static bool add_span(struct tm_arena *arena, bool for_records, enum tm_tier tier)
+/* Gets one more span, and takes its first units at once: a span in use always has a segment, by which it comes back. */
+static uint32_t add_span(struct tm_arena *arena, unsigned order, bool for_records, enum tm_tier tier)
 {
     struct tm_store *store = arena->store;
     uint32_t number = take_ready(arena);
     if (number == 0)
         number = commit_span(arena, tier);
     if (number == 0)
-        return false;
+        return 0;
     struct tm_span *span = &arena->spans[number];
+    uint32_t mask = run_mask(0, order);
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
-    span->free_units = 0xffffffffu;
-    span->dirty_units = 0;
+    span->free_units = ~mask;
+    span->dirty_units = mask;
     span->for_records = for_records;
     span->order = ORDER_NONE;
     span->state = TM_SPAN_IN_USE;
@@ -272,7 +273,7 @@ static bool add_span(struct tm_arena *arena, bool for_records, enum tm_tier tier
         if (store->host.kick != NULL)
             store->host.kick(store->host.user);
     }
-    return true;
+    return number * TM_SPAN_UNITS;
 }
 
 /* ---- ahead of use ---- */
@@ -337,17 +338,32 @@ static void wipe_foreign(struct tm_arena *arena, uint32_t first, unsigned order,
             memset(tm_arena_address(arena, tm_segment_offset(arena, first + i)), 0, arena->unit_bytes);
 }
 
+/* Counts a segment as in use if the limit allows: free units of spans that are there are not free for all. */
+static bool count_segment(struct tm_arena *arena, unsigned order, enum tm_tier tier)
+{
+    struct tm_store *store = arena->store;
+    uint64_t bytes = (uint64_t)arena->unit_bytes << order;
+    uint64_t before = tm_fetch_add(&store->segment_bytes, bytes);
+    if (before + bytes + tm_store_metadata(store) <= tm_store_use_limit(store, tier))
+        return true;
+    tm_fetch_sub(&store->segment_bytes, bytes);
+    return false;
+}
+
 uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose, const struct tm_heap *heap,
                        enum tm_tier tier)
 {
     uint32_t dirty = 0;
     uint32_t stamp = heap != NULL ? heap->stamp : 0;
     bool for_records = purpose != TM_PURPOSE_DATA;
+    if (!count_segment(arena, order, tier))
+        return 0;
     uint32_t first = carve(arena, order, for_records, &dirty);
-    while (first == 0) {
-        if (!add_span(arena, for_records, tier))
-            return 0;
-        first = carve(arena, order, for_records, &dirty); /* another thread may have been quicker */
+    if (first == 0)
+        first = add_span(arena, order, for_records, tier);
+    if (first == 0) {
+        tm_fetch_sub(&arena->store->segment_bytes, (uint64_t)arena->unit_bytes << order);
+        return 0;
     }
     wipe_foreign(arena, first, order, dirty, stamp);
     for (uint32_t i = 0; i < 1u << order; i++) {
@@ -381,6 +397,7 @@ void tm_arena_give(struct tm_arena *arena, uint32_t first)
     struct tm_span *span = &arena->spans[number];
     TM_ASSERT(segment->use == 0);
     tm_store_release(&segment->state, TM_SEGMENT_FREE);
+    tm_fetch_sub(&store->segment_bytes, (uint64_t)arena->unit_bytes << order);
 
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
     uint32_t mask = run_mask(first % TM_SPAN_UNITS, order);
@@ -432,6 +449,7 @@ bool tm_arena_rebuild(struct tm_arena *arena)
         span->state = TM_SPAN_IN_USE;
         arena->in_use++;
         tm_fetch_add(&store->span_bytes_resident, arena->span_bytes);
+        tm_fetch_add(&store->segment_bytes, (uint64_t)(unsigned)__builtin_popcount(used) * arena->unit_bytes);
         relist_span(arena, number);
     }
     return true;

@@ -120,21 +120,26 @@ void tm_store_set_size(struct tm_store *store, uint64_t size_bytes)
     tm_store_release(&store->size_bytes, size_bytes);
 }
 
-/* The size may be exceeded by 2 % or 8 MiB, whichever is more. Replacing gets a quarter of that, copying
- * a half; the rest is left for what is counted late. */
-uint64_t tm_store_limit(const struct tm_store *store, enum tm_tier tier)
+/* The size may be exceeded by 2 % or 8 MiB, whichever is more: an eighth of that at a time. */
+static uint64_t size_and_eighths(const struct tm_store *store, unsigned eighths)
 {
     uint64_t size = tm_store_size(store);
-    uint64_t excess = tm_max_u64(size / 50u, 8u * MIB);
-    switch (tier) {
-    case TM_TIER_REPLACE:
-        return size + excess / 4u;
-    case TM_TIER_COPY:
-        return size + excess / 2u;
-    case TM_TIER_NORMAL:
-        break;
-    }
-    return size;
+    return size + tm_max_u64(size / 50u, 8u * MIB) / 8u * eighths;
+}
+
+/*
+ * At a full store, replacing pages leaves dead bytes everywhere, a few in each segment. Copying segments together
+ * turns them into free ones, if it has room to begin with; so there are two steps above the size, and what a step
+ * may use is not what the next one needs. The last eighth is left for what is counted late.
+ */
+uint64_t tm_store_limit(const struct tm_store *store, enum tm_tier tier)
+{
+    return size_and_eighths(store, tier == TM_TIER_COPY ? 7 : tier == TM_TIER_REPLACE ? 5 : 0);
+}
+
+uint64_t tm_store_use_limit(const struct tm_store *store, enum tm_tier tier)
+{
+    return size_and_eighths(store, tier == TM_TIER_COPY ? 6 : tier == TM_TIER_REPLACE ? 4 : 0);
 }
 
 uint64_t tm_store_metadata(const struct tm_store *store)
@@ -261,15 +266,18 @@ void tm_store_figures(struct tm_store *store, struct tm_store_figures *out)
 /* ---- invariants ---- */
 
 /* Segments in use by state, against what heaps, waiting list and records say. */
-static void check_segments(struct tm_store *store, unsigned kind, uint64_t heap_bytes)
+static uint64_t check_segments(struct tm_store *store, unsigned kind, uint64_t heap_bytes)
 {
     struct tm_arena *arena = &store->arena[kind];
     uint64_t data_bytes = 0;
+    uint64_t all_bytes = 0;
     uint32_t waiting = 0;
     uint64_t last = (uint64_t)arena->next_span * TM_SPAN_UNITS;
     for (uint64_t unit = (uint64_t)arena->head_spans * TM_SPAN_UNITS; unit < last; unit++) {
         const struct tm_segment *segment = tm_segment_at(arena, (uint32_t)unit);
         TM_ASSERT(segment->state != TM_SEGMENT_PURGING);
+        if (segment->state != TM_SEGMENT_FREE)
+            all_bytes += segment->bytes;
         if (segment->state == TM_SEGMENT_OPEN || segment->state == TM_SEGMENT_SEALED)
             data_bytes += segment->bytes;
         if (segment->state == TM_SEGMENT_WAITING)
@@ -277,12 +285,14 @@ static void check_segments(struct tm_store *store, unsigned kind, uint64_t heap_
     }
     TM_ASSERT(data_bytes == heap_bytes);
     TM_ASSERT(waiting == store->waiting[kind].count);
+    return all_bytes;
 }
 
 void tm_store_check(struct tm_store *store)
 {
     uint64_t heap_bytes[TM_ARENAS] = {0, 0};
     uint64_t spans = 0;
+    uint64_t segment_bytes = 0;
     TM_MAGIC_CHECK(store, TM_STORE_MAGIC);
     TM_ASSERT(!store->adopting);
     for (uint32_t number = 1; number < store->heaps_next; number++) {
@@ -295,10 +305,11 @@ void tm_store_check(struct tm_store *store)
     for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
         tm_arena_check(&store->arena[kind]);
         tm_table_check(&store->contents[kind]);
-        check_segments(store, kind, heap_bytes[kind]);
+        segment_bytes += check_segments(store, kind, heap_bytes[kind]);
         spans += store->arena[kind].in_use + store->arena[kind].ready.count;
     }
     tm_records_check(store);
+    TM_ASSERT(segment_bytes == store->segment_bytes);
     TM_ASSERT(store->span_bytes_resident == spans * store->host.span_bytes);
     for (unsigned i = 0; i < store->worker_count; i++)
         TM_ASSERT(!tm_hazard_in(store, TM_ARENA_EPHEMERAL, 0, UINT64_MAX) &&

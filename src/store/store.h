@@ -77,6 +77,12 @@ static inline bool tm_slot_is_inline(tm_slot slot)
     return tm_slot_type(slot) == TM_SLOT_SAME_SMALL || tm_slot_type(slot) == TM_SLOT_SAME_TWICE;
 }
 
+/* True when the page is one repeated word, which lies in the slot or in a block. */
+static inline bool tm_slot_is_same_filled(tm_slot slot)
+{
+    return tm_slot_is_inline(slot) || (slot != 0 && tm_slot_type(slot) == TM_CODEC_SAME);
+}
+
 /* True when both name the same bytes, whatever their used and listed bits. */
 static inline bool tm_slot_same(tm_slot a, tm_slot b)
 {

@@ -393,6 +393,7 @@ struct tm_store {
     /* Atomic. */
     uint64_t size_bytes;
     uint64_t span_bytes_resident;
+    uint64_t segment_bytes; /* of all segments in use */
     uint64_t metadata_bytes;
     uint64_t records_bytes; /* segments of records: inside span bytes, but metadata */
     uint64_t returned_bytes;
@@ -403,8 +404,10 @@ struct tm_store {
     uint64_t corrupt_blocks;
 };
 
-/* Resident bytes that a taker of this tier may go up to. */
+/* Resident bytes that a taker of this tier may go up to by a new span; and bytes of metadata and of segments in use,
+ * by a new segment. */
 uint64_t tm_store_limit(const struct tm_store *store, enum tm_tier tier);
+uint64_t tm_store_use_limit(const struct tm_store *store, enum tm_tier tier);
 
 /* Counts a block more or less of a codec. */
 void tm_count_block(struct tm_store *store, unsigned codec, int change);
