@@ -97,6 +97,7 @@ static enum tmem_result start(const struct tm_uri *uri, struct tmem_store *store
     result = create_engine(uri, store, error);
     if (result != TMEM_OK)
         return result;
+    store->maintenance = uri->maintenance;
     if (uri->maintenance && !tm_host_linux_start_worker(store->host, maintain, store->engine)) {
         tm_error_set(error, "no thread for background work (is a limit set? see ulimit -u)");
         return TMEM_NOMEM;
@@ -200,8 +201,9 @@ enum tmem_result tmem_store_check(struct tmem_store *store)
     tm_host_linux_stop_worker(store->host);
     tm_engine_maintain(store->engine, 0);
     tm_engine_check(store->engine);
-    /* Without the thread the store works as with maintenance=none. */
-    (void)!tm_host_linux_start_worker(store->host, maintain, store->engine);
+    /* Should the thread not start again, the store works as with maintenance=none. */
+    if (store->maintenance)
+        (void)!tm_host_linux_start_worker(store->host, maintain, store->engine);
     return TMEM_OK;
 }
 

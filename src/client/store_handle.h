@@ -21,6 +21,7 @@ struct tmem_store {
     struct tm_host_linux *host;
     struct tm_engine *engine;
     struct tm_codec codec;
+    bool maintenance; /* a thread of its own does background work */
 };
 
 static inline struct tm_client *tm_client_of(struct tmem_client *client)
