@@ -171,14 +171,17 @@ struct tm_client {
 struct tm_sketch {
     uint64_t *words; /* atomic; lines of 8 words; NULL: no memory for it, all pages look alike */
     uint64_t bytes;
-    uint32_t lines; /* a power of two */
-    uint32_t events_per_line;
-    uint64_t events; /* atomic */
+    uint32_t lines;  /* a power of two */
+    uint32_t hand;   /* atomic: lines halved by the sweep under way; `lines`: none is */
+    uint64_t events; /* atomic: since the last sweep began */
+    uint64_t period; /* atomic: events between two sweeps */
 };
 
 /* For a store of about so many pages. Without memory it stays empty: bytes is 0. */
 void tm_sketch_init(struct tm_sketch *sketch, const struct tm_host *host, uint64_t pages);
 void tm_sketch_fini(struct tm_sketch *sketch, const struct tm_host *host);
+/* How many events pass before what was counted weighs half. */
+void tm_sketch_set_period(struct tm_sketch *sketch, uint64_t events);
 void tm_sketch_add(struct tm_sketch *sketch, uint32_t hash, unsigned number);
 /* Begins to bring a page's counters into the cache. */
 void tm_sketch_prefetch(const struct tm_sketch *sketch, uint32_t hash, unsigned number);

@@ -19,6 +19,7 @@
 #define SAMPLE 8u            /* main pages looked at for each young segment */
 #define WORTH_UNIT 16u       /* `worth` is in sixteenths of an estimate */
 #define WORTH_MARGIN 12u     /* a candidate must be better, not equal with luck */
+#define MEMORY 4u            /* events per page in the store after which what was counted weighs half */
 #define SECOND_CHANCES 4u    /* main segments in a row that may go round before one must go */
 #define HALF_DEAD 4u         /* eighths: cleaning frees more than it copies */
 #define WORTH_CLEANING 2u
@@ -44,6 +45,7 @@ static void add_worth(void *user, uint32_t hash, unsigned number)
 static void sample_worth(struct tm_engine *engine, struct tm_worker *worker, struct tm_account *account)
 {
     struct worth worth = {engine, 0, 0};
+    tm_sketch_set_period(&engine->sketch, tm_store_blocks(engine->store) * MEMORY);
     tm_heap_sample_main(account->heap, worker, SAMPLE, add_worth, &worth);
     if (worth.count == 0)
         return;

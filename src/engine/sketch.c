@@ -3,8 +3,10 @@
  * sketch.c - about how often a page was asked for lately, without remembering pages.
  *
  * A count-min sketch of 4-bit counters: a page's four counters lie in one cache line, and its estimate is the
- * least of them. Ageing is a clock: every so many events one line's counters are halved, so that a full turn
- * takes about ten events per page the store can hold. Updates may be lost between threads; it is advice.
+ * least of them. Every so many events per page in the store, all counters are halved. The halving sweeps through
+ * the lines in small steps; while it is under way, lines that it has not reached yet are read as half of what they
+ * say and counted in twos, so that two pages can be compared at any time. Updates may be lost between threads; it is
+ * advice.
  */
 #include "base/mix.h"
 #include "engine/engine_internal.h"
@@ -12,7 +14,7 @@
 #define LINE_WORDS 8u
 #define COUNTERS 4u
 #define PAGES_PER_LINE 16u
-#define EVENTS_PER_PAGE 10u
+#define LINES_PER_EVENT 4u
 #define COUNTER_MAX 15u
 
 void tm_sketch_init(struct tm_sketch *sketch, const struct tm_host *host, uint64_t pages)
@@ -22,7 +24,8 @@ void tm_sketch_init(struct tm_sketch *sketch, const struct tm_host *host, uint64
         lines *= 2;
     sketch->lines = (uint32_t)lines;
     sketch->bytes = lines * LINE_WORDS * sizeof(uint64_t);
-    sketch->events_per_line = EVENTS_PER_PAGE * PAGES_PER_LINE;
+    sketch->hand = sketch->lines;
+    sketch->period = lines * PAGES_PER_LINE;
     sketch->words = host->alloc(host->user, (size_t)sketch->bytes);
     if (sketch->words == NULL)
         sketch->bytes = 0;
@@ -36,6 +39,7 @@ void tm_sketch_fini(struct tm_sketch *sketch, const struct tm_host *host)
 }
 
 struct spot {
+    uint32_t line;
     uint64_t *word[COUNTERS];
     unsigned shift[COUNTERS];
 };
@@ -43,7 +47,8 @@ struct spot {
 static void find_spot(const struct tm_sketch *sketch, uint32_t hash, unsigned number, struct spot *spot)
 {
     uint64_t mixed = tm_scramble((uint64_t)hash << 6 | number);
-    uint64_t *line = &sketch->words[(uint64_t)((uint32_t)mixed & (sketch->lines - 1u)) * LINE_WORDS];
+    spot->line = (uint32_t)mixed & (sketch->lines - 1u);
+    uint64_t *line = &sketch->words[(uint64_t)spot->line * LINE_WORDS];
     uint64_t bits = mixed >> 32;
     for (unsigned i = 0; i < COUNTERS; i++, bits >>= 5) {
         spot->word[i] = &line[2u * i + (bits & 1u)];
@@ -75,11 +80,38 @@ static unsigned least(const struct spot *spot)
     return value;
 }
 
-static void halve_line(struct tm_sketch *sketch, uint64_t number)
+static void halve_line(struct tm_sketch *sketch, uint32_t number)
 {
-    uint64_t *line = &sketch->words[(number & (sketch->lines - 1u)) * LINE_WORDS];
+    uint64_t *line = &sketch->words[(uint64_t)number * LINE_WORDS];
     for (unsigned i = 0; i < LINE_WORDS; i++)
         tm_store_relaxed(&line[i], tm_load_relaxed(&line[i]) >> 1 & UINT64_C(0x7777777777777777));
+}
+
+/* True while the line's counters are twice what they should be. */
+static bool is_to_be_halved(const struct tm_sketch *sketch, uint32_t line)
+{
+    uint32_t hand = tm_load_relaxed(&sketch->hand);
+    return hand < sketch->lines && line >= hand;
+}
+
+/* One more event: the sweep goes on, or begins when its time has come. */
+static void age(struct tm_sketch *sketch)
+{
+    uint32_t hand = tm_load_relaxed(&sketch->hand);
+    for (unsigned i = 0; i < LINES_PER_EVENT && hand < sketch->lines; i++) {
+        if (tm_compare_exchange(&sketch->hand, &hand, hand + 1u))
+            halve_line(sketch, hand++);
+    }
+    uint64_t event = tm_load_relaxed(&sketch->events) + 1u;
+    bool begins = event >= tm_load_relaxed(&sketch->period) && hand >= sketch->lines;
+    tm_store_relaxed(&sketch->events, begins ? 0 : event);
+    if (begins)
+        tm_store_relaxed(&sketch->hand, 0u);
+}
+
+void tm_sketch_set_period(struct tm_sketch *sketch, uint64_t events)
+{
+    tm_store_relaxed(&sketch->period, tm_max_u64(events, sketch->lines));
 }
 
 void tm_sketch_add(struct tm_sketch *sketch, uint32_t hash, unsigned number)
@@ -89,13 +121,16 @@ void tm_sketch_add(struct tm_sketch *sketch, uint32_t hash, unsigned number)
     struct spot spot;
     find_spot(sketch, hash, number, &spot);
     unsigned value = least(&spot);
-    for (unsigned i = 0; i < COUNTERS && value < COUNTER_MAX; i++)
-        if (counter(&spot, i) == value)
-            tm_store_relaxed(spot.word[i], tm_load_relaxed(spot.word[i]) + (UINT64_C(1) << spot.shift[i]));
-    uint64_t event = tm_load_relaxed(&sketch->events) + 1u;
-    tm_store_relaxed(&sketch->events, event);
-    if (event % sketch->events_per_line == 0)
-        halve_line(sketch, event / sketch->events_per_line);
+    unsigned step = is_to_be_halved(sketch, spot.line) ? 2u : 1u;
+    if (value + step <= COUNTER_MAX)
+        for (unsigned i = 0; i < COUNTERS; i++) {
+            unsigned now = counter(&spot, i);
+            if (now < value + step) {
+                uint64_t more = (uint64_t)(value + step - now) << spot.shift[i];
+                tm_store_relaxed(spot.word[i], tm_load_relaxed(spot.word[i]) + more);
+            }
+        }
+    age(sketch);
 }
 
 unsigned tm_sketch_estimate(const struct tm_sketch *sketch, uint32_t hash, unsigned number)
@@ -104,5 +139,5 @@ unsigned tm_sketch_estimate(const struct tm_sketch *sketch, uint32_t hash, unsig
     if (sketch->words == NULL)
         return 1;
     find_spot(sketch, hash, number, &spot);
-    return least(&spot);
+    return least(&spot) >> is_to_be_halved(sketch, spot.line);
 }

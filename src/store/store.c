@@ -163,7 +163,10 @@ uint64_t tm_store_returned(const struct tm_store *store)
 
 bool tm_store_has_room(const struct tm_store *store)
 {
-    return tm_store_resident(store) + store->host.span_bytes <= tm_store_size(store);
+    uint64_t ready = 0; /* resident, but not used yet */
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++)
+        ready += tm_load_relaxed(&store->arena[kind].ready.count);
+    return tm_store_resident(store) + store->host.span_bytes <= tm_store_size(store) + ready * store->host.span_bytes;
 }
 
 void tm_store_add_metadata(struct tm_store *store, int64_t bytes)
@@ -225,6 +228,14 @@ static uint64_t blocks_of(const struct tm_store *store, unsigned codec)
     uint64_t blocks = 0;
     for (unsigned shard = 0; shard < TM_COUNT_SHARDS; shard++)
         blocks += tm_load_relaxed(&store->counts[shard].blocks[codec]);
+    return blocks;
+}
+
+uint64_t tm_store_blocks(const struct tm_store *store)
+{
+    uint64_t blocks = 0;
+    for (unsigned codec = 0; codec < TM_CODEC_IDS; codec++)
+        blocks += blocks_of(store, codec);
     return blocks;
 }
 

@@ -314,6 +314,9 @@ bool tm_heap_is_cleanable(const struct tm_heap *heap, unsigned eighths);
 /* Closes the open segments, so that they can be taken apart. */
 void tm_heap_seal(struct tm_heap *heap);
 
+/* Blocks there are, about. */
+uint64_t tm_store_blocks(const struct tm_store *store);
+
 /* True while another segment can be had without taking one apart. */
 bool tm_store_has_room(const struct tm_store *store);
 
