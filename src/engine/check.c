@@ -94,6 +94,7 @@ static void check_pool(struct tm_pool *pool, struct books *books)
             before = ref;
             ref = object->next;
         }
+        TM_ASSERT(pool->stripe[i].last_object == before);
     }
     TM_ASSERT(books->pages == pool->pages);
     TM_ASSERT(pool->pages <= pool->pages_max);

@@ -71,6 +71,8 @@ static bool enter_object(struct tm_engine *engine, struct tm_pool *pool, const s
     object->prev = 0;
     if (object->next != 0)
         object_at(engine, pool, object->next)->prev = ref;
+    else
+        stripe->last_object = ref;
     stripe->first_object = ref;
     tm_tally_add(pool, 0, TM_TALLY_OBJECTS, 1);
     return true;
@@ -87,6 +89,8 @@ static void remove_object(struct tm_engine *engine, struct tm_pool *pool, uint32
     TM_ASSERT(was_there);
     if (object->next != 0)
         object_at(engine, pool, object->next)->prev = object->prev;
+    else
+        stripe_of(pool, hash)->last_object = object->prev;
     if (object->prev != 0)
         object_at(engine, pool, object->prev)->next = object->next;
     else
@@ -402,32 +406,50 @@ static uint64_t detach_last_chunk(struct tm_engine *engine, struct tm_pool *pool
     return ref;
 }
 
+/* What was taken out under a stripe's lock, to be freed without it. */
+struct detached {
+    uint64_t chunk;
+    uint64_t object;      /* 0: it has other chunks */
+    uint32_t chunks_left; /* of the object */
+};
+
+/* Stripe's lock held: takes an object's last chunk out, and the object with its only one. */
+static struct detached detach(struct tm_engine *engine, struct tm_pool *pool, uint64_t object, uint32_t hash)
+{
+    struct detached detached = {.chunk = detach_last_chunk(engine, pool, object)};
+    detached.chunks_left = object_at(engine, pool, object)->chunk_count;
+    if (detached.chunks_left == 0) {
+        remove_object(engine, pool, hash, object);
+        detached.object = object;
+    }
+    return detached;
+}
+
+static void free_detached(struct tm_engine *engine, struct tm_pool *pool, const struct detached *detached,
+                          unsigned shard)
+{
+    free_chunk(engine, pool, detached->chunk, shard);
+    if (detached->object == 0)
+        return;
+    tm_record_free(engine->store, pool->kind, detached->object);
+    tm_uncharge(pool, tm_record_bytes(TM_RECORD_OBJECT));
+}
+
 /* Removes one chunk of an object, and the object with its last. False: there was none. Answers in *left how
  * many chunks are left. */
 static bool remove_one_chunk(struct tm_engine *engine, struct tm_pool *pool, struct tm_stripe *stripe,
                              const struct tm_object_id *id, uint32_t hash, unsigned shard, uint32_t *left)
 {
-    uint64_t chunk = 0;
-    uint64_t gone = 0;
-    *left = 0;
+    struct detached detached = {0};
     tm_lock_acquire(&stripe->lock, TM_LOCK_object_stripe);
     uint64_t object = find_object(engine, pool, id, hash);
-    if (object != 0) {
-        chunk = detach_last_chunk(engine, pool, object);
-        *left = object_at(engine, pool, object)->chunk_count;
-        if (*left == 0) {
-            remove_object(engine, pool, hash, object);
-            gone = object;
-        }
-    }
+    if (object != 0)
+        detached = detach(engine, pool, object, hash);
     tm_lock_release(&stripe->lock, TM_LOCK_object_stripe);
-    if (chunk != 0)
-        free_chunk(engine, pool, chunk, shard);
-    if (gone != 0) {
-        tm_record_free(engine->store, pool->kind, gone);
-        tm_uncharge(pool, tm_record_bytes(TM_RECORD_OBJECT));
-    }
-    return chunk != 0;
+    *left = detached.chunks_left;
+    if (object != 0)
+        free_detached(engine, pool, &detached, shard);
+    return object != 0;
 }
 
 /*
@@ -446,6 +468,30 @@ bool tm_index_remove_object(struct tm_engine *engine, struct tm_pool *pool, cons
         if (!remove_one_chunk(engine, pool, stripe, id, hash, shard, &left))
             break;
     return true;
+}
+
+bool tm_index_evict_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t *dropped)
+{
+    unsigned first = tm_fetch_add_relaxed(&pool->evict_stripe, 1u);
+    for (unsigned i = 0; i < TM_POOL_STRIPES; i++) {
+        struct tm_stripe *stripe = &pool->stripe[(first + i) % TM_POOL_STRIPES];
+        struct detached detached = {0};
+        tm_lock_acquire(&stripe->lock, TM_LOCK_object_stripe);
+        uint64_t object = stripe->last_object;
+        if (object != 0) {
+            struct tm_object_id id;
+            memcpy(id.word, object_at(engine, pool, object)->id, sizeof id.word);
+            detached = detach(engine, pool, object, object_hash(engine, pool, &id));
+        }
+        tm_lock_release(&stripe->lock, TM_LOCK_object_stripe);
+        if (object == 0)
+            continue;
+        *dropped = chunk_at(engine, pool, detached.chunk)->count;
+        tm_tally_add(pool, first, TM_TALLY_EVICTED, *dropped);
+        free_detached(engine, pool, &detached, first);
+        return true;
+    }
+    return false;
 }
 
 void tm_index_remove_pool(struct tm_engine *engine, struct tm_pool *pool)

@@ -86,7 +86,8 @@ struct tm_account {
 
 struct tm_stripe {
     struct tm_lock lock;
-    uint64_t first_object; /* record */
+    uint64_t first_object; /* records: the newest, */
+    uint64_t last_object;  /* and the oldest */
 } TM_ALIGNED(TM_CACHE_LINE);
 
 enum tm_life { TM_LIFE_NONE, TM_LIFE_RUNNING, TM_LIFE_ENDING };
@@ -119,6 +120,7 @@ struct tm_pool {
 
     uint64_t pages;     /* atomic */
     uint64_t pages_max; /* atomic */
+    uint32_t evict_stripe; /* atomic: where evicting chunks goes on */
     struct tm_stripe stripe[TM_POOL_STRIPES];
     struct tm_tallies tallies[TM_TALLY_SHARDS];
 };
@@ -286,6 +288,8 @@ enum tm_set tm_index_set(const struct tm_place *place, struct tm_worker *worker,
 /* Removes chunks of the object until there are none of those that were there at the begin. */
 bool tm_index_remove_object(struct tm_engine *engine, struct tm_pool *pool, const struct tm_object_id *id,
                             unsigned shard);
+/* Evicts the oldest chunk of one of the pool's oldest objects. *dropped: its pages. False: the pool is empty. */
+bool tm_index_evict_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t *dropped);
 /* Removes everything of a pool. */
 void tm_index_remove_pool(struct tm_engine *engine, struct tm_pool *pool);
 /* Rebuilding: enters a chunk record. False: no memory. */

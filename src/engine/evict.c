@@ -24,6 +24,7 @@
 #define HALF_DEAD 4u         /* eighths: cleaning frees more than it copies */
 #define WORTH_CLEANING 2u
 #define PATIENCE_NS UINT64_C(100000000) /* what is not half dead waits so long: it may soon be deader */
+#define CHUNKS_AT_ONCE 256u  /* about a segment of them */
 #define CLEAN_STEPS 1024u    /* segments copied together at most for one page that must not fail */
 
 /* ---- value ---- */
@@ -56,8 +57,9 @@ static void sample_worth(struct tm_engine *engine, struct tm_worker *worker, str
 
 bool tm_is_worth_keeping(struct tm_engine *engine, struct tm_account *account, uint32_t hash, unsigned number)
 {
-    uint32_t value = tm_sketch_estimate(&engine->sketch, hash, number) * WORTH_UNIT;
-    if (value > tm_load_relaxed(&account->worth) + WORTH_MARGIN)
+    unsigned estimate = tm_sketch_estimate(&engine->sketch, hash, number);
+    /* What was asked for once may never be again, however little main pages are worth by now: a scan. */
+    if (estimate > 1 && estimate * WORTH_UNIT > tm_load_relaxed(&account->worth) + WORTH_MARGIN)
         return true;
     tm_fetch_add_relaxed(&engine->refused_admissions, 1u);
     return false;
@@ -104,16 +106,20 @@ static bool evict_segment(struct tm_engine *engine, struct tm_worker *worker, st
 
 /* ---- weight ---- */
 
-/* Whose segment goes. Pinned: end with release_victim(). */
-struct victim {
-    struct tm_client *client;
-    struct tm_pool *pool; /* NULL: the client's private pages */
-};
-
 static bool has_segments(const struct tm_account *account)
 {
     const struct tm_heap *heap = tm_load_acquire(&account->heap);
     return heap != NULL && tm_heap_segment_bytes(heap) != 0;
+}
+
+static bool is_member(struct tm_pool *pool, const struct tm_client *client)
+{
+    bool found = false;
+    tm_lock_acquire(&pool->members_lock, TM_LOCK_account_members);
+    for (const struct tm_member *member = pool->members; member != NULL && !found; member = member->next_of_pool)
+        found = member->client == client;
+    tm_lock_release(&pool->members_lock, TM_LOCK_account_members);
+    return found;
 }
 
 /* The shared ephemeral pool with the largest heap that the client is a member of; pinned, or NULL. */
@@ -126,12 +132,8 @@ static struct tm_pool *largest_shared(struct tm_engine *engine, const struct tm_
         struct tm_pool *pool = tm_pool_at(engine, number);
         if (!tm_load_relaxed(&pool->is_shared) || pool->kind != TM_ARENA_EPHEMERAL || !tm_pool_pin(pool))
             continue;
-        bool is_member = false;
-        tm_lock_acquire(&pool->members_lock, TM_LOCK_account_members);
-        for (struct tm_member *member = pool->members; member != NULL; member = member->next_of_pool)
-            is_member = is_member || member->client == client;
-        tm_lock_release(&pool->members_lock, TM_LOCK_account_members);
-        uint64_t bytes = is_member && has_segments(&pool->own) ? tm_heap_segment_bytes(pool->own.heap) : 0;
+        bool fits = is_member(pool, client) && has_segments(&pool->own);
+        uint64_t bytes = fits ? tm_heap_segment_bytes(pool->own.heap) : 0;
         if (bytes > most) {
             if (best != NULL)
                 tm_pool_unpin(best);
@@ -152,18 +154,54 @@ static uint64_t excess_of(const struct tm_client *client)
     return charged > UINT64_MAX >> 10 ? UINT64_MAX / weight : (charged << 10) / weight;
 }
 
-/* What of a pinned client can go. */
-static bool choose_pages(struct tm_engine *engine, struct tm_client *client, struct victim *victim)
+/* Evicts a segment of a pinned client, of its private pages or of a shared pool, whichever is more. */
+static bool evict_largest(struct tm_engine *engine, struct tm_worker *worker, struct tm_client *client,
+                          uint64_t *dropped)
 {
     struct tm_account *own = &client->account[TM_ARENA_EPHEMERAL];
+    struct tm_pool *shared = largest_shared(engine, client);
     uint64_t own_bytes = has_segments(own) ? tm_heap_segment_bytes(own->heap) : 0;
-    victim->client = client;
-    victim->pool = largest_shared(engine, client);
-    if (victim->pool != NULL && tm_heap_segment_bytes(victim->pool->own.heap) < own_bytes) {
-        tm_pool_unpin(victim->pool);
-        victim->pool = NULL;
+    uint64_t shared_bytes = shared != NULL ? tm_heap_segment_bytes(shared->own.heap) : 0;
+    bool done = false;
+    if (shared_bytes > own_bytes)
+        done = evict_segment(engine, worker, &shared->own, dropped);
+    else if (own_bytes != 0)
+        done = evict_segment(engine, worker, own, dropped);
+    if (shared != NULL)
+        tm_pool_unpin(shared);
+    return done;
+}
+
+/* ---- pages without segments ---- */
+
+/*
+ * Same-filled pages have no bytes, and neither have pages whose shared content was evicted; but their chunks take
+ * memory and are charged. When an account has no segments left, these go, oldest first.
+ */
+static bool evict_chunks_of_pool(struct tm_engine *engine, struct tm_pool *pool, uint64_t *dropped)
+{
+    unsigned chunks = 0;
+    uint64_t pages;
+    for (; chunks < CHUNKS_AT_ONCE && tm_index_evict_chunk(engine, pool, &pages); chunks++)
+        *dropped += pages;
+    return chunks != 0;
+}
+
+/* As evict_chunks_of_pool(), for the ephemeral pools that a pinned client pays for. */
+static bool evict_chunks(struct tm_engine *engine, const struct tm_client *client, bool with_shared, uint64_t *dropped)
+{
+    uint32_t last = tm_load_acquire(&engine->pools_next);
+    for (uint32_t number = 1; number < last; number++) {
+        struct tm_pool *pool = tm_pool_at(engine, number);
+        if (!tm_pool_pin(pool))
+            continue;
+        bool fits = pool->kind == TM_ARENA_EPHEMERAL && (with_shared || !pool->is_shared) && is_member(pool, client);
+        bool done = fits && evict_chunks_of_pool(engine, pool, dropped);
+        tm_pool_unpin(pool);
+        if (done)
+            return true;
     }
-    return victim->pool != NULL || own_bytes != 0;
+    return false;
 }
 
 /* The client with the largest excess below @below; of equals the one after @after. Pinned, or NULL. */
@@ -189,14 +227,7 @@ static struct tm_client *next_victim(struct tm_engine *engine, uint64_t below, u
     return best;
 }
 
-static void release_victim(struct victim *victim)
-{
-    if (victim->pool != NULL)
-        tm_pool_unpin(victim->pool);
-    tm_client_unpin(victim->client);
-}
-
-/* Evicts one segment from whoever is furthest above its share and has one. @for_whom: the client that needs room,
+/* Evicts one segment, or as many chunks, from whoever is furthest above its share and has any. @for_whom: the client that needs room,
  * who takes nothing from those that are less far above theirs; NULL: the host needs it. */
 static bool evict_by_weight(struct tm_engine *engine, struct tm_worker *worker, const struct tm_client *for_whom)
 {
@@ -208,17 +239,13 @@ static bool evict_by_weight(struct tm_engine *engine, struct tm_worker *worker, 
         struct tm_client *client = next_victim(engine, below, number, &excess, &number);
         if (client == NULL)
             return false;
-        struct victim victim = {client, NULL};
         uint64_t dropped = 0;
         bool may = client == for_whom || excess >= least;
-        bool done = false;
-        if (may && choose_pages(engine, client, &victim)) {
-            struct tm_account *account = victim.pool != NULL ? &victim.pool->own : &client->account[TM_ARENA_EPHEMERAL];
-            done = evict_segment(engine, worker, account, &dropped);
-        }
+        bool done = may && (evict_largest(engine, worker, client, &dropped) ||
+                            evict_chunks(engine, client, true, &dropped));
         if (for_whom != NULL && client != for_whom)
             tm_fetch_add_relaxed(&client->evicted_for_others, dropped);
-        release_victim(&victim);
+        tm_client_unpin(client);
         if (done || !may)
             return done;
     }
@@ -311,13 +338,17 @@ bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_ti
 bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)
 {
     struct tm_engine *engine = pool->engine;
-    uint64_t dropped;
-    if (pool->is_shared)
-        return pool->kind == TM_ARENA_EPHEMERAL && has_segments(&pool->own) &&
-               evict_segment(engine, worker, &pool->own, &dropped);
+    uint64_t dropped = 0;
+    if (pool->is_shared) {
+        if (pool->kind != TM_ARENA_EPHEMERAL)
+            return false;
+        return (has_segments(&pool->own) && evict_segment(engine, worker, &pool->own, &dropped)) ||
+               evict_chunks_of_pool(engine, pool, &dropped);
+    }
     struct tm_client *client = pool->members->client;
     struct tm_account *own = &client->account[TM_ARENA_EPHEMERAL];
-    return has_segments(own) && evict_segment(engine, worker, own, &dropped);
+    return (has_segments(own) && evict_segment(engine, worker, own, &dropped)) ||
+           evict_chunks(engine, client, false, &dropped);
 }
 
 /* One step towards fewer resident bytes. */

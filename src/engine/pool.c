@@ -102,7 +102,7 @@ static void fill(struct tm_pool *pool, uint32_t flags, const struct tm_uuid *uui
     pool->pages = pool->pages_max = 0;
     memset(pool->tallies, 0, sizeof pool->tallies);
     for (unsigned i = 0; i < TM_POOL_STRIPES; i++)
-        pool->stripe[i].first_object = 0;
+        pool->stripe[i].first_object = pool->stripe[i].last_object = 0;
     tm_store_relaxed(&pool->own.worth, 0u);
     TM_MAGIC_SET(pool, TM_POOL_MAGIC);
 }
