@@ -28,8 +28,9 @@ struct directory {
     off_t offset; /* of the next entry, as the filesystem names it */
 };
 
-static void free_directory(struct directory *directory)
+static void end_directory(struct tm_file *file)
 {
+    struct directory *directory = TM_CONTAINER_OF(file, struct directory, file);
     if (directory->file.fd >= 0)
         (void)close(directory->file.fd);
     pthread_mutex_destroy(&directory->lock);
@@ -69,14 +70,15 @@ void tm_op_opendir(fuse_req_t request, fuse_ino_t number, struct fuse_file_info 
     int error = open_directory(mount, node, directory);
     if (error != 0) {
         (void)fuse_reply_err(request, error);
-        free_directory(directory);
+        end_directory(&directory->file);
         return;
     }
+    tm_file_add(mount, &directory->file, end_directory);
     info->fh = (uint64_t)(uintptr_t)directory;
     info->cache_readdir = 1;
     info->keep_cache = tm_node_is_current(&mount->nodes, node, &directory->file.version);
     if (fuse_reply_open(request, info) != 0)
-        free_directory(directory);
+        tm_file_end(mount, &directory->file);
 }
 
 void tm_op_releasedir(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
@@ -84,7 +86,7 @@ void tm_op_releasedir(fuse_req_t request, fuse_ino_t number, struct fuse_file_in
     struct tm_mount *mount = tm_mount_of(request);
     struct directory *directory = (struct directory *)(uintptr_t)info->fh;
     tm_file_refreshed(mount, tm_node_of(mount, number), &directory->file);
-    free_directory(directory);
+    tm_file_end(mount, &directory->file);
     (void)fuse_reply_err(request, 0);
 }
 

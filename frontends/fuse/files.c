@@ -6,9 +6,10 @@
  * pages that it has itself, but only once it is sure that those are of this version: another file
  * handle was opened before at the same version, the kernel dropped its pages for that open, and has read
  * or closed that handle since. If the file has changed, the pages in the store have another name from now on,
- * the kernel is told that the attributes it knows are old, and this open answers ESTALE once: then the
- * kernel looks all names of the path up again, because a file that was replaced by another of the same name
- * also shows as a change (of its link count or change time) while the kernel may still use the old name.
+ * the kernel is told that the attributes it knows are old, and opens answer ESTALE until a name of it was looked
+ * up: then the kernel looks up all names of the path again, because a file that was replaced by another of the
+ * same name also shows as a change (of its link count or change time) while the kernel may still use the old
+ * name.
  */
 #include "mount.h"
 
@@ -22,6 +23,34 @@ void tm_file_refreshed(struct tm_mount *mount, struct tm_node *node, struct tm_f
     if (!file->settled || __atomic_exchange_n(&file->marked, 1, __ATOMIC_RELAXED) != 0)
         return;
     tm_node_set_current(&mount->nodes, node, &file->version);
+}
+
+void tm_file_add(struct tm_mount *mount, struct tm_file *file, void (*end)(struct tm_file *))
+{
+    file->end = end;
+    pthread_mutex_lock(&mount->files_lock);
+    file->next = mount->files;
+    file->link = &mount->files;
+    if (file->next != NULL)
+        file->next->link = &file->next;
+    mount->files = file;
+    pthread_mutex_unlock(&mount->files_lock);
+}
+
+void tm_file_end(struct tm_mount *mount, struct tm_file *file)
+{
+    pthread_mutex_lock(&mount->files_lock);
+    *file->link = file->next;
+    if (file->next != NULL)
+        file->next->link = file->link;
+    pthread_mutex_unlock(&mount->files_lock);
+    file->end(file);
+}
+
+void tm_files_end_all(struct tm_mount *mount)
+{
+    while (mount->files != NULL)
+        tm_file_end(mount, mount->files);
 }
 
 int tm_mount_look(struct tm_mount *mount, struct tm_node *node, int fd, struct stat *status, enum tm_tell_kernel tell,
@@ -59,8 +88,8 @@ static int open_for_reading(struct tm_mount *mount, struct tm_node *node, bool *
     return fd;
 }
 
-/* Looks at the opened file. 0, or the errno to answer. */
-static int look_at_opened(struct tm_mount *mount, struct tm_node *node, struct tm_file *file)
+/* Looks at the file that @thread has opened. 0, or the errno to answer. */
+static int look_at_opened(struct tm_mount *mount, struct tm_node *node, struct tm_file *file, int thread)
 {
     struct stat status;
     struct tm_observation observation;
@@ -70,11 +99,18 @@ static int look_at_opened(struct tm_mount *mount, struct tm_node *node, struct t
     int error = tm_mount_look(mount, node, file->fd, &status, TM_TELL_KERNEL, &observation);
     if (error != 0)
         return error;
-    if (tm_node_tell_to_look_up(&mount->nodes, node, observation.changed || status.st_nlink == 0))
+    if (tm_node_tell_to_look_up(&mount->nodes, node, thread, status.st_nlink == 0))
         return ESTALE;
     file->version = observation.version;
     file->settled = tm_version_settled(&observation.version, now_ns);
     return 0;
+}
+
+static void end_file(struct tm_file *file)
+{
+    if (file->fd >= 0)
+        (void)close(file->fd);
+    free(file);
 }
 
 void tm_op_open(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
@@ -93,21 +129,20 @@ void tm_op_open(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *in
     }
     file->fd = open_for_reading(mount, node, &direct);
     file->direct = direct;
-    int error = file->fd < 0 ? -file->fd : look_at_opened(mount, node, file);
-    if (error == 0) {
-        info->fh = (uint64_t)(uintptr_t)file;
-        info->keep_cache = tm_node_is_current(&mount->nodes, node, &file->version);
-        tm_count(&mount->counters.opens, 1);
-        tm_count(&mount->counters.opens_kept, info->keep_cache);
-        if (fuse_reply_open(request, info) == 0)
-            return;
-    } else {
+    int error = file->fd < 0 ? -file->fd : look_at_opened(mount, node, file, fuse_req_ctx(request)->pid);
+    if (error != 0) {
         (void)fuse_reply_err(request, error);
+        end_file(file);
+        return;
     }
-    /* Not opened, or the caller was interrupted and there will be no release. */
-    if (file->fd >= 0)
-        (void)close(file->fd);
-    free(file);
+    tm_file_add(mount, file, end_file);
+    info->fh = (uint64_t)(uintptr_t)file;
+    info->keep_cache = tm_node_is_current(&mount->nodes, node, &file->version);
+    tm_count(&mount->counters.opens, 1);
+    tm_count(&mount->counters.opens_kept, info->keep_cache);
+    /* A caller that was interrupted meanwhile will send no release. */
+    if (fuse_reply_open(request, info) != 0)
+        tm_file_end(mount, file);
 }
 
 void tm_op_release(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
@@ -115,8 +150,7 @@ void tm_op_release(fuse_req_t request, fuse_ino_t number, struct fuse_file_info 
     struct tm_mount *mount = tm_mount_of(request);
     struct tm_file *file = (struct tm_file *)(uintptr_t)info->fh;
     tm_file_refreshed(mount, tm_node_of(mount, number), file);
-    (void)close(file->fd);
-    free(file);
+    tm_file_end(mount, file);
     (void)fuse_reply_err(request, 0);
 }
 

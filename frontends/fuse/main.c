@@ -116,6 +116,7 @@ static enum tm_exit run(struct tm_mount *mount, struct tm_background *background
     if (error != 0) {
         code = tm_fail(TM_EXIT_FAILED, "cannot begin with %s: %s", mount->directory, tm_error_text(error, cause));
     } else {
+        pthread_mutex_init(&mount->files_lock, NULL);
         tm_flights_init(&mount->flights);
         signals = open_signals();
         code = signals < 0 ? tm_fail(TM_EXIT_FAILED, "cannot wait for signals: %s", tm_error_text(errno, cause))
@@ -127,7 +128,9 @@ static enum tm_exit run(struct tm_mount *mount, struct tm_background *background
         }
         if (signals >= 0)
             (void)close(signals);
+        tm_files_end_all(mount);
         tm_flights_fini(&mount->flights);
+        pthread_mutex_destroy(&mount->files_lock);
         tm_nodes_fini(&mount->nodes);
     }
     tm_pages_close(&mount->pages);

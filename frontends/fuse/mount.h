@@ -39,6 +39,8 @@ struct tm_mount {
     struct tm_pages pages;
     struct tm_flights flights;
     struct tm_counters counters;
+    pthread_mutex_t files_lock;
+    struct tm_file *files; /* open files and directories, under files_lock */
     struct fuse_session *session;
     int64_t began_ns;
 };
@@ -50,6 +52,9 @@ struct tm_file {
     int marked;                /* atomic: tm_file_refreshed() was done */
     bool settled;              /* the version below was settled at open */
     struct tm_version version; /* as of open */
+    struct tm_file *next;      /* in mount->files, by tm_file_add() */
+    struct tm_file **link;
+    void (*end)(struct tm_file *file);
 };
 
 static inline struct tm_mount *tm_mount_of(fuse_req_t request)
@@ -61,6 +66,15 @@ static inline struct tm_node *tm_node_of(struct tm_mount *mount, fuse_ino_t numb
 {
     return number == FUSE_ROOT_ID ? mount->nodes.root : (struct tm_node *)(uintptr_t)number;
 }
+
+/*
+ * Open files are listed, because the kernel does not release those that are open when the mount ends.
+ * tm_file_add() lists one that @end ends; tm_file_end() takes it off and ends it; tm_files_end_all() ends the
+ * rest, when no worker runs any more.
+ */
+void tm_file_add(struct tm_mount *mount, struct tm_file *file, void (*end)(struct tm_file *));
+void tm_file_end(struct tm_mount *mount, struct tm_file *file);
+void tm_files_end_all(struct tm_mount *mount);
 
 /* tm_file_refreshed - the kernel has dropped its pages of before this file was opened, and so what it
  * holds is of the file's version. Called on every read and at release. */

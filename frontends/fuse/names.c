@@ -41,7 +41,9 @@ int tm_mount_enter(struct tm_mount *mount, struct tm_node *directory, int direct
     }
     if (error == 0) {
         error = tm_mount_look(mount, node, fd, &identity.status, TM_ANSWER_TELLS, &observation);
-        if (error != 0)
+        if (error == 0)
+            tm_node_confirm(&mount->nodes, node);
+        else
             tm_node_forget(&mount->nodes, node, 1);
     }
     (void)close(fd);

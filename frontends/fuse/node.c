@@ -72,6 +72,7 @@ static struct tm_node *new_node(struct tm_nodes *nodes, uint64_t hash, const str
     node->inode = identity->status.st_ino;
     node->generation = __atomic_add_fetch(&nodes->generation, 1, __ATOMIC_RELAXED);
     node->version = tm_version_of(&nodes->key, hash, &identity->status);
+    node->told = TM_NODE_NOBODY;
     node->handle_type = identity->handle_type;
     node->handle_bytes = (uint8_t)identity->handle_bytes;
     node->type = (uint8_t)((identity->status.st_mode & S_IFMT) >> 12);
@@ -246,6 +247,7 @@ int tm_node_observe(struct tm_nodes *nodes, struct tm_node *node, int fd, struct
             observation->before = node->version;
             node->version = version;
             node->kernel_current = false;
+            node->unconfirmed = true;
         }
         pthread_mutex_unlock(&stripe->lock);
         observation->version = version;
@@ -278,13 +280,26 @@ bool tm_node_is_current(struct tm_nodes *nodes, struct tm_node *node, const stru
     return current;
 }
 
-bool tm_node_tell_to_look_up(struct tm_nodes *nodes, struct tm_node *node, bool needed)
+bool tm_node_tell_to_look_up(struct tm_nodes *nodes, struct tm_node *node, int thread, bool gone)
 {
     struct tm_node_stripe *stripe = lock_stripe(nodes, node);
-    bool tell = needed && !node->told_to_look_up;
-    node->told_to_look_up = tell;
+    bool tell = (node->unconfirmed || gone) && node->told != thread;
+    if (tell) {
+        node->told = thread;
+    } else {
+        node->told = TM_NODE_NOBODY;
+        node->unconfirmed = false;
+    }
     pthread_mutex_unlock(&stripe->lock);
     return tell;
+}
+
+void tm_node_confirm(struct tm_nodes *nodes, struct tm_node *node)
+{
+    struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+    node->told = TM_NODE_NOBODY;
+    node->unconfirmed = false;
+    pthread_mutex_unlock(&stripe->lock);
 }
 
 int tm_node_open(struct tm_nodes *nodes, struct tm_node *node, int flags)

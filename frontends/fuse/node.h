@@ -41,13 +41,16 @@ struct tm_node {
     struct tm_version version;
     struct tm_place *place; /* NULL with handles */
     int handle_type;
+    int told; /* the thread whose open was answered ESTALE last; TM_NODE_NOBODY */
     uint8_t handle_bytes;
     uint8_t type;          /* S_IFMT >> 12 */
     bool kernel_current;   /* what the kernel's own cache holds is of this version */
-    bool told_to_look_up;  /* an open was answered ESTALE, so that the names are looked up again */
+    bool unconfirmed;      /* has changed, and no name was looked up since */
     bool superseded;       /* another node has its identity now; on the stripe's list of such nodes */
     unsigned char handle[];
 };
+
+#define TM_NODE_NOBODY (-1)
 
 #define TM_NODE_STRIPES 64u
 #define TM_NODE_CHANGE_LOCKS 16u
@@ -122,8 +125,17 @@ int tm_node_open(struct tm_nodes *nodes, struct tm_node *node, int flags) TM_MUS
 void tm_node_set_current(struct tm_nodes *nodes, struct tm_node *node, const struct tm_version *version);
 bool tm_node_is_current(struct tm_nodes *nodes, struct tm_node *node, const struct tm_version *version);
 
-/* tm_node_tell_to_look_up - true the first time, false the next, and so on: see files.c. */
-bool tm_node_tell_to_look_up(struct tm_nodes *nodes, struct tm_node *node, bool needed);
+/*
+ * tm_node_tell_to_look_up - must an open of this node by @thread be answered ESTALE, so that the kernel looks
+ * the path's names up again?
+ *
+ * Yes when the node has changed since a name was last looked up, or when it is @gone from its directory. A
+ * thread that comes back without another look-up has no other name (/proc/self/fd): it is let through.
+ */
+bool tm_node_tell_to_look_up(struct tm_nodes *nodes, struct tm_node *node, int thread, bool gone) TM_MUST_USE;
+
+/* tm_node_confirm - a name was looked up just now, and it is this node's. */
+void tm_node_confirm(struct tm_nodes *nodes, struct tm_node *node);
 
 /* place.c: finding files by path. Called under no lock. */
 int tm_place_open(struct tm_nodes *nodes, struct tm_node *node, int flags) TM_MUST_USE;

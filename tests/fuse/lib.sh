@@ -46,6 +46,10 @@ clean_up() {
 
 # Ends the test with its result.
 finish() {
+    local report
+    for report in "$work"/sanitizer*; do
+        [ -s "$report" ] && fail "a sanitizer reports: $(head -60 "$report")"
+    done
     if [ "$failures" -ne 0 ]; then
         echo "$failures checks failed"
         exit 1
@@ -63,6 +67,17 @@ begin() {
     trap clean_up EXIT
     trap 'exit 1' INT TERM HUP
     mkdir "$work/dir" "$work/mnt"
+
+    # What a sanitizer finds in a process without a terminal goes to files; finish() looks for them.
+    local name
+    for name in ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
+        export $name="${!name:+${!name}:}log_path=$work/sanitizer"
+    done
+}
+
+# Is the command built with a sanitizer? Then memory is not what it is otherwise.
+is_sanitized() {
+    grep -q -a -e __asan_init -e __tsan_init "$TMEM"
 }
 
 # check DESCRIPTION COMMAND...: the command must succeed.
