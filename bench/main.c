@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - `tmem bench engine`: the command line and the rounds.
+ */
+#include "report.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_PAGES 65536u
+#define PAGES_MIN 1024u
+#define PAGES_MAX (UINT64_C(1) << 26)
+
+/* Rounds that are run at most to have enough that count. */
+#define ROUNDS_MAX 12u
+
+static const char help[] =
+    "usage: tmem bench engine [--corpus FILE] [--pages N] [--json]\n"
+    "\n"
+    "Measures every operation of the store, each beside the limit that this machine sets in the same\n"
+    "run: copies of memory, the bare compression libraries. Takes about a minute.\n"
+    "\n"
+    "  --corpus FILE  pages of 4096 bytes to measure with, such as tools/corpus makes (default: text\n"
+    "                 and shared libraries of this machine)\n"
+    "  --pages N      pages in each store, 1024 or more (default: 65536)\n"
+    "  --json         one JSON object a line instead of the table\n"
+    "  --help         this text\n"
+    "\n"
+    "A round in which the machine's own copy was off by a fifth is void; a case all of whose rounds\n"
+    "are void is skipped. Costs are CPU time of the thread.\n"
+    "\n"
+    "exit status: 0 measured, 1 failed, 2 usage, 3 no such file, 4 permission denied\n";
+
+struct options {
+    const char *corpus;
+    uint64_t pages;
+    bool json;
+    bool help;
+};
+
+static enum tm_exit usage(const char *problem, const char *what)
+{
+    return tm_fail(TM_EXIT_USAGE, "bench: %s%s (try: tmem bench --help)", problem, what);
+}
+
+/* Rounded down, so that both halves of the pages are whole objects. */
+static bool parse_pages(const char *text, uint64_t *pages)
+{
+    char *end = NULL;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < PAGES_MIN || number > PAGES_MAX)
+        return false;
+    *pages = number / (2 * BENCH_OBJECT_PAGES) * (2 * BENCH_OBJECT_PAGES);
+    return true;
+}
+
+static enum tm_exit parse(int count, char **arguments, struct options *options)
+{
+    static const struct option known[] = {{"corpus", required_argument, NULL, 'c'},
+                                          {"pages", required_argument, NULL, 'p'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    *options = (struct options){.pages = DEFAULT_PAGES};
+    opterr = 0;
+    for (int letter = getopt_long(count, arguments, "h", known, NULL); letter != -1;
+         letter = getopt_long(count, arguments, "h", known, NULL)) {
+        if (letter == 'c')
+            options->corpus = optarg;
+        else if (letter == 'j')
+            options->json = true;
+        else if (letter == 'h')
+            options->help = true;
+        else if (letter != 'p')
+            return usage("unknown option, or its value is missing: ", arguments[optind - 1]);
+        else if (!parse_pages(optarg, &options->pages))
+            return usage("not a number of pages from 1024 on: ", optarg);
+    }
+    if (options->help)
+        return TM_EXIT_OK;
+    if (optind == count)
+        return usage("what to measure is missing: engine", "");
+    if (strcmp(arguments[optind], "engine") != 0 || optind + 1 < count)
+        return usage("not understood: ", arguments[strcmp(arguments[optind], "engine") == 0 ? optind + 1 : optind]);
+    return TM_EXIT_OK;
+}
+
+static enum tm_exit run_round(struct bench *bench)
+{
+    enum tm_exit code = bench_probe(bench);
+    if (code == TM_EXIT_OK)
+        code = bench_blocks_run(bench);
+    if (code == TM_EXIT_OK)
+        code = bench_full_run(bench);
+    if (code == TM_EXIT_OK)
+        code = bench_give_back_run(bench);
+    bench->round++;
+    return code;
+}
+
+/* Rounds until every row has enough that count, or there have been too many. */
+static enum tm_exit run_rounds(struct bench *bench)
+{
+    enum tm_exit code = TM_EXIT_OK;
+    bool enough = false;
+    while (code == TM_EXIT_OK && bench->round < ROUNDS_MAX && !enough) {
+        code = run_round(bench);
+        enough = bench->round >= BENCH_ROUNDS && bench_rows_judge(&bench->rows);
+    }
+    if (code == TM_EXIT_OK)
+        code = bench_space_run(bench);
+    (void)bench_rows_judge(&bench->rows);
+    bench_progress_end(bench);
+    return code;
+}
+
+int main(int count, char **arguments)
+{
+    struct options options;
+    static struct bench bench;
+    enum tm_exit code = parse(count, arguments, &options);
+    if (code != TM_EXIT_OK)
+        return (int)code;
+    if (options.help)
+        return (int)tm_print_stdout(help);
+    code = bench_create(&bench, options.corpus, options.pages);
+    if (code == TM_EXIT_OK && !options.json)
+        code = bench_report_settings(&bench, options.corpus);
+    if (code == TM_EXIT_OK)
+        code = run_rounds(&bench);
+    if (code == TM_EXIT_OK)
+        code = options.json ? bench_report_json(&bench) : bench_report_table(&bench);
+    bench_destroy(&bench);
+    return (int)code;
+}
