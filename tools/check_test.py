@@ -126,6 +126,16 @@ class Check(unittest.TestCase):
         project = self.project(['good', 'bad'])
         self.assertEqual((1, '1 passed, 1 failed, 0 skipped'), self.last(project.check('valgrind')))
 
+    def test_reports_of_sanitizers(self):
+        """A program in the background, whose exit status nobody sees, divides by zero."""
+        project = self.project(['good'], source='int main(int n, char **v) { (void)v; return n / (n - 1); }')
+        project.write('good.sh', '#!/bin/sh\ncd "$(dirname "$0")/build-check/asan" && ./main; ./main; exit 0\n')
+        project.write('meson_options.txt', ''.join(f"option('{name}', type: 'boolean', value: false)\n"
+                                                   for name in ('check', 'lzo')))
+        status, lines = project.check('asan')
+        self.assertEqual((1, '1 passed, 1 failed, 0 skipped'), (status, lines[-1]), lines)
+        self.assertIn('division by zero', '\n'.join(lines))
+
     def last(self, answer):
         return answer[0], answer[1][-1]
 
@@ -204,6 +214,22 @@ class Check(unittest.TestCase):
 
 
 class Results(unittest.TestCase):
+    def test_reports(self):
+        race = '==\nWARNING: ThreadSanitizer: data race\n  #0 f\nSUMMARY: ThreadSanitizer: data race a.c:1 in f\n==\n'
+        other = race.replace('a.c:1', 'a.c:2')
+        self.assertEqual(['ThreadSanitizer: data race a.c:1 in f', 'ThreadSanitizer: data race a.c:2 in f'],
+                         [summary for summary, _ in results.split_reports(race + other)])
+        self.assertEqual([('==N==ERROR: no memory', ['==12==ERROR: no memory'])],
+                         results.split_reports('==12==ERROR: no memory\n'))
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(folder + '/reports')
+            for name, text in (('a', race), ('b', race + other), ('c', '')):
+                with open(f'{folder}/reports/{name}', 'w', encoding='utf-8') as stream:
+                    stream.write(text)
+            with contextlib.redirect_stdout(io.StringIO()) as shown:
+                results.add_reports(folder + '/results', 'tsan', folder + '/reports')
+            self.assertEqual(2, shown.getvalue().count('  fail  tsan: sanitizer: '))
+
     def test_every_word_of_meson(self):
         cases = {'OK': 'pass', 'EXPECTEDFAIL': 'pass', 'SKIP': 'skip', 'FAIL': 'fail', 'TIMEOUT': 'fail',
                  'ERROR': 'fail', 'UNEXPECTEDPASS': 'fail', 'INTERRUPT': 'fail'}

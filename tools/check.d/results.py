@@ -4,6 +4,7 @@
 
 usage: results.py add FILE STEP pass|fail|skip NAME [REASON]
        results.py meson FILE STEP TESTLOG.json...    adds what `meson test` wrote, shows what failed
+       results.py reports FILE STEP FOLDER           adds what sanitizers wrote there, each finding once
        results.py count FILE                         prints "N passed, N failed, N skipped"
 
 A line of FILE is STEP, word, NAME and REASON, with tabs between them. `count` exits 1 when anything
@@ -11,6 +12,7 @@ failed or nothing was counted.
 """
 import json
 import os
+import re
 import sys
 
 WORDS = {'OK': 'pass', 'EXPECTEDFAIL': 'pass', 'SKIP': 'skip'}
@@ -69,6 +71,31 @@ def add_meson(path, step, logs):
         add(path, step, 'fail', 'tests', 'none ran')
 
 
+def split_reports(text):
+    """[(summary, text)]: a sanitizer ends each report with a line that sums it up, unless it dies itself."""
+    found, lines = [], []
+    for line in text.splitlines():
+        lines.append(line)
+        if line.startswith('SUMMARY: '):
+            found.append((line[len('SUMMARY: '):], lines))
+            lines = []
+    if any('ERROR' in line for line in lines):
+        found.append((re.sub(r'\d+', 'N', next(line for line in lines if 'ERROR' in line)), lines))
+    return found
+
+
+def add_reports(path, step, folder):
+    """One failure for each finding, however many processes met it; the first report of it is shown."""
+    seen = set()
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), encoding='utf-8', errors='replace') as stream:
+            for summary, lines in split_reports(stream.read()):
+                if summary not in seen:
+                    seen.add(summary)
+                    add(path, step, 'fail', 'sanitizer', summary)
+                    print(''.join(f'        {line}\n' for line in lines[:SHOWN_LINES]), end='', flush=True)
+
+
 def count(path):
     counts = {'pass': 0, 'fail': 0, 'skip': 0}
     if os.path.exists(path):
@@ -85,6 +112,8 @@ def main(arguments):
         add(*rest)
     elif verb == 'meson' and len(rest) >= 3:
         add_meson(rest[0], rest[1], rest[2:])
+    elif verb == 'reports' and len(rest) == 3:
+        add_reports(*rest)
     elif verb == 'count' and len(rest) == 1:
         return count(rest[0])
     else:
