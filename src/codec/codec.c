@@ -125,8 +125,6 @@ bool tm_codec_create(enum tm_codec_id id, int level, struct tm_codec *codec)
         return false;
     if (level == 0 && encoder != NULL)
         level = encoder->level_default;
-    if (encoder != NULL && encoder->encoder_bytes(level) == 0)
-        return false;
     *codec = (struct tm_codec){
         .encodes = id,
         .level = level,

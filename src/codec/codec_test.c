@@ -269,6 +269,8 @@ static void raw_and_same_filled_pages_are_decoded(void **state)
     const uint64_t word = UINT64_C(0x1122334455667788);
     (void)state;
     take_codec(&encoders[1]);
+    assert_true(bench.codec.knows(&bench.codec, TM_CODEC_RAW));
+    assert_true(bench.codec.knows(&bench.codec, TM_CODEC_SAME));
     make_page(2);
     for (size_t size = 0; size < TM_PAGE_BYTES; size++)
         assert_false(decode(TM_CODEC_RAW, bench.page, size));
@@ -279,6 +281,20 @@ static void raw_and_same_filled_pages_are_decoded(void **state)
     assert_true(decode(TM_CODEC_SAME, &word, sizeof word));
     tm_same_fill(bench.page, word);
     assert_memory_equal(bench.out, bench.page, TM_PAGE_BYTES);
+    drop_codec();
+}
+
+/* A table that was not made by tm_codec_create(). */
+static void a_table_of_no_codec_encodes_nothing(void **state)
+{
+    enum tm_codec_id id = TM_CODEC_NONE;
+    (void)state;
+    make_page(0);
+    take_codec(&encoders[1]);
+    bench.codec.encodes = TM_CODEC_IDS;
+    assert_true(bench.codec.context_init(&bench.codec, bench.context));
+    assert_int_equal(bench.codec.encode(&bench.codec, bench.context, bench.page, bench.out, &id), 0);
+    assert_int_equal(id, TM_CODEC_NONE);
     drop_codec();
 }
 
@@ -327,6 +343,7 @@ int main(void)
         cmocka_unit_test(garbage_does_no_harm),
         cmocka_unit_test(unknown_codecs_are_refused),
         cmocka_unit_test(raw_and_same_filled_pages_are_decoded),
+        cmocka_unit_test(a_table_of_no_codec_encodes_nothing),
         cmocka_unit_test(what_a_build_lacks_is_refused),
         cmocka_unit_test(names_are_those_of_uris),
     };

@@ -20,7 +20,7 @@ struct tm_library {
     int level_max;
     int level_default;
 
-    /* Bytes of the area for encoding at this level. 0: the library cannot. */
+    /* Bytes of the area for encoding at this level. */
     size_t (*encoder_bytes)(int level);
 
     /* Prepares the area. False: it cannot be done. */

@@ -55,10 +55,10 @@ static bool set_all(ZSTD_CCtx *context, const ZSTD_compressionParameters *chosen
         {ZSTD_c_checksumFlag, 0},
         {ZSTD_c_dictIDFlag, 0},
     };
+    bool taken = true;
     for (size_t i = 0; i < TM_ARRAY_SIZE(settings); i++)
-        if (ZSTD_isError(ZSTD_CCtx_setParameter(context, settings[i].name, settings[i].value)))
-            return false;
-    return true;
+        taken &= !ZSTD_isError(ZSTD_CCtx_setParameter(context, settings[i].name, settings[i].value));
+    return taken;
 }
 
 static bool encoder_init(void *area, int level)
