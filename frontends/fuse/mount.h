@@ -81,7 +81,10 @@ void tm_files_end_all(struct tm_mount *mount);
 void tm_file_refreshed(struct tm_mount *mount, struct tm_node *node, struct tm_file *file);
 
 /* Whether the kernel gets to know the attributes by the answer that follows. */
-enum tm_tell_kernel { TM_ANSWER_TELLS, TM_TELL_KERNEL };
+enum tm_tell_kernel {
+    TM_ANSWER_TELLS,
+    TM_TELL_KERNEL
+};
 
 /*
  * tm_mount_look - the file @fd of @node was looked at and *status read: notes it, and does what is due

@@ -42,8 +42,8 @@ static enum tm_exit check_device(void)
     }
     switch (errno) {
     case ENOENT:
-        return tm_fail(TM_EXIT_FAILED, "there is no " FUSE_DEVICE " (try: modprobe fuse; in a container: --device "
-                                       FUSE_DEVICE ")");
+        return tm_fail(TM_EXIT_FAILED, "there is no " FUSE_DEVICE " (try: modprobe fuse; in a container: "
+                                       "--device " FUSE_DEVICE ")");
     case ENODEV:
     case ENXIO:
         return tm_fail(TM_EXIT_FAILED, "the kernel has no FUSE behind " FUSE_DEVICE " (try: modprobe fuse)");

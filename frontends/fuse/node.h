@@ -43,10 +43,10 @@ struct tm_node {
     int handle_type;
     int told; /* the thread whose open was answered ESTALE last; TM_NODE_NOBODY */
     uint8_t handle_bytes;
-    uint8_t type;          /* S_IFMT >> 12 */
-    bool kernel_current;   /* what the kernel's own cache holds is of this version */
-    bool unconfirmed;      /* has changed, and no name was looked up since */
-    bool superseded;       /* another node has its identity now; on the stripe's list of such nodes */
+    uint8_t type;        /* S_IFMT >> 12 */
+    bool kernel_current; /* what the kernel's own cache holds is of this version */
+    bool unconfirmed;    /* has changed, and no name was looked up since */
+    bool superseded;     /* another node has its identity now; on the stripe's list of such nodes */
     unsigned char handle[];
 };
 

@@ -207,10 +207,11 @@ static enum tm_exit check(const struct tm_options *options)
     if (options->directory == NULL)
         return tm_fail(TM_EXIT_USAGE, "mount: no DIR and no MNT " TRY_HELP);
     if (options->point == NULL)
-        return tm_fail(TM_EXIT_USAGE, "mount: no MNT; to lay the cache over %s, name it twice: tmem mount --read-only %s %s",
+        return tm_fail(TM_EXIT_USAGE, "mount: no MNT; to lay the cache over %s: tmem mount --read-only %s %s",
                        options->directory, options->directory, options->directory);
     if (!options->read_only)
-        return tm_fail(TM_EXIT_USAGE, "mount: this version mounts read-only and wants to be told so (add: --read-only)");
+        return tm_fail(TM_EXIT_USAGE, "mount: this version only mounts read-only, and wants to be told so "
+                                      "(add: --read-only)");
     if (options->store != NULL && (options->size_bytes != 0 || options->codec != NULL))
         return tm_fail(TM_EXIT_USAGE, "mount: --store names the whole store; write size and codec into its URI "
                                       "(try: --store embedded:size=512M,codec=zstd)");
@@ -258,7 +259,8 @@ enum tm_exit tm_options_store_uri(const struct tm_options *options, char *uri, s
 
     struct sysinfo machine;
     if (sysinfo(&machine) != 0)
-        return tm_fail(TM_EXIT_FAILED, "cannot find out how much memory this machine has (try: --store embedded:size=512M)");
+        return tm_fail(TM_EXIT_FAILED, "cannot find out how much memory this machine has "
+                                       "(try: --store embedded:size=512M)");
     uint64_t memory_bytes = (uint64_t)machine.totalram * machine.mem_unit;
     uint64_t size_bytes = options->size_bytes != 0 ? options->size_bytes : memory_bytes / 4u;
     if (size_bytes > memory_bytes)

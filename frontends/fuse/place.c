@@ -19,8 +19,8 @@
 /* The names from @base down to a node, collected from its end. */
 struct path_walk {
     char text[PATH_MAX];
-    size_t at;                    /* where the path begins in text */
-    struct tm_node *base;         /* with a reference; NULL: the root of the source */
+    size_t at;            /* where the path begins in text */
+    struct tm_node *base; /* with a reference; NULL: the root of the source */
 };
 
 /* Puts names in front until the root is reached or the text is full. 0, or minus the errno. */

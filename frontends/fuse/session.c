@@ -142,7 +142,8 @@ enum tm_exit tm_session_open(struct tm_mount *mount)
     struct fuse_args fuse_arguments = FUSE_ARGS_INIT(3, arguments);
 
     fuse_set_log_func(on_message);
-    mount->session = fuse_session_new(&fuse_arguments, tm_session_operations(), sizeof(struct fuse_lowlevel_ops), mount);
+    mount->session = fuse_session_new(&fuse_arguments, tm_session_operations(), sizeof(struct fuse_lowlevel_ops),
+                                      mount);
     fuse_opt_free_args(&fuse_arguments);
     free(options);
     if (mount->session == NULL)

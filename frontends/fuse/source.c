@@ -41,9 +41,18 @@ static int open_private_view(int place)
 static bool is_made_when_read(int fd)
 {
     static const unsigned long types[] = {
-        PROC_SUPER_MAGIC,    SYSFS_MAGIC,    DEBUGFS_MAGIC, TRACEFS_MAGIC,    SECURITYFS_MAGIC,
-        CGROUP_SUPER_MAGIC,  CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC, PSTOREFS_MAGIC, EFIVARFS_MAGIC,
-        DEVPTS_SUPER_MAGIC,  SELINUX_MAGIC,
+        PROC_SUPER_MAGIC,
+        SYSFS_MAGIC,
+        DEBUGFS_MAGIC,
+        TRACEFS_MAGIC,
+        SECURITYFS_MAGIC,
+        CGROUP_SUPER_MAGIC,
+        CGROUP2_SUPER_MAGIC,
+        BPF_FS_MAGIC,
+        PSTOREFS_MAGIC,
+        EFIVARFS_MAGIC,
+        DEVPTS_SUPER_MAGIC,
+        SELINUX_MAGIC,
     };
     struct statfs status;
     if (fstatfs(fd, &status) != 0)

@@ -22,7 +22,13 @@ const char tm_cli_stats_help[] =
     "Exit status: 0 ok, 1 failed, 2 usage, 3 no such directory or no tmem mount, 4 denied.\n";
 
 /* How a row's number is meant. */
-enum row_kind { ROW_COUNT, ROW_BYTES, ROW_PERCENT, ROW_RATIO, ROW_SECONDS };
+enum row_kind {
+    ROW_COUNT,
+    ROW_BYTES,
+    ROW_PERCENT,
+    ROW_RATIO,
+    ROW_SECONDS
+};
 
 struct row {
     const char *label;

@@ -28,7 +28,8 @@ static unsigned utf8_length(const unsigned char *bytes)
     unsigned char first = bytes[0];
     if (first < 0x80)
         return 1;
-    unsigned length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    unsigned length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3
+                                                        : 2;
     if (first < 0xc2 || first > 0xf4)
         return 0;
     for (unsigned i = 1; i < length; i++)

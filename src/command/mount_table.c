@@ -109,7 +109,8 @@ int tm_mount_resolve(const char *path, char resolved[static PATH_MAX])
         copy[--length] = '\0';
     char *slash = strrchr(copy, '/');
     const char *name = slash == NULL ? copy : slash + 1;
-    const char *parent = slash == NULL ? "." : slash == copy ? "/" : copy;
+    const char *parent = slash == NULL ? "." : slash == copy ? "/"
+                                                             : copy;
     int result = -1;
     if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
         errno = error;

@@ -15,8 +15,8 @@ warm() {
 for how in handle path; do
     if [ $how = path ]; then
         # A filesystem without handles: an overlay.
-        mkdir "$work/upper" "$work/scratch" "$work/lower"
-        mount -t overlay -o "lowerdir=$work/lower,upperdir=$work/upper,workdir=$work/scratch" none "$dir" 2>/dev/null || {
+        mkdir "$work/lower"
+        mount_overlay "$work/lower" "$dir" || {
             note "no overlayfs here: files found by path are not tried"
             break
         }

@@ -77,11 +77,12 @@ compare() {
     same "$how: tar once more, from the store" "$(cat "$work/archive-dir")" "$(archive "$mnt")"
     attributes "$mnt" >"$work/attributes-mnt"
     cmp "$work/attributes-dir" "$work/attributes-mnt" || fail "$how: extended attributes differ"
-    same "$how: bottom of a long path" "at the bottom" "$(cd "$mnt/deep" && while cd -- *0* 2>/dev/null; do :; done; cat bottom)"
+    same "$how: bottom of a long path" "at the bottom" \
+        "$(cd "$mnt/deep" && while cd -- *0* 2>/dev/null; do :; done; cat bottom)"
     # Holes stay holes for programs that look for them.
     cp --sparse=never "$mnt/hole-front" "$work/copy" && cmp "$mnt/hole-front" "$work/copy" || fail "$how: hole-front"
-    same "$how: data found behind a hole" 4096000 \
-        "$(python3 -c 'import os, sys; print(os.lseek(os.open(sys.argv[1], os.O_RDONLY), 0, os.SEEK_DATA))' "$mnt/hole-front")"
+    same "$how: data found behind a hole" 4096000 "$(python3 -c 'import os, sys
+print(os.lseek(os.open(sys.argv[1], os.O_RDONLY), 0, os.SEEK_DATA))' "$mnt/hole-front")"
     same "$how: device node" "" "$(head -c 10 "$mnt/null")"
 }
 
@@ -108,10 +109,13 @@ umount_tmem "$work/mnt"
 note "unaligned reads and direct reads"
 mount_tmem --read-ahead 0 "$work/dir" "$work/mnt"
 for block in 1000 4097 65537; do
-    cmp "$work/dir/random-3000001" <(dd if="$work/mnt/random-3000001" bs=$block status=none) || fail "blocks of $block"
+    cmp "$work/dir/random-3000001" <(dd if="$work/mnt/random-3000001" bs=$block status=none) ||
+        fail "blocks of $block"
 done
-cmp "$work/dir/random-3000001" <(dd if="$work/mnt/random-3000001" bs=1M iflag=direct status=none) || fail "direct reads"
-cmp "$work/dir/random-1048577" <(dd if="$work/mnt/random-1048577" bs=512 iflag=direct status=none) || fail "512 bytes, direct"
+cmp "$work/dir/random-3000001" <(dd if="$work/mnt/random-3000001" bs=1M iflag=direct status=none) ||
+    fail "direct reads"
+cmp "$work/dir/random-1048577" <(dd if="$work/mnt/random-1048577" bs=512 iflag=direct status=none) ||
+    fail "512 bytes, direct"
 same "nothing read ahead" 0 "$(stat_of "$work/mnt" pages_ahead)"
 umount_tmem "$work/mnt"
 
@@ -123,8 +127,8 @@ listing "$work/dir" >"$work/listing-mnt"
 cmp "$work/listing-dir" "$work/listing-mnt" || fail "DIR has changed by being mounted over"
 
 note "found by path: a filesystem without handles"
-mkdir "$work/overlay" "$work/upper" "$work/scratch"
-if mount -t overlay -o "lowerdir=$work/dir,upperdir=$work/upper,workdir=$work/scratch" none "$work/overlay" 2>/dev/null; then
+mkdir "$work/overlay"
+if mount_overlay "$work/dir" "$work/overlay"; then
     listing "$work/overlay" >"$work/listing-dir"
     archive "$work/overlay" >"$work/archive-dir"
     attributes "$work/overlay" >"$work/attributes-dir"

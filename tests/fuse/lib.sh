@@ -33,9 +33,9 @@ clean_up() {
         kill -9 "$pid" 2>/dev/null
     done
     if [ -n "$work" ]; then
-        while point=$(awk -v dir="$work/" 'index($5, dir) == 1 { last = $5 } END { print last }' /proc/self/mountinfo) &&
-            [ -n "$point" ]; do
-            umount -l "$point" || break
+        while :; do
+            point=$(awk -v dir="$work/" 'index($5, dir) == 1 { last = $5 } END { print last }' /proc/self/mountinfo)
+            [ -n "$point" ] && umount -l "$point" || break
         done
         if [ -n "${loop:-}" ]; then
             losetup -d "$loop" 2>/dev/null
@@ -99,6 +99,12 @@ mount_tmem() {
 
 umount_tmem() {
     "$TMEM" umount "$1" || fail "cannot unmount $1"
+}
+
+# mount_overlay LOWER POINT: a filesystem that has no handles of files.
+mount_overlay() {
+    mkdir "$work/upper" "$work/scratch" &&
+        mount -t overlay -o "lowerdir=$1,upperdir=$work/upper,workdir=$work/scratch" none "$2" 2>/dev/null
 }
 
 # One number of the statistics of $1.

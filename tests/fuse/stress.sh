@@ -14,8 +14,8 @@ run() {
     note "$what"
     TMEM_TEST_STORE=$store mount_tmem --attr-timeout "$timeout" --entry-timeout "$timeout" "$work/dir" "$work/mnt"
     "$STRESS" "$work/dir" "$work/mnt" "$seconds" 4 "$seed" || fail "$what (again: TMEM_TEST_SEED=$seed)"
-    note "pages from the store $(stat_of "$work/mnt" pages_from_store), from the disk $(stat_of "$work/mnt" pages_from_disk)," \
-        "kept $(stat_of "$work/mnt" opens_kept) of $(stat_of "$work/mnt" opens), waited $(stat_of "$work/mnt" reads_waited)"
+    "$TMEM" stats --json "$work/mnt" | jq -r '"-- pages from the store \(.pages_from_store), from the disk " +
+        "\(.pages_from_disk), kept \(.opens_kept) of \(.opens) opens, waited \(.reads_waited)"'
     check "$what: the store was of use" test "$(stat_of "$work/mnt" pages_from_store)" -gt 0
     same "$what: corrupt pages" 0 "$(stat_of "$work/mnt" corrupt_pages)"
     umount_tmem "$work/mnt"
@@ -23,8 +23,8 @@ run() {
 
 run "files found by handle" 64M 60
 run "a small store" 24M 0
-mkdir "$work/upper" "$work/scratch" "$work/lower"
-if mount -t overlay -o "lowerdir=$work/lower,upperdir=$work/upper,workdir=$work/scratch" none "$work/dir" 2>/dev/null; then
+mkdir "$work/lower"
+if mount_overlay "$work/lower" "$work/dir"; then
     run "files found by path" 64M 60
 else
     note "no overlayfs here: files found by path are not tried"
