@@ -145,7 +145,8 @@ static void json_is_written_and_read(void **state)
     tm_json_close_object(&json);
     assert_true(tm_json_end(&json));
     assert_string_equal(text, "{\"trap\": \"\\\"count\\\": 5, \\\\\\\"count\\\\\\\": 6\", "
-                              "\"name\": \"tab\\u0009here \\\"quoted\\\" back\\\\slash \\u0001 \xc3\xa9 \\ufffd\\ufffd\", "
+                              "\"name\": \"tab\\u0009here \\\"quoted\\\" back\\\\slash \\u0001 \xc3\xa9 "
+                              "\\ufffd\\ufffd\", "
                               "\"count\": 18446744073709551615, \"ratio\": 0.6667, \"nothing\": null, \"yes\": true, "
                               "\"unknown\": null}");
     assert_true(tm_json_find_unsigned(text, "count", &number));
@@ -190,7 +191,8 @@ static void json_never_overruns(void **state)
 static void broken_json_is_not_read(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "{", "[]", "{\"a", "{\"a\"", "{\"a\":", "{\"a\": ", "{\"a\": \"", "{\"a\" 1}",
+    static const char *const texts[] = {"", "{", "[]", "{\"a", "{\"a\"", "{\"a\":", "{\"a\": ", "{\"a\": \"",
+                                        "{\"a\" 1}",
                                         "{\"b\": \"x", "{a: 1}", "{\"a\": 99999999999999999999999}", "{\"a\": \"\\u00"};
     for (size_t i = 0; i < TM_ARRAY_SIZE(texts); i++) {
         uint64_t number = 7;
