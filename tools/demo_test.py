@@ -124,7 +124,7 @@ class Cgroups(unittest.TestCase):
     def test_version_1_limits_each_group_and_slows_the_room(self):
         (self.top / 'memory').mkdir()
         (self.top / 'blkio').mkdir()
-        with mock.patch('cgroup._remove', self.remove), undo.Undo() as steps:
+        with mock.patch('cgroup._remove', self.remove), undo.Undo() as steps, steps.scope():
             room = cgroup.Version1(self.top / 'memory', self.top / 'blkio').open_room('room', steps)
             room.slow_down('7:1', 3000, 125000000)
             work = room.group('work', 8 * MIB)
@@ -135,8 +135,7 @@ class Cgroups(unittest.TestCase):
             self.assertEqual('7:1 125000000', self.written('blkio/room/blkio.throttle.read_bps_device'))
             self.assertEqual([self.top / 'memory/room/work', self.top / 'blkio/room'], work.folders)
             self.assertIsNone(work.peak_bytes())
-            room.close()
-            self.assertEqual([], list((self.top / 'memory').iterdir()) + list((self.top / 'blkio').iterdir()))
+        self.assertEqual([], list((self.top / 'memory').iterdir()) + list((self.top / 'blkio').iterdir()))
 
     def test_version_2_switches_controllers_on_and_off_again(self):
         self.fake_version2('cpu io memory pids', 'memory pids')
@@ -189,6 +188,18 @@ class UndoSteps(unittest.TestCase):
         self.assertEqual([3, 4, 1], done)
         self.assertIn('cannot undo: broken', errors.getvalue())
 
+    def test_a_scope_undoes_what_was_made_in_it_whether_it_fails_or_not(self):
+        done = []
+        with undo.Undo() as steps:
+            steps.push('outside', done.append, 'outside')
+            with steps.scope():
+                steps.push('inside', done.append, 'inside')
+            with self.assertRaises(undo.Failure), steps.scope():
+                steps.push('failed', done.append, 'failed')
+                raise undo.OutOfMemory('full')
+            self.assertEqual(['inside', 'failed'], done)
+        self.assertEqual(['inside', 'failed', 'outside'], done)
+
     def test_a_signal_comes_after_the_step_that_undoes_is_known(self):
         done = []
         with self.assertRaises(undo.Interrupted):
@@ -223,6 +234,11 @@ class Work(unittest.TestCase):
     def test_a_search_that_fails_is_a_failure_with_its_message(self):
         work = searches.Work(['grep', '-e', 'x', '/does/not/exist'], str(self.folder), dict(os.environ), (0, 1))
         with undo.Undo() as steps, self.assertRaisesRegex(undo.Failure, 'status 2.*/does/not/exist'):
+            measure.run_to_digest(work, self.group, steps)
+
+    def test_a_program_that_is_killed_has_run_out_of_memory(self):
+        work = searches.Work(['sh', '-c', 'kill -9 $$'], str(self.folder), dict(os.environ), (0, 1))
+        with undo.Undo() as steps, self.assertRaises(undo.OutOfMemory):
             measure.run_to_digest(work, self.group, steps)
 
     def test_stopping_ends_what_was_started(self):

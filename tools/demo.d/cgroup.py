@@ -74,7 +74,6 @@ class Version1:
 class _Room1:
     def __init__(self, memory, blkio, undo):
         self._undo, self._memory, self._blkio = undo, memory, blkio
-        self._steps = []
         self._make(memory)
         if blkio is not None:
             self._make(blkio)
@@ -82,7 +81,7 @@ class _Room1:
     def _make(self, folder):
         with self._undo.uninterrupted():
             folder.mkdir()
-            self._steps.append(self._undo.push(f"remove {folder}", _remove, folder))
+            self._undo.push(f"remove {folder}", _remove, folder)
 
     def group(self, name, limit_bytes):
         """Folders to join for one part of the run, with a memory limit of its own."""
@@ -100,11 +99,6 @@ class _Room1:
         _write(self._blkio / "blkio.throttle.read_iops_device", f"{device} {operations}")
         _write(self._blkio / "blkio.throttle.read_bps_device", f"{device} {bytes_a_second}")
 
-    def close(self):
-        """Remove the groups; nothing may run in them any more."""
-        while self._steps:
-            self._undo.run(self._steps.pop())
-
 
 class Version2:
     """One hierarchy; the controllers are switched on for the room's groups."""
@@ -121,7 +115,7 @@ class Version2:
 
 class _Room2:
     def __init__(self, top, name, undo):
-        self._undo, self._folder, self._steps = undo, top / name, []
+        self._undo, self._folder = undo, top / name
         self._enable(top, "memory")
         self._has_io = "io" in (top / "cgroup.controllers").read_text().split()
         if self._has_io:
@@ -133,15 +127,15 @@ class _Room2:
     def _make(self, folder):
         with self._undo.uninterrupted():
             folder.mkdir()
-            self._steps.append(self._undo.push(f"remove {folder}", _remove, folder))
+            self._undo.push(f"remove {folder}", _remove, folder)
 
     def _enable(self, folder, controller):
         control = folder / "cgroup.subtree_control"
         if controller not in control.read_text().split():
             with self._undo.uninterrupted():
                 _write(control, f"+{controller}")
-                self._steps.append(self._undo.push(f"switch {controller} off in {folder}", _write,
-                                                   control, f"-{controller}"))
+                self._undo.push(f"switch {controller} off in {folder}", _write, control,
+                                f"-{controller}")
 
     def group(self, name, limit_bytes):
         """Folders to join for one part of the run, with a memory limit of its own."""
@@ -157,11 +151,6 @@ class _Room2:
         if not self._has_io:
             raise Failure("cannot slow the disk down: this kernel has no io controller")
         _write(self._folder / "io.max", f"{device} riops={operations} rbps={bytes_a_second}")
-
-    def close(self):
-        """Remove the groups; nothing may run in them any more."""
-        while self._steps:
-            self._undo.run(self._steps.pop())
 
 
 class Group:

@@ -98,14 +98,11 @@ class Disk:
             self._mounted = self._undo.push(f"unmount {self.path}", _unmount, self.path)
 
     def unmount(self):
-        """Unmount the disk if it is mounted."""
-        if self._mounted is not None:
-            step, self._mounted = self._mounted, None
-            self._undo.run(step)
+        """Unmount the disk."""
+        self._undo.run(self._mounted)
 
     def fresh(self, writable=False):
         """Cold caches: mount anew, and drop whatever the kernel still has of it."""
-        self.unmount()
         os.sync()
         self.mount(writable)
         Path("/proc/sys/vm/drop_caches").write_text("3\n")

@@ -22,11 +22,12 @@ import split
 import table
 from command import need
 from disk import Disk, real_folder
-from undo import Failure, Interrupted, Undo
+from undo import Failure, Interrupted, OutOfMemory, Undo
 
 PERCENTAGES = (25, 50, 75, 100)
 SPOTLIGHT = 50
 MIB = 1 << 20
+ATTEMPTS = 3
 
 
 def options_of(arguments):
@@ -60,7 +61,8 @@ class Demonstration:
         self.table = table.Table(sys.stderr if options.json else sys.stdout)
         self.groups = cgroup.find()
         need("grep", "grep")
-        parent = real_folder((os.environ.get("TMPDIR"), "/tmp", "/var/tmp", str(options.cache.parent)))
+        parent = real_folder((os.environ.get("TMPDIR"), "/tmp", "/var/tmp",
+                              str(options.cache.parent)))
         with undo.uninterrupted():
             self.folder = Path(tempfile.mkdtemp(prefix="tmem-demo.", dir=parent))
             undo.push(f"remove {self.folder}", shutil.rmtree, self.folder)
@@ -73,29 +75,39 @@ class Demonstration:
         self.table.line(f"disk: ext4 on {disk.device}, {direct}, read-ahead "
                         f"{measure.READ_AHEAD_BYTES >> 10} KiB on both sides{slow}; "
                         f"memory limits: {self.groups.name}")
-        return measure.Bench(disk, self.groups, self.options.tmem, self.options.slow_disk, self.undo)
+        return measure.Bench(disk, self.groups, self.options.tmem, self.options.slow_disk,
+                             self.undo)
 
     def pair(self, bench, title, division, folder, works_of, writable=False):
         """One amount of memory: the run without tmem, then the run with it.
 
         works_of(tmem) are the programs to run, one for each pass.
         """
-        runs = []
-        for tmem in (False, True):
-            works = works_of(tmem)
-            run = measure.Run(title, division, tmem)
-            side = "with tmem" if tmem else "without tmem"
-            self.table.progress(f"{title} {side}: pass 1 of {len(works)}")
+        return [self._side(bench, title, division, folder, works_of(tmem), tmem, writable)
+                for tmem in (False, True)]
 
-            def on_pass(run, number, side=side, count=len(works)):
-                self.table.one_pass(run, number)
-                if number < count:
-                    self.table.progress(f"{title} {side}: pass {number + 1} of {count}")
-            if tmem:
-                self.table.line(f"{title:>7}  {division.describe()}")
-            bench.run(run, folder, works, f"tmem-demo-{os.getpid()}", on_pass, writable)
-            runs.append(run)
-        return runs
+    def _side(self, bench, title, division, folder, works, tmem, writable):
+        side = "with tmem" if tmem else "without tmem"
+        if tmem:
+            self.table.line(f"{title:>7}  {division.describe()}")
+
+        def on_pass(run, number):
+            self.table.one_pass(run, number)
+            if number < len(works):
+                self.table.progress(f"{title} {side}: pass {number + 1} of {len(works)}")
+        for attempt in range(ATTEMPTS):
+            self.table.progress(f"{title} {side}: pass 1 of {len(works)}")
+            run = measure.Run(title, division, tmem)
+            try:
+                bench.run(run, folder, works, f"tmem-demo-{os.getpid()}", on_pass, writable)
+            except OutOfMemory as failure:
+                # On a busy machine the kernel frees inodes late, and a small group runs over.
+                if attempt + 1 == ATTEMPTS:
+                    raise
+                self.table.line(f"{title:>7}  {side}: {failure}; again from the beginning")
+                continue
+            break
+        return run
 
     def finish(self, subject, pairs, last_lines):
         """The picture, what stays behind, and the lines that count."""

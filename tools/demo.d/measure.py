@@ -6,13 +6,14 @@ folder, and in how the one amount of memory is divided.
 """
 
 import hashlib
+import signal
 import subprocess
 import threading
 import time
 
 from command import start, stop
 from mount import Mount
-from undo import Failure
+from undo import Failure, OutOfMemory
 
 SLOW_OPERATIONS = 3000
 SLOW_BYTES = 125 * 1000 * 1000
@@ -101,10 +102,12 @@ def run_to_digest(work, group, undo):
     process.stdout.close()
     process.stderr.close()
     undo.run(step)
+    if process.returncode == -signal.SIGKILL:
+        raise OutOfMemory(f"{work.arguments[0]} was killed in its memory group")
     if process.returncode not in work.good_statuses:
         text = " ".join(complaints[0].decode(errors="replace").split())[-400:]
         raise Failure(f"{work.arguments[0]} failed with status {process.returncode} in "
-                      f"{work.folder}: {text or 'no message (out of memory?)'}")
+                      f"{work.folder}: {text or 'no message'}")
     return elapsed, digest.hexdigest()
 
 
@@ -117,12 +120,16 @@ class Bench:
 
     def run(self, run, folder, works, room_name, on_pass, writable=False):
         """Carry out the works, each once, in order; on_pass(run, number) after each."""
-        self.disk.fresh(writable)
-        self.disk.set_read_ahead(READ_AHEAD_BYTES)
-        room = self.groups.open_room(f"{room_name}-{self._rooms}", self.undo)
-        self._rooms += 1
-        if self.slow:
-            room.slow_down(self.disk.number, SLOW_OPERATIONS, SLOW_BYTES)
+        with self.undo.scope():
+            self.disk.fresh(writable)
+            self.disk.set_read_ahead(READ_AHEAD_BYTES)
+            room = self.groups.open_room(f"{room_name}-{self._rooms}", self.undo)
+            self._rooms += 1
+            if self.slow:
+                room.slow_down(self.disk.number, SLOW_OPERATIONS, SLOW_BYTES)
+            self._run_in(room, run, folder, works, on_pass)
+
+    def _run_in(self, room, run, folder, works, on_pass):
         limit = run.split.work_bytes if run.tmem else run.split.memory_bytes
         work_group = room.group("work", limit)
         mount, groups = None, [work_group]
@@ -143,8 +150,6 @@ class Bench:
         run.peak_bytes = sum(peaks) if None not in peaks else None
         if mount is not None:
             mount.close()
-        self.disk.unmount()
-        room.close()
 
     def _passes(self, run, works, group, mount, sectors, on_pass):
         before = mount.statistics() if mount else None

@@ -19,6 +19,10 @@ class Failure(Exception):
         self.status = status
 
 
+class OutOfMemory(Failure):
+    """The kernel ended a program because its group's memory was used up."""
+
+
 class Interrupted(BaseException):
     """A signal asked for the end; not an Exception, so that nothing on the way swallows it."""
 
@@ -61,6 +65,25 @@ class Undo:
         self._steps.remove(step)
         step[1](*step[2])
 
+    @contextlib.contextmanager
+    def scope(self):
+        """What is made inside and still there at the end of the block is undone then."""
+        depth = len(self._steps)
+        try:
+            yield
+        except Failure:
+            self._unwind(depth)
+            raise
+        self._unwind(depth)
+
+    def _unwind(self, depth):
+        while len(self._steps) > depth:
+            what, function, arguments = self._steps.pop()
+            try:
+                function(*arguments)
+            except Exception as error:  # pylint: disable=broad-except
+                print(f"demo: cannot undo: {what}: {error}", file=sys.stderr)
+
     def __enter__(self):
         def interrupt(number, _frame):
             if not self._held:
@@ -73,12 +96,7 @@ class Undo:
         # A second Ctrl-C must not leave half of it behind.
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        while self._steps:
-            what, function, arguments = self._steps.pop()
-            try:
-                function(*arguments)
-            except Exception as error:  # pylint: disable=broad-except
-                print(f"demo: cannot undo: {what}: {error}", file=sys.stderr)
+        self._unwind(0)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         return False
