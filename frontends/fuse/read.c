@@ -33,6 +33,7 @@ struct read_request {
     size_t size;
     uint64_t inode;
     struct tm_version version;
+    bool settled;   /* what is read now may be kept */
     uint64_t end;   /* offset behind the last byte that the version has of it */
     uint64_t first; /* page number */
     size_t count;   /* pages that hold the bytes asked for */
@@ -128,14 +129,14 @@ static size_t whole_count(const struct read_request *read, struct run run)
 }
 
 /*
- * How far to read beyond the request when its last page is missing: to the end of the aligned window of
+ * How far to read beyond the request when its last page is missing and what is read will be kept: to the end of the aligned window of
  * --read-ahead bytes in which the request ends, so that small files come whole and the windows of
  * consecutive requests do not overlap. Never beyond the end of the file.
  */
 static size_t pages_ahead(const struct read_request *read)
 {
     uint64_t window = read->mount->options.read_ahead_bytes / TMEM_PAGE_SIZE;
-    if (window == 0 || read->buffer->io[read->count - 1u].result == TMEM_OK)
+    if (window == 0 || !read->settled || read->buffer->io[read->count - 1u].result == TMEM_OK)
         return 0;
     uint64_t file_pages = tm_round_up(read->version.size_bytes, TMEM_PAGE_SIZE) / TMEM_PAGE_SIZE;
     uint64_t behind = read->first + read->count;
@@ -213,12 +214,12 @@ static bool read_missing(struct read_request *read)
 {
     struct run missing = next_run(read, 0);
     struct tm_flight flight;
+    read->settled = tm_version_settled(&read->version, tm_version_now_ns());
     read->ahead = pages_ahead(read);
     if (tm_flight_begin(&read->mount->flights, &flight, read->node, read->first + missing.at,
                         read->count + read->ahead - missing.at))
         gather_again(read);
 
-    int64_t now_ns = tm_version_now_ns();
     int error = read_missing_runs(read);
     bool failed = error != 0 && error != EAGAIN;
     bool same = !failed && is_same_version(read) && error == 0;
@@ -228,7 +229,7 @@ static bool read_missing(struct read_request *read)
         (void)fuse_reply_err(read->request, error);
 
     /* Answered: from here on neither file nor node. */
-    if (same && tm_version_settled(&read->version, now_ns))
+    if (same && read->settled)
         put_runs(read);
     else if (same)
         count_not_put(read);
