@@ -17,13 +17,15 @@ as_user() {
 
 # Every file is tried by every user on DIR and on MNT: the outcomes must be the same.
 outcomes() {
-    local user name
+    local user name word
     for user in 1001 1002 1003; do
         for name in everyone owner group none acl acl-mask acl-group closed/inside search/inside link-to-closed; do
-            as_user $user cat "$1/$name" >/dev/null 2>&1 && echo "$user may read $name" || echo "$user may not read $name"
+            as_user $user cat "$1/$name" >/dev/null 2>&1 && word=may || word='may not'
+            echo "$user $word read $name"
         done
         for name in . closed search; do
-            as_user $user ls "$1/$name" >/dev/null 2>&1 && echo "$user may list $name" || echo "$user may not list $name"
+            as_user $user ls "$1/$name" >/dev/null 2>&1 && word=may || word='may not'
+            echo "$user $word list $name"
         done
         as_user $user test -x "$1/program" && echo "$user may run program"
         as_user $user getfattr -n user.note "$1/owner" >/dev/null 2>&1 && echo "$user may read the attribute"
@@ -57,7 +59,8 @@ outcomes "$mnt" >"$work/got"
 diff "$work/expected" "$work/got" || fail "MNT allows what DIR does not, or the other way round"
 outcomes "$mnt" >"$work/got"
 diff "$work/expected" "$work/got" || fail "the second time"
-as_user 1001 getfattr -d -m - "$mnt/everyone" 2>/dev/null | grep -q trusted && fail "ordinary users see trusted attributes"
+as_user 1001 getfattr -d -m - "$mnt/everyone" 2>/dev/null | grep -q trusted &&
+    fail "ordinary users see trusted attributes"
 check "root sees them" grep -q trusted.note <(getfattr -d -m - "$mnt/everyone" 2>/dev/null)
 umount_tmem "$mnt"
 
@@ -66,7 +69,8 @@ if command -v fusermount3 >/dev/null && unshare -m true 2>/dev/null; then
     mkdir -m 755 "$work/own" "$work/own/dir" "$work/own/mnt"
     seq 100000 >"$work/own/dir/file"
     chown -R 65534:65534 "$work/own"
-    # fusermount3 wants a user that has a name: nobody. A /dev/fuse that everybody may open, as on most machines, for this one process.
+    # fusermount3 wants a user that has a name: nobody. A /dev/fuse that everybody may open, as on most
+    # machines, for this one process.
     unshare -m bash -c '
         mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/fuse c 10 229 || exit 77
         cd "$1" && exec setpriv --reuid 65534 --regid 65534 --clear-groups bash -c "
@@ -76,7 +80,11 @@ if command -v fusermount3 >/dev/null && unshare -m true 2>/dev/null; then
             touch mnt/new 2>/dev/null && exit 4
             \"$TMEM\" umount mnt || exit 5"' - "$work/own" 2>"$work/stderr"
     got=$?
-    [ $got -eq 77 ] && note "no device nodes can be made here: not tried" || same "own mount ($(cat "$work/stderr"))" 0 $got
+    if [ $got -eq 77 ]; then
+        note "no device nodes can be made here: not tried"
+    else
+        same "own mount ($(cat "$work/stderr"))" 0 $got
+    fi
 else
     note "no fusermount3 or no unshare: not tried"
 fi
