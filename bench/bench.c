@@ -13,7 +13,7 @@
 /* The numbers from @first on, in an order that has nothing to do with theirs; NULL: no memory. */
 static uint32_t *shuffled(uint64_t first, uint64_t count)
 {
-    uint32_t *numbers = calloc(count, sizeof *numbers);
+    uint32_t *numbers = calloc((size_t)count, sizeof *numbers);
     uint64_t random = first + count;
     for (uint64_t i = 0; i < count && numbers != NULL; i++) {
         uint64_t other = tm_random_next(&random) % (i + 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * clock.h - the clocks of the benchmarks, in nanoseconds.
+ * clock.h - the clock of the benchmarks, in nanoseconds.
  *
  * Costs are taken as CPU time of the calling thread, so that what else runs on the machine is not
  * counted. Reading that clock is a system call: it is read once for many operations, and what the
@@ -14,21 +14,11 @@
 #include <string.h>
 #include <time.h>
 
-static inline uint64_t bench_clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    (void)clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static inline uint64_t bench_thread_ns(void)
 {
-    return bench_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-}
-
-static inline uint64_t bench_wall_ns(void)
-{
-    return bench_clock_ns(CLOCK_MONOTONIC);
+    struct timespec now;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 /* Nothing before is still under way when what follows begins. */

@@ -86,15 +86,15 @@ static void fill_timed(struct bench_corpus *corpus, const uint32_t *chosen, uint
 static enum tm_exit prepare_timed(struct bench_corpus *corpus, uint64_t pages)
 {
     struct seen seen = {.mask = (UINT64_C(2) << tm_log2(corpus->count)) * 2 - 1};
-    uint32_t *chosen = calloc(corpus->count, sizeof *chosen);
+    uint32_t *chosen = calloc((size_t)corpus->count, sizeof *chosen);
     uint64_t timed = tm_max_u64(pages, BENCH_COLD_PAGES);
     enum tm_exit code = TM_EXIT_OK;
-    seen.numbers = calloc(seen.mask + 1, sizeof *seen.numbers);
+    seen.numbers = calloc((size_t)seen.mask + 1, sizeof *seen.numbers);
     corpus->timed = bench_memory(timed * TM_PAGE_BYTES);
+    corpus->timed_count = timed;
     if (chosen == NULL || seen.numbers == NULL || corpus->timed == NULL) {
         code = tm_fail(TM_EXIT_FAILED, "no memory for the corpus (try: a smaller --pages)");
     } else {
-        corpus->timed_count = timed;
         uint64_t count = choose(corpus, &seen, chosen);
         shuffle(chosen, count);
         if (count > 0)

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * full.c - puts into a store that is full: each makes room by dropping the oldest pages. One in five
- * of these was used since it was put, and so is worth keeping.
+ * full.c - puts into a store that is full, so that others have to go. One in five of these was used
+ * since it was put, and may be worth keeping.
  *
- * Each put is timed alone, since the slowest matter: these times are of the wall clock.
+ * Each put is timed alone, since the slowest matter.
  */
 #include "load.h"
 
 #include "base/mix.h"
-#include "clock.h"
 
-/* Every so many pages is used once before it is the oldest. */
-#define REFERENCED_EVERY 5u
+#include <string.h>
+
+/* One of so many pages is used, so many puts after its own: soon, since a store may drop those first
+ * that were never used. */
+#define USED_EVERY 5u
+#define USED_AFTER 64u
 
 /* Part of the pages that fit, and the least size of a store. */
 #define STORE_PART 4u
@@ -19,33 +22,34 @@
 
 struct full {
     struct bench_load load;
-    uint64_t resident; /* pages that the store holds when it is full; 0: not known yet */
+    uint64_t resident; /* pages that the store holds when it is full */
 };
 
-static const unsigned char *page_of(const struct bench_load *load, uint64_t number)
+static unsigned char *buffer_of(struct bench_work *work, uint64_t number)
 {
-    return bench_load_page(load, number, NULL);
+    return work->buffers + number % BENCH_BATCH * TM_PAGE_BYTES;
 }
 
-/* Uses the pages that half of those in the store are older than. */
+/* Copies of pages, changed so that none equals one that the store still holds; and the uses of the
+ * pages before them. */
 static void prepare(struct bench_work *work, uint64_t first, uint64_t count)
 {
     struct full *full = work->user;
     for (uint64_t i = first; i < first + count; i++) {
-        if (full->load.content->bare != NULL)
-            bench_touch(page_of(&full->load, i), TM_PAGE_BYTES);
-        if (full->resident != 0 && i % REFERENCED_EVERY == 0)
-            (void)bench_get(&full->load.store, i - full->resident / 2, work->buffers, TMEM_GET_INCLUSIVE);
+        uint64_t stamp = tm_scramble(i + 1);
+        if (i % USED_EVERY == 0 && i >= USED_AFTER)
+            (void)bench_get(&full->load.store, i - USED_AFTER, work->buffers + BENCH_BATCH * TM_PAGE_BYTES,
+                            TMEM_GET_INCLUSIVE);
+        memcpy(buffer_of(work, i), bench_load_page(&full->load, i, NULL), TM_PAGE_BYTES);
+        memcpy(buffer_of(work, i), &stamp, sizeof stamp);
     }
 }
 
-/* A full store may refuse a page rather than drop a better one: that is an answer, too. */
 static bool put(struct bench_work *work, uint64_t number)
 {
     struct full *full = work->user;
-    enum tmem_result result = bench_put(&full->load.store, number, page_of(&full->load, number));
-    full->load.failure = result;
-    return result == TMEM_OK || result == TMEM_REFUSED;
+    full->load.failure = bench_put(&full->load.store, number, buffer_of(work, number));
+    return full->load.failure == TMEM_OK;
 }
 
 static enum tm_exit time_puts(struct full *full, uint64_t first, uint64_t count, double *ns, double *slow_ns)

@@ -20,7 +20,7 @@ static const char help[] =
     "usage: tmem bench engine [--corpus FILE] [--pages N] [--json]\n"
     "\n"
     "Measures every operation of the store, each beside the limit that this machine sets in the same\n"
-    "run: copies of memory, the bare compression libraries. Takes about a minute.\n"
+    "run: copies of memory, the bare compression libraries. Takes one to two minutes.\n"
     "\n"
     "  --corpus FILE  pages of 4096 bytes to measure with, such as tools/corpus makes (default: text\n"
     "                 and shared libraries of this machine)\n"

@@ -72,7 +72,7 @@ static bool read_random(struct bench_work *work, uint64_t number)
 {
     const struct bench_limits *limits = work->user;
     (void)number;
-    bench_touch(random_page(work), limits->read_bytes);
+    bench_touch(random_page(work), (size_t)limits->read_bytes);
     bench_fence();
     return true;
 }

@@ -79,15 +79,32 @@ static void judge(struct bench_row *row, double usual_probe)
     row->holds = row->at_least ? row->ratio >= row->bound / BENCH_SLACK : row->ratio <= row->bound * BENCH_SLACK;
 }
 
+static bool has_enough(const struct bench_row *row)
+{
+    return !row->timed || row->valid >= BENCH_ROUNDS;
+}
+
 bool bench_rows_judge(struct bench_rows *rows)
 {
     double usual_probe = bench_samples_median(&rows->probes);
     bool enough = true;
     for (unsigned i = 0; i < rows->count; i++) {
         judge(&rows->row[i], usual_probe);
-        enough = enough && (!rows->row[i].timed || rows->row[i].valid >= BENCH_ROUNDS);
+        enough = enough && has_enough(&rows->row[i]);
     }
     return enough;
+}
+
+bool bench_rows_lack(const struct bench_rows *rows, const char *codec)
+{
+    bool found = false;
+    for (unsigned i = 0; i < rows->count; i++)
+        if (strcmp(rows->row[i].codec, codec) == 0) {
+            if (!has_enough(&rows->row[i]))
+                return true;
+            found = true;
+        }
+    return !found;
 }
 
 void bench_rows_free(struct bench_rows *rows)

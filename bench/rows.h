@@ -78,6 +78,10 @@ bool bench_rows_add(struct bench_rows *rows, const struct bench_case *what, doub
  * count. */
 bool bench_rows_judge(struct bench_rows *rows);
 
+/* bench_rows_lack - whether a row of this codec that is timed has too few rounds that count, as
+ * bench_rows_judge() found; true also where there is no row of it. */
+bool bench_rows_lack(const struct bench_rows *rows, const char *codec);
+
 void bench_rows_free(struct bench_rows *rows);
 
 #endif

@@ -85,6 +85,7 @@ static void a_row_is_the_median_of_its_rounds(void **state)
         add_round(&get_raw, 400, values[i], 400);
     }
     assert_true(bench_rows_judge(&rows));
+    assert_false(bench_rows_lack(&rows, "raw"));
     assert_int_equal(rows.row[0].valid, 7);
     assert_true(near(rows.row[0].value, 500));
     assert_true(near(rows.row[0].ratio, 1.25));
@@ -121,7 +122,10 @@ static void a_row_of_void_rounds_has_none(void **state)
     for (unsigned i = 0; i < 9; i++)
         add_round(&get_raw, 400, 500, 400);
     add_round(&other, 900, 50, 900);
+    assert_true(bench_rows_lack(&rows, "raw"));
     assert_false(bench_rows_judge(&rows));
+    assert_true(bench_rows_lack(&rows, "raw"));
+    assert_true(bench_rows_lack(&rows, "lz4"));
     assert_int_equal(rows.count, 2);
     assert_int_equal(rows.row[1].valid, 0);
     assert_int_equal(rows.row[1].rounds, 1);

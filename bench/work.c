@@ -10,35 +10,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double thread_clock_cost_ns;
-static double wall_clock_cost_ns;
+static double clock_cost_ns;
 
-/* What one reading adds to what lies between two: the median of many. */
-static double cost_of(clockid_t clock)
+/* What a reading adds to what lies between two: the median of many. */
+void bench_clock_cost(void)
 {
     double values[1001];
     struct bench_samples samples = {values, 0, TM_ARRAY_SIZE(values)};
     for (size_t i = 0; i < TM_ARRAY_SIZE(values); i++) {
-        uint64_t before = bench_clock_ns(clock);
-        bench_samples_add(&samples, (double)(bench_clock_ns(clock) - before));
+        uint64_t before = bench_thread_ns();
+        bench_samples_add(&samples, (double)(bench_thread_ns() - before));
     }
-    return bench_samples_median(&samples);
+    clock_cost_ns = bench_samples_median(&samples);
 }
 
-void bench_clock_cost(void)
+/* Notes what an operation took, of so many since @before. */
+static void add_sample(struct bench_work *work, uint64_t before, uint64_t count)
 {
-    thread_clock_cost_ns = cost_of(CLOCK_THREAD_CPUTIME_ID);
-    wall_clock_cost_ns = cost_of(CLOCK_MONOTONIC);
+    double took = (double)(bench_thread_ns() - before) - clock_cost_ns;
+    bench_samples_add(&work->samples, (took > 0.0 ? took : 0.0) / (double)count);
 }
 
 static bool run_each(struct bench_work *work, uint64_t first, uint64_t count)
 {
     for (uint64_t i = first; i < first + count; i++) {
-        uint64_t before = bench_wall_ns();
+        uint64_t before = bench_thread_ns();
         if (!work->operation(work, i))
             return false;
-        double took = (double)(bench_wall_ns() - before) - wall_clock_cost_ns;
-        bench_samples_add(&work->samples, took > 0.0 ? took : 0.0);
+        add_sample(work, before, 1);
     }
     return true;
 }
@@ -53,8 +52,7 @@ static bool run_chunk(struct bench_work *work, uint64_t first, uint64_t count)
     for (uint64_t i = first; i < first + count; i++)
         if (!work->operation(work, i))
             return false;
-    double took = (double)(bench_thread_ns() - before) - thread_clock_cost_ns;
-    bench_samples_add(&work->samples, (took > 0.0 ? took : 0.0) / (double)count);
+    add_sample(work, before, count);
     return true;
 }
 
@@ -123,7 +121,7 @@ static bool runner_make(struct runner *runner, const struct bench_work *work, un
     if (own->buffers == NULL)
         return false;
     memset(own->buffers, 0, BENCH_BUFFERS * TM_PAGE_BYTES);
-    return bench_samples_reserve(&own->samples, work->each ? share + 1 : share / work->chunk + 2);
+    return bench_samples_reserve(&own->samples, (size_t)(work->each ? share + 1 : share / work->chunk + 2));
 }
 
 static void runner_free(struct runner *runner)

@@ -32,7 +32,7 @@ struct bench_work {
     uint64_t first;
     uint64_t count;
     uint64_t chunk;
-    bool each;       /* time each operation alone, by the wall clock: for percentiles */
+    bool each;       /* time each operation alone: for percentiles */
     uint64_t random; /* state of a random sequence of its own */
 
     /* The thread's own, made by bench_run(): its number, and pages of memory, zero at the start. */
@@ -48,7 +48,7 @@ struct bench_work {
 #define BENCH_BATCH 16u
 #define BENCH_BUFFERS (2u * BENCH_BATCH)
 
-/* bench_clock_cost - measures what reading the clocks costs; once, before the first run. */
+/* bench_clock_cost - measures what reading the clock costs; once, before the first run. */
 void bench_clock_cost(void);
 
 /*

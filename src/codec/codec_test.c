@@ -232,7 +232,7 @@ static void garbage_does_no_harm(void **state)
     (void)state;
     take_codec(&encoders[0]);
     for (unsigned round = 0; round < 3000; round++) {
-        size_t size = tm_random_next(&random) % (sizeof garbage + 1);
+        size_t size = (size_t)tm_random_next(&random) % (sizeof garbage + 1);
         for (size_t i = 0; i < size; i++)
             garbage[i] = (unsigned char)(tm_random_next(&random) >> 40 >> round % 5);
         for (int id = -1; id <= TM_CODEC_IDS; id++)

@@ -74,7 +74,7 @@ static void partly_regular_pages_pass(void **state)
     unsigned refused = 0;
     (void)state;
     for (unsigned i = 0; i < 10000; i++) {
-        size_t at = tm_random_next(&random_state) % (sizeof page - sizeof page / 4 + 1);
+        size_t at = (size_t)tm_random_next(&random_state) % (sizeof page - sizeof page / 4 + 1);
         fill_random(page, sizeof page);
         for (size_t k = 0; k < sizeof page / 4; k++)
             page[at + k] = (unsigned char)(i % 2 == 0 ? 0 : "put get invalidate "[k % 19]);

@@ -42,7 +42,7 @@ static void pages_come_back(void **state)
         enum tm_codec_id id = TM_CODEC_NONE;
         size_t size;
         for (size_t at = 0; at < sizeof page;) {
-            size_t run = 1 + tm_random_next(&random_state) % (1 + round / 4);
+            size_t run = 1 + (size_t)tm_random_next(&random_state) % (1 + round / 4);
             unsigned char byte = (unsigned char)tm_random_next(&random_state);
             for (; run > 0 && at < sizeof page; run--)
                 page[at++] = byte;
@@ -67,7 +67,7 @@ static void garbage_stays_in_its_page(void **state)
     (void)state;
     back[TM_PAGE_BYTES] = 0x5a;
     for (unsigned round = 0; round < 20000; round++) {
-        size_t size = tm_random_next(&random_state) % sizeof in;
+        size_t size = (size_t)tm_random_next(&random_state) % sizeof in;
         for (size_t i = 0; i < size; i++)
             in[i] = (unsigned char)(tm_random_next(&random_state) >> 20);
         (void)test.codec.decode(&test.codec, context, (enum tm_codec_id)(round % 10), in, size, back);
