@@ -20,7 +20,7 @@ static TM_PRINTF(1, 0) void message_arguments(const char *format, va_list argume
     int length = vsnprintf(line + prefix, sizeof line - prefix - 1u, format, arguments);
     size_t used = prefix;
     if (length > 0)
-        used += tm_min_u64((uint64_t)length, sizeof line - prefix - 2u);
+        used += (size_t)tm_min_u64((uint64_t)length, sizeof line - prefix - 2u);
     line[used++] = '\n';
 
     /* One write, so that lines of several processes on one terminal do not mix. What cannot be
