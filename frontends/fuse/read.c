@@ -129,9 +129,9 @@ static size_t whole_count(const struct read_request *read, struct run run)
 }
 
 /*
- * How far to read beyond the request when its last page is missing and what is read will be kept: to the end of the aligned window of
- * --read-ahead bytes in which the request ends, so that small files come whole and the windows of
- * consecutive requests do not overlap. Never beyond the end of the file.
+ * How far to read beyond the request when its last page is missing and what is read will be kept: to the end
+ * of the aligned window of --read-ahead bytes in which the request ends, so that small files come whole and the
+ * windows of consecutive requests do not overlap. Never beyond the end of the file.
  */
 static size_t pages_ahead(const struct read_request *read)
 {
