@@ -44,6 +44,10 @@ TM_STATIC_ASSERT(ALL_WORDS * sizeof(uint64_t) < 256);
 bool tm_looks_compressible(const void *page)
 {
     unsigned char counts[256] = {0};
+    /* Whatever the answer, the whole page is read next. Asked for now it arrives in order; a sample of
+     * a cold page, which no hardware prefetcher can guess, costs 1,000 ns otherwise and 20 to 300 so. */
+    for (unsigned at = 0; at < TM_PAGE_BYTES; at += TM_CACHE_LINE)
+        tm_prefetch((const unsigned char *)page + at);
     unsigned pairs = add(counts, page, 0, FIRST_WORDS);
     if (pairs > FIRST_PAIRS)
         return true;
