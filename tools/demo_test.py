@@ -268,7 +268,8 @@ class CommandLine(unittest.TestCase):
                               capture_output=True, text=True, check=False)
 
     def test_bad_options_are_usage_errors_and_start_nothing(self):
-        for arguments in (['--fast'], ['--only', '60'], ['--only'], ['tree'], ['--cache']):
+        for arguments in (['--fast'], ['--only', '60'], ['--only'], ['tree'], ['--cache'],
+                          ['--only', '50', '--kernel']):
             done = self.demo(*arguments)
             self.assertEqual((2, ''), (done.returncode, done.stdout), arguments)
             self.assertIn(arguments[0], done.stderr)

@@ -48,8 +48,12 @@ class Disk:
         self.path = folder / "disk"
         self.path.mkdir()
         need("mkfs.ext4", "e2fsprogs")
-        with open(self._image, "wb") as image:
-            os.posix_fallocate(image.fileno(), 0, size_bytes)
+        try:
+            with open(self._image, "wb") as image:
+                os.posix_fallocate(image.fileno(), 0, size_bytes)
+        except OSError as error:
+            raise Failure(f"cannot make a disk of {size_bytes >> 20} MiB in {folder}: "
+                          f"{error.strerror} (try: TMPDIR=/a/folder/with/room)") from None
         self.device = self._attach()
         self._sys = Path("/sys/block") / Path(self.device).name
         # 4 KiB blocks whatever the size; inode tables written now, not by a thread later.

@@ -113,6 +113,9 @@ class Demonstration:
         """The picture, what stays behind, and the lines that count."""
         self.options.picture.parent.mkdir(parents=True, exist_ok=True)
         self.options.picture.write_text(picture.draw(pairs, subject))
+        # Root writes it into the folder of the user who called sudo.
+        owner = self.options.picture.parent.stat()
+        os.chown(self.options.picture, owner.st_uid, owner.st_gid)
         self.table.line()
         self.table.line(f"picture: {self.options.picture}")
         self.table.line(f"kept for the next time: {self.options.cache}")
@@ -168,6 +171,9 @@ def main(arguments):
     except Failure as failure:
         print(f"demo: {failure}", file=sys.stderr)
         return failure.status
+    except OSError as error:
+        print(f"demo: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        return 1
     except Interrupted as interrupted:
         print("demo: interrupted; everything is cleaned up", file=sys.stderr)
         return 128 + interrupted.number
