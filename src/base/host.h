@@ -57,6 +57,9 @@ struct tm_host {
 
     /* Work for tm_engine_maintain() has come up. May be NULL. Callable under locks: only notes it. */
     void (*kick)(void *user);
+
+    /* As kick(), when puts will wait for it. May be NULL: kick() is called instead. */
+    void (*hurry)(void *user);
 };
 
 #endif

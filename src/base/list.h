@@ -6,12 +6,13 @@
 #ifndef TM_BASE_LIST_H
 #define TM_BASE_LIST_H
 
+#include "base/atomic.h"
 #include "base/base.h"
 
 struct tm_list {
     uint32_t head;
     uint32_t tail;
-    uint32_t count;
+    uint32_t count; /* atomic: written by who changes the list, read by anybody as a hint */
 };
 
 struct tm_link {
@@ -38,7 +39,7 @@ static inline void tm_list_append(struct tm_list *list, void *table, tm_link_of 
     else
         list->head = number;
     list->tail = number;
-    list->count++;
+    tm_store_relaxed(&list->count, list->count + 1u);
 }
 
 /* Puts @number, which is on no list, at the front. */
@@ -52,7 +53,7 @@ static inline void tm_list_prepend(struct tm_list *list, void *table, tm_link_of
     else
         list->tail = number;
     list->head = number;
-    list->count++;
+    tm_store_relaxed(&list->count, list->count + 1u);
 }
 
 /* Takes @number off the list that it is on. */
@@ -73,7 +74,7 @@ static inline void tm_list_remove(struct tm_list *list, void *table, tm_link_of 
         list->tail = link->prev;
     }
     link->next = link->prev = 0;
-    list->count--;
+    tm_store_relaxed(&list->count, list->count - 1u);
 }
 
 #endif

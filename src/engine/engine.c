@@ -3,9 +3,6 @@
 #include "base/mix.h"
 #include "engine/engine_internal.h"
 
-/* A page in the store takes about this much: for how many the sketch is made. */
-#define BYTES_PER_PAGE 1536u
-
 bool tm_keeps_records(const struct tm_engine *engine)
 {
     return engine->host.persistent_survives;
@@ -16,7 +13,7 @@ bool tm_keeps_records(const struct tm_engine *engine)
 static enum tm_result create_store(struct tm_engine *engine, const struct tm_codec *codec,
                                    const struct tm_engine_config *config, bool *found)
 {
-    struct tm_owner owner = {engine, tm_index_judge, tm_index_swap, tm_index_pin};
+    struct tm_owner owner = {engine, tm_index_judge, tm_index_swap, tm_index_pin, tm_index_expect};
     struct tm_store_config store_config = {config->size_bytes, config->dedup, config->ahead};
     *found = false;
     switch (tm_store_create(&engine->host, codec, &owner, &store_config, &engine->store)) {
@@ -42,8 +39,7 @@ static bool init_tables(struct tm_engine *engine)
             return false;
         tm_store_add_table(engine->store, &engine->index[kind]);
     }
-    tm_sketch_init(&engine->sketch, &engine->host, engine->store == NULL ? 0 : tm_store_size(engine->store) / BYTES_PER_PAGE);
-    tm_store_add_metadata(engine->store, (int64_t)(sizeof *engine + engine->sketch.bytes));
+    tm_store_add_metadata(engine->store, (int64_t)sizeof *engine);
     return true;
 }
 

@@ -173,14 +173,14 @@ struct tm_client {
 struct tm_sketch {
     uint64_t *words; /* atomic; lines of 8 words; NULL: no memory for it, all pages look alike */
     uint64_t bytes;
-    uint32_t lines;  /* a power of two */
+    uint32_t lines;
     uint32_t hand;   /* atomic: lines halved by the sweep under way; `lines`: none is */
     uint64_t events; /* atomic: since the last sweep began */
     uint64_t period; /* atomic: events between two sweeps */
 };
 
-/* For a store of about so many pages. Without memory it stays empty: bytes is 0. */
-void tm_sketch_init(struct tm_sketch *sketch, const struct tm_host *host, uint64_t pages);
+/* Makes the counters, for a store of about so many pages; others may use the sketch already. False: no memory. */
+bool tm_sketch_start(struct tm_sketch *sketch, const struct tm_host *host, uint64_t pages);
 void tm_sketch_fini(struct tm_sketch *sketch, const struct tm_host *host);
 /* How many events pass before what was counted weighs half. */
 void tm_sketch_set_period(struct tm_sketch *sketch, uint64_t events);
@@ -200,6 +200,7 @@ struct tm_engine {
     uint64_t seeds[4];
     struct tm_table index[TM_ARENAS];
     struct tm_sketch sketch;
+    uint32_t sketch_started; /* atomic flag */
 
     struct tm_lock control; /* clients, pools and memberships coming and going */
     struct tm_client **clients[TM_DIRECTORY]; /* entries are set once; read without the lock */
@@ -301,6 +302,7 @@ enum tm_fate tm_index_judge(void *user, enum tm_arena_kind arena, uint32_t hash,
 bool tm_index_swap(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t from, tm_slot to);
 bool tm_index_pin(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,
                   struct tm_worker *worker, unsigned hazard);
+void tm_index_expect(void *user, enum tm_arena_kind arena, uint32_t hash);
 void tm_index_check(struct tm_engine *engine);
 
 /* ---------------------------------------------------------------- eviction */

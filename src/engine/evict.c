@@ -23,6 +23,7 @@
 #define SECOND_CHANCES 4u    /* main segments in a row that may go round before one must go */
 #define HALF_DEAD 4u         /* eighths: cleaning frees more than it copies */
 #define WORTH_CLEANING 2u
+#define COMPACT_LOOKS 8u     /* times 64 spans */
 #define PATIENCE_NS UINT64_C(100000000) /* what is not half dead waits so long: it may soon be deader */
 #define CHUNKS_AT_ONCE 256u  /* about a segment of them */
 #define CLEAN_STEPS 1024u    /* segments copied together at most for one page that must not fail */
@@ -286,6 +287,16 @@ static bool clean_any(struct tm_engine *engine, struct tm_worker *worker, unsign
     return false;
 }
 
+/* Empties a span that is so dead, in either arena; or else a segment. A few looks find it if there is one near. */
+static bool compact_any(struct tm_engine *engine, struct tm_worker *worker, unsigned eighths)
+{
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++)
+        for (unsigned looks = 0; looks < COMPACT_LOOKS; looks++)
+            if (tm_store_compact(engine->store, worker, (enum tm_arena_kind)kind, eighths))
+                return true;
+    return clean_any(engine, worker, eighths);
+}
+
 /* How dead a segment must be to be cleaned now, when there is a thread that can come back later. */
 static unsigned worth_cleaning(struct tm_engine *engine)
 {
@@ -308,7 +319,7 @@ enum tm_work tm_engine_maintain(struct tm_engine *engine, unsigned steps)
     for (unsigned i = 0; i < steps && more; i++) {
         more = tm_store_prepare(engine->store, &later);
         unsigned eighths = worth_cleaning(engine);
-        bool cleaned = clean_any(engine, worker, eighths);
+        bool cleaned = compact_any(engine, worker, eighths);
         more = cleaned || more;
         later = later || (!cleaned && eighths != WORTH_CLEANING);
         if (!cleaned && eighths == WORTH_CLEANING)
@@ -355,7 +366,8 @@ bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)
 static bool shrink_step(struct tm_engine *engine, struct tm_worker *worker)
 {
     tm_store_drain(engine->store);
-    return tm_store_unprepare(engine->store) || clean_any(engine, worker, HALF_DEAD) || evict_by_weight(engine, worker, NULL) || clean_any(engine, worker, 1);
+    return compact_any(engine, worker, WORTH_CLEANING) || tm_store_unprepare(engine->store) ||
+           evict_by_weight(engine, worker, NULL) || compact_any(engine, worker, 1);
 }
 
 /* Segments there can be: more steps than this cannot help. */

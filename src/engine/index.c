@@ -139,7 +139,7 @@ enum tm_set tm_index_set(const struct tm_place *place, struct tm_worker *worker,
         else if (reaches)
             *old = change_slot(place, &found, slot);
         else if (found.chunk != NULL)
-            shape = *found.chunk;
+            shape = (struct tm_chunk){.first = found.chunk->first, .pages = found.chunk->pages};
         tm_index_unlock(place, &found);
         if (reaches || result != TM_SET_OK)
             return result;
@@ -258,4 +258,9 @@ bool tm_index_pin(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned 
         done = tm_pin(engine->store, arena, worker, hazard, *found.slot);
     tm_table_unlock(&engine->index[arena], found.bucket);
     return done;
+}
+
+void tm_index_expect(void *user, enum tm_arena_kind arena, uint32_t hash)
+{
+    tm_table_prefetch(&((struct tm_engine *)user)->index[arena], hash);
 }

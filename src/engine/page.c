@@ -202,6 +202,9 @@ static void begin_put(struct put *put, struct tm_member *member, const struct tm
     put->page.hash = put->place.hash;
     put->page.number = (uint8_t)put->place.page;
     put->page.tier = TM_TIER_NORMAL;
+    if (pool->kind == TM_ARENA_EPHEMERAL)
+        tm_sketch_prefetch(&pool->engine->sketch, put->place.hash, put->place.page);
+    tm_table_prefetch(put->place.index, put->place.hash);
     tm_tally_add(pool, put->place.shard, TM_TALLY_PUTS, 1);
 }
 
@@ -210,7 +213,7 @@ static enum tm_result end_put(struct put *put, enum tm_result result)
     struct tm_engine *engine = put->place.engine;
     if (result != TM_OK)
         return fail_put(put, result);
-    if (put->place.pool->kind == TM_ARENA_EPHEMERAL) {
+    if (put->place.pool->kind == TM_ARENA_EPHEMERAL && !tm_slot_is_inline(put->page.slot)) {
         tm_sketch_add(&engine->sketch, put->place.hash, put->place.page);
         tm_age_heap(engine, put->place.pool->account);
     }
@@ -332,6 +335,8 @@ static enum tm_result find_page(struct get *get)
         return TM_MISS;
     }
     tm_index_unlock(place, &found);
+    if (place->pool->kind == TM_ARENA_EPHEMERAL)
+        tm_sketch_prefetch(&place->engine->sketch, place->hash, place->page);
     tm_pinned_prefetch(store, get->worker, get->hazard);
     return TM_OK;
 }
@@ -402,8 +407,6 @@ static void begin_get(struct get *get, struct tm_member *member, const struct tm
     get->hazard = hazard;
     get->is_exclusive = is_exclusive(member->pool, mode);
     get->slot = 0;
-    if (member->pool->kind == TM_ARENA_EPHEMERAL)
-        tm_sketch_prefetch(&get->place.engine->sketch, get->place.hash, get->place.page);
     tm_tally_add(member->pool, get->place.shard, TM_TALLY_GETS, 1);
 }
 
@@ -415,7 +418,8 @@ static enum tm_result finish_get(struct get *get, void *page)
         switch (copy_page(get, page)) {
         case TM_READ_DONE:
             tm_tally_add(get->place.pool, get->place.shard, TM_TALLY_GETS_FOUND, 1);
-            if (get->place.pool->kind == TM_ARENA_EPHEMERAL)
+            /* A page that needs no block is not evicted either: nobody asks how often it was wanted. */
+            if (get->place.pool->kind == TM_ARENA_EPHEMERAL && !tm_slot_is_inline(get->slot))
                 tm_sketch_add(&get->place.engine->sketch, get->place.hash, get->place.page);
             return TM_OK;
         case TM_READ_DAMAGED:

@@ -69,11 +69,27 @@ static void give_memory(struct tm_pool *pool)
     tm_lock_release(&engine->control, TM_LOCK_control);
 }
 
+/* A page in the store takes about this much: for how many the sketch is made. */
+#define BYTES_PER_PAGE 2048u
+
+/* With the first ephemeral pool: persistent pages are never evicted. Without memory pages are merely evicted by age. */
+static void start_sketch(struct tm_engine *engine)
+{
+    if (tm_exchange(&engine->sketch_started, 1u) != 0)
+        return;
+    if (tm_sketch_start(&engine->sketch, &engine->host, tm_store_size(engine->store) / BYTES_PER_PAGE))
+        tm_store_add_metadata(engine->store, (int64_t)engine->sketch.bytes);
+    else
+        tm_store_release(&engine->sketch_started, 0u);
+}
+
 /* Makes sure that an account has a heap. Two may try at once: the second gives its own back. */
 static bool get_heap(struct tm_engine *engine, struct tm_account *account, enum tm_arena_kind kind, uint64_t domain)
 {
     if (tm_load_acquire(&account->heap) != NULL)
         return true;
+    if (kind == TM_ARENA_EPHEMERAL)
+        start_sketch(engine);
     struct tm_heap *heap = tm_heap_create(engine->store, kind, domain);
     if (heap == NULL)
         return false;

@@ -17,18 +17,19 @@
 #define LINES_PER_EVENT 4u
 #define COUNTER_MAX 15u
 
-void tm_sketch_init(struct tm_sketch *sketch, const struct tm_host *host, uint64_t pages)
+bool tm_sketch_start(struct tm_sketch *sketch, const struct tm_host *host, uint64_t pages)
 {
-    uint64_t lines = 64;
-    while (lines * PAGES_PER_LINE < pages && lines < UINT32_C(1) << 26)
-        lines *= 2;
+    uint64_t lines = tm_min_u64(pages / PAGES_PER_LINE + 64u, UINT32_MAX);
+    uint64_t bytes = lines * LINE_WORDS * sizeof(uint64_t);
+    uint64_t *words = host->alloc(host->user, (size_t)bytes);
+    if (words == NULL)
+        return false;
     sketch->lines = (uint32_t)lines;
-    sketch->bytes = lines * LINE_WORDS * sizeof(uint64_t);
+    sketch->bytes = bytes;
     sketch->hand = sketch->lines;
     sketch->period = lines * PAGES_PER_LINE;
-    sketch->words = host->alloc(host->user, (size_t)sketch->bytes);
-    if (sketch->words == NULL)
-        sketch->bytes = 0;
+    tm_store_release(&sketch->words, words);
+    return true;
 }
 
 void tm_sketch_fini(struct tm_sketch *sketch, const struct tm_host *host)
@@ -36,6 +37,12 @@ void tm_sketch_fini(struct tm_sketch *sketch, const struct tm_host *host)
     if (sketch->words != NULL)
         host->free(host->user, sketch->words, (size_t)sketch->bytes);
     sketch->words = NULL;
+}
+
+/* The counters, or NULL: there are none, and all pages look alike. */
+static uint64_t *words_of(const struct tm_sketch *sketch)
+{
+    return tm_load_acquire(&sketch->words);
 }
 
 struct spot {
@@ -47,7 +54,7 @@ struct spot {
 static void find_spot(const struct tm_sketch *sketch, uint32_t hash, unsigned number, struct spot *spot)
 {
     uint64_t mixed = tm_scramble((uint64_t)hash << 6 | number);
-    spot->line = (uint32_t)mixed & (sketch->lines - 1u);
+    spot->line = (uint32_t)((mixed & UINT32_MAX) * sketch->lines >> 32);
     uint64_t *line = &sketch->words[(uint64_t)spot->line * LINE_WORDS];
     uint64_t bits = mixed >> 32;
     for (unsigned i = 0; i < COUNTERS; i++, bits >>= 5) {
@@ -59,7 +66,7 @@ static void find_spot(const struct tm_sketch *sketch, uint32_t hash, unsigned nu
 void tm_sketch_prefetch(const struct tm_sketch *sketch, uint32_t hash, unsigned number)
 {
     struct spot spot;
-    if (sketch->words == NULL)
+    if (words_of(sketch) == NULL)
         return;
     find_spot(sketch, hash, number, &spot);
     tm_prefetch_write(spot.word[0]);
@@ -116,7 +123,7 @@ void tm_sketch_set_period(struct tm_sketch *sketch, uint64_t events)
 
 void tm_sketch_add(struct tm_sketch *sketch, uint32_t hash, unsigned number)
 {
-    if (sketch->words == NULL)
+    if (words_of(sketch) == NULL)
         return;
     struct spot spot;
     find_spot(sketch, hash, number, &spot);
@@ -136,7 +143,7 @@ void tm_sketch_add(struct tm_sketch *sketch, uint32_t hash, unsigned number)
 unsigned tm_sketch_estimate(const struct tm_sketch *sketch, uint32_t hash, unsigned number)
 {
     struct spot spot;
-    if (sketch->words == NULL)
+    if (words_of(sketch) == NULL)
         return 1;
     find_spot(sketch, hash, number, &spot);
     return least(&spot) >> is_to_be_halved(sketch, spot.line);

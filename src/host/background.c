@@ -11,7 +11,8 @@
 
 #include "base/atomic.h"
 
-enum state { STATE_BUSY, STATE_KICKED, STATE_ASLEEP, STATE_STOPPING };
+/* DOZING: asleep, but not for long. */
+enum state { STATE_BUSY, STATE_KICKED, STATE_ASLEEP, STATE_DOZING, STATE_STOPPING };
 
 #define ROUNDS_AT_ONCE 64u
 
@@ -40,13 +41,14 @@ static bool work_off(struct tm_background *background)
 static void sleep_off(struct tm_background *background, bool later)
 {
     const struct timespec a_while = {0, 200000000};
+    uint32_t asleep = later ? STATE_DOZING : STATE_ASLEEP;
     uint32_t state = STATE_BUSY;
-    if (!tm_compare_exchange(&background->state, &state, (uint32_t)STATE_ASLEEP))
+    if (!tm_compare_exchange(&background->state, &state, asleep))
         return;
     do
-        futex(&background->state, FUTEX_WAIT, STATE_ASLEEP, later ? &a_while : NULL);
+        futex(&background->state, FUTEX_WAIT, asleep, later ? &a_while : NULL);
     while (!later && tm_load_acquire(&background->state) == STATE_ASLEEP);
-    state = STATE_ASLEEP;
+    state = asleep;
     (void)tm_compare_exchange(&background->state, &state, (uint32_t)STATE_KICKED);
 }
 
@@ -79,16 +81,26 @@ bool tm_background_start(struct tm_background *background, enum tm_background_wo
     return background->runs;
 }
 
-void tm_background_kick(struct tm_background *background)
+static void rouse(struct tm_background *background, bool from_doze)
 {
     uint32_t state = tm_load_relaxed(&background->state);
-    while (state == STATE_BUSY || state == STATE_ASLEEP) {
+    while (state == STATE_BUSY || state == STATE_ASLEEP || (from_doze && state == STATE_DOZING)) {
         if (!tm_compare_exchange(&background->state, &state, (uint32_t)STATE_KICKED))
             continue;
-        if (state == STATE_ASLEEP)
+        if (state != STATE_BUSY)
             futex(&background->state, FUTEX_WAKE, INT_MAX, NULL);
         return;
     }
+}
+
+void tm_background_kick(struct tm_background *background)
+{
+    rouse(background, false);
+}
+
+void tm_background_hurry(struct tm_background *background)
+{
+    rouse(background, true);
 }
 
 void tm_background_stop(struct tm_background *background)

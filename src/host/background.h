@@ -30,6 +30,9 @@ struct tm_background {
 TM_MUST_USE bool tm_background_start(struct tm_background *background, enum tm_background_work (*work)(void *user), void *user);
 /* Ends the thread, if it runs, after the work that it is at. */
 void tm_background_stop(struct tm_background *background);
+/* There is work. A thread that will look within a fifth of a second by itself is left alone: no system call. */
 void tm_background_kick(struct tm_background *background);
+/* There is work that somebody will wait for. */
+void tm_background_hurry(struct tm_background *background);
 
 #endif

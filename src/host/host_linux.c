@@ -131,6 +131,11 @@ static void kick(void *user)
     tm_background_kick(&((struct tm_host_linux *)user)->background);
 }
 
+static void hurry(void *user)
+{
+    tm_background_hurry(&((struct tm_host_linux *)user)->background);
+}
+
 /* ---- address space ---- */
 
 /* Reserves @bytes aligned to a span. */
@@ -254,6 +259,7 @@ enum tm_host_linux_error tm_host_linux_create(const struct tm_host_linux_config 
         .clock_ns = clock_ns,
         .random = random_word,
         .kick = kick,
+        .hurry = hurry,
     };
     enum tm_host_linux_error error = map_memory(host, config);
     if (error != TM_HOST_LINUX_OK) {

@@ -61,7 +61,8 @@ static uint32_t run_mask(unsigned unit, unsigned order)
 static void relist_span(struct tm_arena *arena, uint32_t number)
 {
     struct tm_span *span = &arena->spans[number];
-    unsigned order = span->state == TM_SPAN_IN_USE ? largest_run(span->free_units) : ORDER_NONE;
+    bool gives_units = span->state == TM_SPAN_IN_USE && number != arena->draining;
+    unsigned order = gives_units ? largest_run(span->free_units) : ORDER_NONE;
     if (order == span->order)
         return;
     if (span->order != ORDER_NONE)
@@ -242,14 +243,16 @@ static uint32_t commit_span(struct tm_arena *arena, enum tm_tier tier)
         tm_fetch_sub(&store->span_bytes_resident, arena->span_bytes);
         return 0;
     }
-    if (store->host.span_commit(store->host.user, arena->kind, number))
+    if (store->host.span_commit(store->host.user, arena->kind, number)) {
+        arena->spans[number].dirty_units = 0;
         return number;
+    }
     unclaim_span(arena, number);
     return 0;
 }
 
 /* Gets one more span, and takes its first units at once: a span in use always has a segment, by which it comes back. */
-static uint32_t add_span(struct tm_arena *arena, unsigned order, bool for_records, enum tm_tier tier)
+static uint32_t add_span(struct tm_arena *arena, unsigned order, bool for_records, enum tm_tier tier, uint32_t *dirty)
 {
     struct tm_store *store = arena->store;
     uint32_t number = take_ready(arena);
@@ -261,7 +264,8 @@ static uint32_t add_span(struct tm_arena *arena, unsigned order, bool for_record
     uint32_t mask = run_mask(0, order);
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
     span->free_units = ~mask;
-    span->dirty_units = mask;
+    *dirty = span->dirty_units & mask;
+    span->dirty_units |= mask;
     span->for_records = for_records;
     span->order = ORDER_NONE;
     span->state = TM_SPAN_IN_USE;
@@ -270,8 +274,9 @@ static uint32_t add_span(struct tm_arena *arena, unsigned order, bool for_record
     tm_lock_release(&arena->lock, TM_LOCK_arena);
     if (store->config.ahead) {
         tm_store_relaxed(&arena->grown_ns, store->host.clock_ns(store->host.user));
-        if (store->host.kick != NULL)
-            store->host.kick(store->host.user);
+        void (*call)(void *user) = store->host.hurry != NULL ? store->host.hurry : store->host.kick;
+        if (call != NULL)
+            call(store->host.user);
     }
     return number * TM_SPAN_UNITS;
 }
@@ -360,7 +365,7 @@ uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose,
         return 0;
     uint32_t first = carve(arena, order, for_records, &dirty);
     if (first == 0)
-        first = add_span(arena, order, for_records, tier);
+        first = add_span(arena, order, for_records, tier, &dirty);
     if (first == 0) {
         tm_fetch_sub(&arena->store->segment_bytes, (uint64_t)arena->unit_bytes << order);
         return 0;
@@ -404,18 +409,77 @@ void tm_arena_give(struct tm_arena *arena, uint32_t first)
     TM_ASSERT((span->free_units & mask) == 0);
     span->free_units |= mask;
     bool is_empty = span->free_units == 0xffffffffu;
+    /* A span that was drained is where what is drained next goes: no need to give it back in between. */
+    bool is_kept = is_empty && number == arena->draining && arena->ready.count == 0;
     if (is_empty) {
-        span->state = TM_SPAN_BUSY;
+        span->state = is_kept ? TM_SPAN_READY : TM_SPAN_BUSY;
         arena->in_use--;
     }
     relist_span(arena, number);
+    if (is_kept)
+        tm_list_append(&arena->ready, arena, span_link, number);
     tm_lock_release(&arena->lock, TM_LOCK_arena);
 
-    if (is_empty) {
+    if (is_empty && !is_kept) {
         store->host.span_release(store->host.user, arena->kind, number);
         tm_fetch_add_relaxed(&store->returned_bytes, arena->span_bytes);
         unclaim_span(arena, number);
     }
+}
+
+/* ---- draining ---- */
+
+#define DRAIN_LOOKS 64u
+
+/* Live bytes of a span all of whose segments are sealed data; more than it has otherwise. */
+static uint64_t live_bytes_of(const struct tm_arena *arena, uint32_t number)
+{
+    const struct tm_span *span = &arena->spans[number];
+    uint64_t live = 0;
+    if (span->state != TM_SPAN_IN_USE || span->for_records)
+        return UINT64_MAX;
+    for (unsigned i = 0; i < TM_SPAN_UNITS; i++) {
+        const struct tm_segment *segment = tm_segment_at(arena, number * TM_SPAN_UNITS + i);
+        unsigned state = tm_load_acquire(&segment->state);
+        if (state == TM_SEGMENT_SEALED)
+            live += tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK;
+        else if (state != TM_SEGMENT_FREE)
+            return UINT64_MAX;
+    }
+    return live;
+}
+
+uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths)
+{
+    uint32_t best = 0;
+    uint64_t least = (uint64_t)arena->span_bytes / 8u * (8u - eighths) + 1u;
+    uint32_t at = tm_load_relaxed(&arena->drain_cursor);
+    tm_lock_acquire(&arena->lock, TM_LOCK_arena);
+    uint32_t count = arena->next_span - arena->head_spans;
+    for (uint32_t i = 0; i < DRAIN_LOOKS && i < count && arena->draining == 0; i++, at++) {
+        uint32_t number = arena->head_spans + at % count;
+        uint64_t live = live_bytes_of(arena, number);
+        if (live < least) {
+            least = live;
+            best = number;
+        }
+    }
+    tm_store_relaxed(&arena->drain_cursor, at);
+    if (best != 0) {
+        arena->draining = best;
+        relist_span(arena, best);
+    }
+    tm_lock_release(&arena->lock, TM_LOCK_arena);
+    return best;
+}
+
+void tm_arena_drain_end(struct tm_arena *arena, uint32_t number)
+{
+    tm_lock_acquire(&arena->lock, TM_LOCK_arena);
+    TM_ASSERT(arena->draining == number);
+    arena->draining = 0;
+    relist_span(arena, number);
+    tm_lock_release(&arena->lock, TM_LOCK_arena);
 }
 
 /* ---- rebuilding ---- */

@@ -289,10 +289,13 @@ unsigned tm_heap_put_lane(const struct tm_heap *heap, unsigned worker_number)
     return worker_number % (bytes < 256u * unit ? 2u : TM_PUT_LANES);
 }
 
-/* Larger accounts use longer segments: less is lost at their ends. */
+/* Larger accounts use longer segments: less is lost at their ends. Ephemeral ones stay short, since whoever needs
+ * room waits until a segment has been taken apart. */
 static unsigned segment_order(const struct tm_heap *heap)
 {
     uint64_t units = tm_heap_segment_bytes(heap) / arena_of(heap)->unit_bytes;
+    if (heap->kind == TM_ARENA_EPHEMERAL)
+        return units < 256 ? 0 : 1u;
     if (units < 64)
         return 0;
     return units < 256 ? 1u : units < 1024 ? 2u : TM_SEGMENT_ORDER_MAX;
@@ -417,6 +420,19 @@ static uint32_t take_from(struct tm_heap *heap, struct tm_list *list, bool by_ag
         number = by_age ? segment->list.next : segment->bin_link.next;
     }
     return 0;
+}
+
+bool tm_heap_take(struct tm_heap *heap, uint32_t number)
+{
+    struct tm_segment *segment = tm_segment_at(arena_of(heap), number);
+    tm_lock_acquire(&heap->lock, TM_LOCK_heap);
+    /* Since it was looked at it may have been freed and be in use again, also for another heap. */
+    bool done = tm_load_acquire(&segment->state) == TM_SEGMENT_SEALED && segment->heap == heap->number &&
+                segment->purpose == TM_PURPOSE_DATA && tm_load_acquire(&segment->use) < TM_USE_WRITER;
+    if (done)
+        unlist_segment(heap, number, TM_SEGMENT_PURGING);
+    tm_lock_release(&heap->lock, TM_LOCK_heap);
+    return done;
 }
 
 uint32_t tm_heap_take_oldest(struct tm_heap *heap, enum tm_age age)

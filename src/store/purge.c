@@ -73,7 +73,6 @@ static void copy_block(struct purge *purge, const struct tm_block *block, uint64
     tm_slot to = tm_slot_make(tm_block_codec(block->word), bytes, at.offset, listed || is_shared);
     if (swap(purge, block, offset, to)) {
         tm_segment_writer_done(store, purge->arena, at.segment);
-        tm_block_free(store, purge->arena, offset, bytes);
         purge->copied_bytes += bytes;
     } else {
         if (listed)
@@ -112,24 +111,68 @@ static void purge_block(struct purge *purge, const struct tm_block *block, uint6
     }
 }
 
-/* Calls @each for the blocks of a segment that is not written to. */
+/* ---- the walk ---- */
+
+/* How many blocks ahead of the work the cache is filled. */
+#define SCOUT_AHEAD 8u
+#define SCOUT_BODY_BYTES 2304u
+
+/* Bytes of the block at @at, or 0: the segment ends here. */
+static uint32_t block_bytes_at(const struct purge *purge, const struct tm_segment *segment, uint32_t at,
+                               const struct tm_block **block)
+{
+    const struct tm_arena *arena = &purge->store->arena[purge->arena];
+    if (at + sizeof(struct tm_block) > segment->fill)
+        return 0;
+    uint64_t offset = tm_segment_offset(arena, purge->segment) + at / TM_GRANULE_BYTES;
+    *block = (const struct tm_block *)(const void *)tm_arena_address(arena, offset);
+    uint32_t length = tm_block_length((*block)->word);
+    if (length == 0 || length > TM_PAGE_BYTES)
+        return 0; /* damaged: what lies behind is found by its readers */
+    return tm_block_bytes(length);
+}
+
+/* Brings what the block at @at will need into the cache. Answers where the next one is. */
+static uint32_t scout(struct purge *purge, const struct tm_segment *segment, uint32_t at)
+{
+    struct tm_store *store = purge->store;
+    const struct tm_block *block;
+    uint32_t bytes = block_bytes_at(purge, segment, at, &block);
+    if (bytes == 0)
+        return segment->fill;
+    /* Neighbours are often of one length: a guess where the next headers are. */
+    for (uint32_t i = 1; i <= 4; i++)
+        tm_prefetch((const unsigned char *)block + i * bytes);
+    if (tm_block_codec(block->word) == TM_CODEC_NONE)
+        return at + bytes;
+    bool is_shared = (block->word & TM_BLOCK_SHARED) != 0;
+    if (!is_shared && store->owner.expect != NULL)
+        store->owner.expect(store->owner.user, purge->arena, block->hash);
+    if (block->content_hash != 0)
+        tm_table_prefetch(&store->contents[purge->arena], block->content_hash);
+    for (uint32_t i = 0; purge->why == TM_PURGE_CLEAN && i < SCOUT_BODY_BYTES; i += TM_CACHE_LINE)
+        tm_prefetch((const unsigned char *)block + i);
+    return at + bytes;
+}
+
+/* Takes the blocks of a segment that is not written to one after the other. */
 static void purge_segment(struct purge *purge)
 {
     const struct tm_arena *arena = &purge->store->arena[purge->arena];
     const struct tm_segment *segment = tm_segment_at(arena, purge->segment);
     uint64_t begin = tm_segment_offset(arena, purge->segment);
-    for (uint32_t at = 0; at + sizeof(struct tm_block) <= segment->fill;) {
-        uint64_t offset = begin + at / TM_GRANULE_BYTES;
-        const struct tm_block *block = (const struct tm_block *)(const void *)tm_arena_address(arena, offset);
-        uint32_t length = tm_block_length(block->word);
-        if (length == 0 || length > TM_PAGE_BYTES)
-            break; /* damaged: what lies behind is found by its readers */
-        uint32_t bytes = tm_block_bytes(length);
-        tm_prefetch((const unsigned char *)block + bytes);
+    uint32_t scouted = 0;
+    for (unsigned i = 0; i < SCOUT_AHEAD; i++)
+        scouted = scout(purge, segment, scouted);
+    const struct tm_block *block;
+    for (uint32_t at = 0, bytes; (bytes = block_bytes_at(purge, segment, at, &block)) != 0; at += bytes) {
+        scouted = scout(purge, segment, scouted);
         if (tm_block_codec(block->word) != TM_CODEC_NONE && tm_block_generation(block->word) == segment->generation)
-            purge_block(purge, block, offset);
-        at += bytes;
+            purge_block(purge, block, begin + at / TM_GRANULE_BYTES);
     }
+    /* What was copied away, all at once. */
+    if (purge->copied_bytes != 0)
+        tm_segment_sub_live(purge->store, purge->arena, purge->segment, (uint32_t)purge->copied_bytes);
 }
 
 bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, enum tm_age age,
@@ -153,11 +196,9 @@ bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_h
     return true;
 }
 
-bool tm_heap_clean(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, unsigned eighths)
+/* Copies what is alive out of a segment that was taken. False: there was no room for all. */
+static bool clean_segment(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t number)
 {
-    uint32_t number = tm_heap_take_deadest(heap, eighths);
-    if (number == 0)
-        return false;
     bool is_young = tm_segment_at(&store->arena[heap->kind], number)->age == TM_AGE_YOUNG;
     bool as_young = is_young && heap->kind == TM_ARENA_EPHEMERAL;
     struct purge purge = {.store = store,
@@ -172,6 +213,32 @@ bool tm_heap_clean(struct tm_store *store, struct tm_worker *worker, struct tm_h
     tm_fetch_add_relaxed(&store->cleaned_segments, 1u);
     tm_fetch_add_relaxed(&store->cleaned_bytes, purge.copied_bytes);
     return !purge.out_of_room;
+}
+
+bool tm_heap_clean(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, unsigned eighths)
+{
+    uint32_t number = tm_heap_take_deadest(heap, eighths);
+    return number != 0 && clean_segment(store, worker, heap, number);
+}
+
+bool tm_store_compact(struct tm_store *store, struct tm_worker *worker, enum tm_arena_kind kind, unsigned eighths)
+{
+    struct tm_arena *arena = &store->arena[kind];
+    uint32_t span = tm_arena_drain_begin(arena, eighths);
+    if (span == 0)
+        return false;
+    bool has_room = true;
+    for (uint32_t i = 0; i < TM_SPAN_UNITS && has_room; i++) {
+        uint32_t number = span * TM_SPAN_UNITS + i;
+        const struct tm_segment *segment = tm_segment_at(arena, number);
+        if (tm_load_acquire(&segment->state) != TM_SEGMENT_SEALED)
+            continue;
+        struct tm_heap *heap = tm_heap_at(store, segment->heap);
+        if (heap != NULL && tm_heap_take(heap, number))
+            has_room = clean_segment(store, worker, heap, number);
+    }
+    tm_arena_drain_end(arena, span);
+    return has_room;
 }
 
 /* ---- sampling ---- */

@@ -137,14 +137,16 @@ bool tm_stored_check(struct tm_store *store, struct tm_worker *worker, enum tm_c
     return store->codec.decode(&store->codec, worker->context, codec, body, body_bytes, worker->page);
 }
 
+static const struct tm_block *block_of(const struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
+{
+    return (const struct tm_block *)(const void *)tm_arena_address(&store->arena[arena], tm_slot_offset(slot));
+}
+
 /* Takes what else knows of a block off the books. Its bytes remain to be subtracted. */
 static void forget_block(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
 {
-    uint64_t offset = tm_slot_offset(slot);
-    if ((slot & TM_SLOT_LISTED) != 0) {
-        const void *address = tm_arena_address(&store->arena[arena], offset);
-        tm_dedup_unlist(store, arena, ((const struct tm_block *)address)->content_hash, offset);
-    }
+    if ((slot & TM_SLOT_LISTED) != 0)
+        tm_dedup_unlist(store, arena, block_of(store, arena, slot)->content_hash, tm_slot_offset(slot));
     tm_count_block(store, tm_slot_type(slot), -1);
 }
 
@@ -158,10 +160,22 @@ void tm_slot_release(struct tm_store *store, enum tm_arena_kind arena, tm_slot s
     }
 }
 
+/* What releasing these slots will look at comes into the cache together: first headers, then buckets. */
+static void prefetch_listed(struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (tm_slot_is_block(slots[i]) && (slots[i] & TM_SLOT_LISTED) != 0)
+            tm_prefetch(block_of(store, arena, slots[i]));
+    for (unsigned i = 0; i < count; i++)
+        if (tm_slot_is_block(slots[i]) && (slots[i] & TM_SLOT_LISTED) != 0)
+            tm_table_prefetch(&store->contents[arena], block_of(store, arena, slots[i])->content_hash);
+}
+
 void tm_slots_release(struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots, unsigned count)
 {
     uint32_t segment = 0;
     uint32_t bytes = 0;
+    prefetch_listed(store, arena, slots, count);
     for (unsigned i = 0; i < count; i++) {
         if (!tm_slot_is_block(slots[i])) {
             if (slots[i] != 0)

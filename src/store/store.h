@@ -136,6 +136,10 @@ struct tm_owner {
      * reference. False: it is not. */
     bool (*pin)(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,
                 struct tm_worker *worker, unsigned hazard);
+
+    /* May be NULL. A question about a chunk that hashes to @hash is about to come: brings what it takes into the
+     * cache. */
+    void (*expect)(void *user, enum tm_arena_kind arena, uint32_t hash);
 };
 
 struct tm_store_config {
@@ -307,6 +311,12 @@ void tm_heap_sample_main(struct tm_heap *heap, struct tm_worker *worker, unsigne
 /* Copies the live blocks out of a segment at least @eighths/8 of which is dead, the deadest first, and frees it.
  * False: there is none, or no room to copy to. */
 bool tm_heap_clean(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, unsigned eighths);
+
+/*
+ * Empties a whole span at least @eighths/8 of which is dead or free, so that it goes back to the host: copies what is
+ * alive in it elsewhere. Looks at a few spans at a time. False: found none this time round.
+ */
+bool tm_store_compact(struct tm_store *store, struct tm_worker *worker, enum tm_arena_kind arena, unsigned eighths);
 
 /* True when tm_heap_clean() with @eighths would find a segment. */
 bool tm_heap_is_cleanable(const struct tm_heap *heap, unsigned eighths);

@@ -99,6 +99,8 @@ struct tm_arena {
     struct tm_list partial[2][TM_SPAN_ORDERS]; /* spans with a free run of that order: data, records */
     struct tm_list released;                   /* spans used before, now free */
     struct tm_list ready;                      /* spans committed ahead, not in use */
+    uint32_t draining;                         /* span whose free units are not given out; 0: none */
+    uint32_t drain_cursor;                     /* where the search for one goes on */
     uint64_t grown_ns;                         /* atomic: when a span was taken last; 0: never */
     uint32_t next_span;                        /* first never used */
     uint32_t in_use;                           /* spans */
@@ -116,6 +118,10 @@ void tm_arena_give(struct tm_arena *arena, uint32_t segment);
 bool tm_arena_prepare(struct tm_arena *arena);
 /* Gives back a span that was committed ahead. False: there is none. */
 bool tm_arena_unprepare(struct tm_arena *arena);
+/* Chooses a span of data at least @eighths/8 of which is dead or free, all of its segments sealed, and gives none of
+ * its units out until tm_arena_drain_end(). 0: none among those looked at, or another is being drained. */
+uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths);
+void tm_arena_drain_end(struct tm_arena *arena, uint32_t span);
 /* Rebuilding: units in use are those of the segments whose state is not FREE. */
 bool tm_arena_rebuild(struct tm_arena *arena);
 void tm_arena_check(struct tm_arena *arena);
@@ -267,6 +273,7 @@ void tm_heap_unreserve(struct tm_heap *heap, const struct tm_reservation *at, ui
 /* Subtracts dead bytes and frees the segment or lists it as deader. */
 void tm_segment_sub_live(struct tm_store *store, enum tm_arena_kind arena, uint32_t segment, uint32_t bytes);
 /* Takes a sealed segment without writers off the lists. 0: none. */
+bool tm_heap_take(struct tm_heap *heap, uint32_t segment);
 uint32_t tm_heap_take_oldest(struct tm_heap *heap, enum tm_age age);
 uint32_t tm_heap_take_deadest(struct tm_heap *heap, unsigned eighths);
 /* What was taken has been emptied, or not altogether. */
