@@ -197,7 +197,8 @@ static bool codec_fails(void *user, enum tm_test_codec_call call)
 static unsigned char *map_arena(size_t bytes, size_t align)
 {
     size_t whole = bytes + align;
-    unsigned char *memory = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    unsigned char *memory = mmap(NULL, whole, PROT_READ | PROT_WRITE, flags, -1, 0);
     TM_ASSERT(memory != MAP_FAILED);
     size_t before = (align - (uintptr_t)memory % align) % align;
     if (before != 0)
@@ -256,16 +257,28 @@ static void drop_spans(struct tm_test_host *test, unsigned arena)
             host_span_release(test, (enum tm_arena_kind)arena, span);
 }
 
+/* The first spans of an arena are used without being committed, and zero at first. */
+static void wipe_head(struct tm_test_host *test, unsigned arena)
+{
+    uint64_t spans = test->host.arena_bytes[arena] / test->host.span_bytes;
+    uint64_t head = tm_min_u64(4096u + spans * TM_SPAN_UNITS * 64u, test->host.arena_bytes[arena]);
+    memset(test->host.arena_base[arena], 0, (size_t)head);
+}
+
 void tm_test_host_crash(struct tm_test_host *test)
 {
     while (test->first != NULL)
         host_free(test, test->first + 1, test->first->bytes);
-    for (unsigned arena = 0; arena < TM_ARENAS; arena++)
-        if (!survives(test, arena))
-            drop_spans(test, arena);
+    for (unsigned arena = 0; arena < TM_ARENAS; arena++) {
+        if (survives(test, arena))
+            continue;
+        drop_spans(test, arena);
+        wipe_head(test, arena);
+    }
 }
 
 void tm_test_host_wipe(struct tm_test_host *test)
 {
     drop_spans(test, TM_ARENA_PERSISTENT);
+    wipe_head(test, TM_ARENA_PERSISTENT);
 }

@@ -81,7 +81,8 @@ void tm_test_host_fini(struct tm_test_host *test);
 /* True when nothing is out: no block, no span; with host.persistent_survives those of that arena do not count. */
 bool tm_test_host_is_clean(const struct tm_test_host *test);
 
-/* As if the process had been killed: everything that is out is gone, but for a persistent arena that survives. */
+/* As if the process had been killed: everything that is out is gone, but for a persistent arena that survives.
+ * Also to be called between two stores on one host. */
 void tm_test_host_crash(struct tm_test_host *test);
 
 /* Makes the persistent arena empty again. Nothing of it is in use. */
