@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* table_test.c - the growing hash table: nothing is lost or found twice, also when memory is short. */
+#include "base/table.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/mix.h"
+#include "support/test_death.h"
+#include "support/test_host.h"
+
+#define OVERFLOW_BYTES (64u * 64u) /* of the first two directories of overflow lines */
+
+static struct tm_test_host host;
+static struct tm_table table;
+static void *(*real_alloc)(void *user, size_t bytes);
+static size_t denied_bytes; /* blocks of this size are not to be had */
+
+static void *alloc(void *user, size_t bytes)
+{
+    return bytes == denied_bytes ? NULL : real_alloc(user, bytes);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    tm_test_host_init(&host, 2, 1);
+    real_alloc = host.host.alloc;
+    host.host.alloc = alloc;
+    denied_bytes = 0;
+    assert_true(tm_table_init(&table, &host.host, TM_LOCK_index_bucket));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    tm_table_check(&table);
+    tm_table_fini(&table);
+    tm_test_host_fini(&host);
+    return 0;
+}
+
+static bool insert(uint32_t hash, uint64_t ref)
+{
+    struct tm_bucket *bucket = tm_table_lock(&table, hash);
+    bool done = tm_table_insert(&table, bucket, hash, ref);
+    tm_table_unlock(&table, bucket);
+    tm_table_grow(&table);
+    return done;
+}
+
+static bool erase(uint32_t hash, uint64_t ref)
+{
+    struct tm_bucket *bucket = tm_table_lock(&table, hash);
+    bool done = tm_table_remove(&table, bucket, hash, ref);
+    tm_table_unlock(&table, bucket);
+    return done;
+}
+
+/* How often the table has the entry. */
+static unsigned count(uint32_t hash, uint64_t ref)
+{
+    struct tm_table_scan scan = {NULL, 0};
+    unsigned found = 0;
+    uint64_t at;
+    tm_table_prefetch(&table, hash);
+    struct tm_bucket *bucket = tm_table_lock(&table, hash);
+    while ((at = tm_table_next(&table, bucket, hash, &scan)) != 0)
+        found += at == ref;
+    tm_table_unlock(&table, bucket);
+    return found;
+}
+
+static uint32_t hash_of(uint64_t ref)
+{
+    return (uint32_t)tm_scramble(ref);
+}
+
+static void what_was_inserted_is_found_until_it_is_removed(void **state)
+{
+    (void)state;
+    assert_int_equal(count(5, 9), 0);
+    assert_true(insert(5, 9));
+    assert_int_equal(count(5, 9), 1);
+    assert_int_equal(count(6, 9), 0);
+    assert_false(erase(5, 8));
+    assert_false(erase(4, 9));
+    assert_true(erase(5, 9));
+    assert_false(erase(5, 9));
+    assert_int_equal(count(5, 9), 0);
+    assert_true(insert(UINT32_MAX, TM_ENTRY_REF_MASK));
+    assert_int_equal(count(UINT32_MAX, TM_ENTRY_REF_MASK), 1);
+}
+
+static void entries_of_one_hash_live_side_by_side(void **state)
+{
+    (void)state;
+    for (uint64_t ref = 1; ref <= 40; ref++)
+        assert_true(insert(77, ref));
+    tm_table_check(&table);
+    for (uint64_t ref = 1; ref <= 40; ref += 2)
+        assert_true(erase(77, ref));
+    for (uint64_t ref = 1; ref <= 40; ref++)
+        assert_int_equal(count(77, ref), ref % 2 == 0);
+    for (uint64_t ref = 2; ref <= 40; ref += 2)
+        assert_true(erase(77, ref));
+    tm_table_check(&table);
+    assert_int_equal(table.entry_count, 0);
+}
+
+static void a_reference_can_be_replaced(void **state)
+{
+    struct tm_table_scan scan = {NULL, 0};
+    (void)state;
+    assert_true(insert(3, 10));
+    assert_true(insert(3, 11));
+    struct tm_bucket *bucket = tm_table_lock(&table, 3);
+    while (tm_table_next(&table, bucket, 3, &scan) != 10) {
+    }
+    tm_table_replace(&table, &scan, 12);
+    tm_table_unlock(&table, bucket);
+    assert_int_equal(count(3, 10), 0);
+    assert_int_equal(count(3, 11), 1);
+    assert_int_equal(count(3, 12), 1);
+}
+
+static void growing_loses_nothing(void **state)
+{
+    const uint64_t entries = 20000;
+    (void)state;
+    for (uint64_t ref = 1; ref <= entries; ref++)
+        assert_true(insert(hash_of(ref), ref));
+    assert_in_range(table.bucket_count, entries / TM_TABLE_LOAD, entries / TM_TABLE_LOAD + 1);
+    tm_table_check(&table);
+    for (uint64_t ref = 1; ref <= entries; ref++)
+        assert_int_equal(count(hash_of(ref), ref), 1);
+    for (uint64_t ref = 1; ref <= entries; ref++)
+        assert_true(erase(hash_of(ref), ref));
+    assert_int_equal(table.entry_count, 0);
+}
+
+/* Walks the whole table; each reference is counted in @seen. @grow: entries to insert between the steps. */
+static void walk(unsigned char *seen, uint64_t first, uint64_t grow)
+{
+    uint32_t position = 0;
+    uint64_t more = first;
+    do {
+        struct tm_table_scan scan = {NULL, 0};
+        uint32_t hash;
+        uint32_t next;
+        uint64_t ref;
+        struct tm_bucket *bucket = tm_table_lock_position(&table, position, &next);
+        while ((ref = tm_table_next_any(&table, bucket, tm_reverse_bits(position), &scan, &hash)) != 0) {
+            assert_int_equal(hash, hash_of(ref));
+            if (tm_reverse_bits(hash) >= position) /* a bucket may cover more than is left of it */
+                seen[ref]++;
+        }
+        tm_table_unlock(&table, bucket);
+        assert_true(next == 0 || next > position);
+        position = next;
+        for (uint64_t i = 0; i < grow && more < first + 6000; i++, more++)
+            assert_true(insert(hash_of(more), more));
+    } while (position != 0);
+}
+
+static void a_walk_sees_everything_while_the_table_grows(void **state)
+{
+    const uint64_t entries = 3000;
+    unsigned char *seen = calloc(entries + 6001, 1);
+    (void)state;
+    for (uint64_t ref = 1; ref <= entries; ref++)
+        assert_true(insert(hash_of(ref), ref));
+    walk(seen, entries + 1, 25);
+    for (uint64_t ref = 1; ref <= entries; ref++)
+        assert_int_equal(seen[ref], 1);
+    memset(seen, 0, entries + 6001);
+    walk(seen, 0, 0);
+    for (uint64_t ref = 1; ref <= entries; ref++)
+        assert_int_equal(seen[ref], 1);
+    free(seen);
+}
+
+static void reversed_bits_are_the_other_way_round(void **state)
+{
+    (void)state;
+    assert_int_equal(tm_reverse_bits(1), 0x80000000u);
+    assert_int_equal(tm_reverse_bits(0x80000001u), 0x80000001u);
+    assert_int_equal(tm_reverse_bits(0x12345678u), 0x1e6a2c48u);
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_int_equal(tm_reverse_bits(tm_reverse_bits(i * 2654435761u)), i * 2654435761u);
+}
+
+/* ---- when memory is short ---- */
+
+static void a_table_without_memory_is_not_made(void **state)
+{
+    struct tm_table other;
+    uint64_t blocks = host.blocks;
+    (void)state;
+    for (uint64_t at = 1; at <= 2; at++) {
+        const struct tm_test_plan plan = {TM_FAULT_BIT(TM_FAULT_ALLOC), false, at};
+        tm_test_host_plan(&host, &plan);
+        assert_false(tm_table_init(&other, &host.host, TM_LOCK_index_bucket));
+        tm_test_host_plan(&host, NULL);
+        assert_int_equal(host.blocks, blocks);
+    }
+}
+
+static void a_table_that_cannot_grow_goes_on_with_longer_chains(void **state)
+{
+    uint64_t ref;
+    (void)state;
+    denied_bytes = 256u * sizeof(struct tm_bucket); /* the first directory of further buckets */
+    for (ref = 1; ref <= 1600; ref++)
+        assert_true(insert(hash_of(ref), ref));
+    assert_int_equal(table.bucket_count, 256);
+    tm_table_check(&table);
+    denied_bytes = 0;
+    for (; ref <= 1700; ref++)
+        assert_true(insert(hash_of(ref), ref));
+    assert_true(table.bucket_count > 300);
+    for (ref = 1; ref <= 1700; ref++)
+        assert_int_equal(count(hash_of(ref), ref), 1);
+}
+
+/* Inserts into bucket 0 until there are no overflow lines any more. Answers how many entries fitted. */
+static uint32_t fill_bucket(void)
+{
+    uint32_t inserted = 0;
+    while (insert(inserted << 8, inserted + 1u))
+        inserted++;
+    return inserted;
+}
+
+static void an_insert_without_memory_changes_nothing(void **state)
+{
+    (void)state;
+    denied_bytes = OVERFLOW_BYTES;
+    uint32_t inserted = fill_bucket();
+    assert_int_equal(inserted, 64 * TM_BUCKET_ENTRIES);
+    tm_table_check(&table);
+    for (uint32_t i = 0; i < inserted; i++)
+        assert_int_equal(count(i << 8, i + 1u), 1);
+    assert_int_equal(count(inserted << 8, inserted + 1u), 0);
+    denied_bytes = 0;
+    tm_table_grow(&table);
+    assert_true(insert(inserted << 8, inserted + 1u));
+}
+
+static void a_split_without_memory_puts_everything_back(void **state)
+{
+    (void)state;
+    denied_bytes = OVERFLOW_BYTES;
+    uint32_t inserted = fill_bucket();
+    /* The others are filled to the brim, so that the table is loaded; the first to be split is bucket 0. */
+    for (uint32_t bucket = 1; bucket < 256; bucket++)
+        for (uint32_t i = 0; i < TM_BUCKET_ENTRIES; i++)
+            assert_true(insert(bucket | i << 8, 5000u + bucket * 8u + i));
+    assert_int_equal(table.bucket_count, 256);
+    tm_table_check(&table);
+    for (uint32_t i = 0; i < inserted; i++)
+        assert_int_equal(count(i << 8, i + 1u), 1);
+    denied_bytes = 0;
+    for (unsigned i = 0; i < 50; i++)
+        tm_table_grow(&table);
+    assert_true(table.bucket_count > 256);
+    for (uint32_t i = 0; i < inserted; i++)
+        assert_int_equal(count(i << 8, i + 1u), 1);
+}
+
+static void only_one_grows_at_a_time(void **state)
+{
+    (void)state;
+    table.growing = 1;
+    for (uint64_t ref = 1; ref <= 1500; ref++)
+        assert_true(insert(hash_of(ref), ref));
+    assert_int_equal(table.bucket_count, 256);
+    table.growing = 0;
+    tm_table_grow(&table);
+    assert_int_equal(table.bucket_count, 258);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at <= 8; at++) {
+        struct tm_test_plan plan = {TM_FAULT_BIT(TM_FAULT_ALLOC), false, at};
+        bool is_in[3001] = {false};
+        tm_test_host_plan(&host, &plan);
+        for (uint64_t ref = 1; ref <= 3000; ref++)
+            is_in[ref] = insert(hash_of(ref), ref);
+        tm_table_check(&table);
+        for (uint64_t ref = 1; ref <= 3000; ref++)
+            assert_int_equal(erase(hash_of(ref), ref), is_in[ref]);
+        tm_test_host_plan(&host, NULL);
+        tm_table_fini(&table);
+        assert_true(tm_table_init(&table, &host.host, TM_LOCK_index_bucket));
+    }
+}
+
+/* ---- threads ---- */
+
+#define THREADS 3u
+#define OF_EACH 4000u
+
+static void *insert_and_remove(void *argument)
+{
+    uint64_t first = *(uint64_t *)argument;
+    for (uint64_t ref = first; ref < first + OF_EACH; ref++)
+        if (!insert(hash_of(ref), ref))
+            return argument;
+    for (uint64_t ref = first; ref < first + OF_EACH; ref += 2)
+        if (count(hash_of(ref), ref) != 1 || !erase(hash_of(ref), ref))
+            return argument;
+    return NULL;
+}
+
+static void threads_do_not_disturb_each_other(void **state)
+{
+    pthread_t thread[THREADS];
+    uint64_t first[THREADS];
+    void *failed;
+    (void)state;
+    for (unsigned i = 0; i < THREADS; i++) {
+        first[i] = 1u + i * OF_EACH;
+        assert_int_equal(pthread_create(&thread[i], NULL, insert_and_remove, &first[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(thread[i], &failed);
+        assert_null(failed);
+    }
+    tm_table_check(&table);
+    for (uint64_t ref = 1; ref <= THREADS * OF_EACH; ref++)
+        assert_int_equal(count(hash_of(ref), ref), ref % 2 == 0);
+}
+
+/* ---- what the check finds ---- */
+
+static void break_the_count(void)
+{
+    table.entry_count++;
+    tm_table_check(&table);
+}
+
+static void break_a_lock(void)
+{
+    table.directory[0][3].lock = 1;
+    tm_table_check(&table);
+}
+
+static void break_a_place(void)
+{
+    /* An entry with a hash of another bucket, once the table has more than the first ones. */
+    for (uint64_t ref = 1; ref <= 1400; ref++)
+        (void)!insert(hash_of(ref), ref);
+    table.directory[0][0].entry[0] ^= UINT64_C(1) << TM_ENTRY_REF_BITS;
+    tm_table_check(&table);
+}
+
+static void insert_no_reference(void)
+{
+    (void)!insert(1, 0);
+}
+
+static void the_check_finds_broken_books(void **state)
+{
+    (void)state;
+    assert_true(insert(256, 1));
+    assert_true(tm_test_dies(break_the_count));
+    assert_true(tm_test_dies(break_a_lock));
+    assert_true(tm_test_dies(break_a_place));
+    assert_true(tm_test_dies(insert_no_reference));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(what_was_inserted_is_found_until_it_is_removed),
+        TEST(entries_of_one_hash_live_side_by_side),
+        TEST(a_reference_can_be_replaced),
+        TEST(growing_loses_nothing),
+        TEST(a_walk_sees_everything_while_the_table_grows),
+        TEST(reversed_bits_are_the_other_way_round),
+        TEST(a_table_without_memory_is_not_made),
+        TEST(a_table_that_cannot_grow_goes_on_with_longer_chains),
+        TEST(an_insert_without_memory_changes_nothing),
+        TEST(a_split_without_memory_puts_everything_back),
+        TEST(only_one_grows_at_a_time),
+        TEST(every_allocation_may_fail),
+        TEST(threads_do_not_disturb_each_other),
+        TEST(the_check_finds_broken_books),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
