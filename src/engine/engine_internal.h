@@ -312,6 +312,9 @@ bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_ti
                   const struct tm_client *for_whom, unsigned attempt);
 /* One step towards a smaller charge of the pool's payers. False: nothing of theirs can go. */
 bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker);
+/* Before the store is full: a bit of eviction with each put of whoever will lose pages next. */
+void tm_evict_ahead(struct tm_engine *engine, struct tm_worker *worker, struct tm_account *account,
+                    const struct tm_client *client);
 /* After a put into an ephemeral pool: young pages become main ones while there is room for all. */
 void tm_age_heap(struct tm_engine *engine, struct tm_account *account);
 /* Whether a candidate is worth a place among those that stay. */

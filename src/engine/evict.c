@@ -107,10 +107,16 @@ static bool evict_segment(struct tm_engine *engine, struct tm_worker *worker, st
 
 /* ---- weight ---- */
 
-static bool has_segments(const struct tm_account *account)
+/* The account's heap may end while it is looked at; its memory stays. */
+static uint64_t bytes_of(const struct tm_account *account)
 {
     const struct tm_heap *heap = tm_load_acquire(&account->heap);
-    return heap != NULL && tm_heap_segment_bytes(heap) != 0;
+    return heap != NULL ? tm_heap_segment_bytes(heap) : 0;
+}
+
+static bool has_segments(const struct tm_account *account)
+{
+    return bytes_of(account) != 0;
 }
 
 static bool is_member(struct tm_pool *pool, const struct tm_client *client)
@@ -133,8 +139,7 @@ static struct tm_pool *largest_shared(struct tm_engine *engine, const struct tm_
         struct tm_pool *pool = tm_pool_at(engine, number);
         if (!tm_load_relaxed(&pool->is_shared) || pool->kind != TM_ARENA_EPHEMERAL || !tm_pool_pin(pool))
             continue;
-        bool fits = is_member(pool, client) && has_segments(&pool->own);
-        uint64_t bytes = fits ? tm_heap_segment_bytes(pool->own.heap) : 0;
+        uint64_t bytes = is_member(pool, client) ? bytes_of(&pool->own) : 0;
         if (bytes > most) {
             if (best != NULL)
                 tm_pool_unpin(best);
@@ -161,8 +166,8 @@ static bool evict_largest(struct tm_engine *engine, struct tm_worker *worker, st
 {
     struct tm_account *own = &client->account[TM_ARENA_EPHEMERAL];
     struct tm_pool *shared = largest_shared(engine, client);
-    uint64_t own_bytes = has_segments(own) ? tm_heap_segment_bytes(own->heap) : 0;
-    uint64_t shared_bytes = shared != NULL ? tm_heap_segment_bytes(shared->own.heap) : 0;
+    uint64_t own_bytes = bytes_of(own);
+    uint64_t shared_bytes = shared != NULL ? bytes_of(&shared->own) : 0;
     bool done = false;
     if (shared_bytes > own_bytes)
         done = evict_segment(engine, worker, &shared->own, dropped);
@@ -250,6 +255,48 @@ static bool evict_by_weight(struct tm_engine *engine, struct tm_worker *worker, 
         if (done || !may)
             return done;
     }
+}
+
+/* ---- ahead of need ---- */
+
+#define BLOCKS_AT_ONCE 3u
+
+/* Nobody is further above its share. */
+static bool is_furthest(struct tm_engine *engine, const struct tm_client *client)
+{
+    uint64_t excess = excess_of(client);
+    uint32_t last = tm_load_acquire(&engine->clients_next);
+    for (uint32_t n = 1; n < last; n++) {
+        const struct tm_client *other = tm_client_at(engine, n);
+        if (tm_load_relaxed(&other->life) == TM_LIFE_RUNNING && excess_of(other) > excess)
+            return false;
+    }
+    return true;
+}
+
+/* Begins to take a segment of the heap apart, chosen as evict_segment() does. */
+static void begin_ahead(struct tm_engine *engine, struct tm_worker *worker, struct tm_account *account)
+{
+    struct tm_heap *heap = account->heap;
+    if (tm_heap_age_bytes(heap, TM_AGE_MAIN) == 0)
+        return; /* the first time is not a matter of a few blocks: evict_segment() */
+    if (is_mostly_young(heap)) {
+        sample_worth(engine, worker, account);
+        (void)tm_heap_purge_begin(heap, TM_AGE_YOUNG, TM_PURGE_ADMIT);
+    } else {
+        (void)tm_heap_purge_begin(heap, TM_AGE_MAIN, TM_PURGE_SECOND);
+    }
+}
+
+void tm_evict_ahead(struct tm_engine *engine, struct tm_worker *worker, struct tm_account *account,
+                    const struct tm_client *client)
+{
+    if (TM_LIKELY(!tm_store_is_tight(engine->store)))
+        return;
+    if (tm_heap_purge_some(engine->store, worker, account->heap, BLOCKS_AT_ONCE))
+        return;
+    if (is_furthest(engine, client))
+        begin_ahead(engine, worker, account);
 }
 
 /* ---- cleaning ---- */
@@ -407,8 +454,8 @@ uint64_t tm_engine_freeable(struct tm_engine *engine)
     for (uint32_t n = 1; n < last; n++) {
         struct tm_client *client = tm_client_at(engine, n);
         struct tm_account *own = &client->account[TM_ARENA_EPHEMERAL];
-        if (tm_load_relaxed(&client->life) == TM_LIFE_RUNNING && has_segments(own))
-            bytes += tm_heap_segment_bytes(own->heap);
+        if (tm_load_relaxed(&client->life) == TM_LIFE_RUNNING)
+            bytes += bytes_of(own);
     }
     last = tm_load_acquire(&engine->pools_next);
     for (uint32_t n = 1; n < last; n++) {

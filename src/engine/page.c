@@ -216,6 +216,7 @@ static enum tm_result end_put(struct put *put, enum tm_result result)
     if (put->place.pool->kind == TM_ARENA_EPHEMERAL && !tm_slot_is_inline(put->page.slot)) {
         tm_sketch_add(&engine->sketch, put->place.hash, put->place.page);
         tm_age_heap(engine, put->place.pool->account);
+        tm_evict_ahead(engine, put->worker, put->place.pool->account, put->member->client);
     }
     return TM_OK;
 }

@@ -70,7 +70,7 @@ static void give_memory(struct tm_pool *pool)
 }
 
 /* A page in the store takes about this much: for how many the sketch is made. */
-#define BYTES_PER_PAGE 2048u
+#define BYTES_PER_PAGE 1536u
 
 /* With the first ephemeral pool: persistent pages are never evicted. Without memory pages are merely evicted by age. */
 static void start_sketch(struct tm_engine *engine)

@@ -13,7 +13,7 @@
 
 #define LINE_WORDS 8u
 #define COUNTERS 4u
-#define PAGES_PER_LINE 16u
+#define PAGES_PER_LINE 8u
 #define LINES_PER_EVENT 4u
 #define COUNTER_MAX 15u
 

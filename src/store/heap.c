@@ -88,6 +88,10 @@ void tm_heap_destroy(struct tm_heap *heap)
     struct tm_store *store = heap->store;
     TM_MAGIC_CHECK(heap, TM_HEAP_MAGIC);
     tm_heap_seal(heap);
+    uint32_t begun = heap->purge_segment;
+    heap->purge_segment = 0;
+    if (begun != 0) /* by a put that is done; nothing in it is alive any more */
+        tm_heap_end_purge(heap, begun);
     /* Somebody may still be taking a segment apart: it finds nothing alive and lets go. */
     for (unsigned attempt = 0; tm_load_acquire(&heap->segment_bytes) != 0; attempt++)
         tm_platform_wait(attempt);
@@ -295,7 +299,7 @@ static unsigned segment_order(const struct tm_heap *heap)
 {
     uint64_t units = tm_heap_segment_bytes(heap) / arena_of(heap)->unit_bytes;
     if (heap->kind == TM_ARENA_EPHEMERAL)
-        return units < 256 ? 0 : 1u;
+        return units < 256 ? 0 : units < 1024 ? 1u : 2u;
     if (units < 64)
         return 0;
     return units < 256 ? 1u : units < 1024 ? 2u : TM_SEGMENT_ORDER_MAX;
@@ -504,6 +508,11 @@ uint64_t tm_heap_live_bytes(struct tm_heap *heap)
         for (uint32_t n = heap->list[age].head; n != 0; n = tm_segment_at(arena, n)->list.next)
             live += tm_load_relaxed(&tm_segment_at(arena, n)->use) & TM_USE_LIVE_MASK;
     tm_lock_release(&heap->lock, TM_LOCK_heap);
+    if (tm_lock_try(&heap->purge_lock)) {
+        if (heap->purge_segment != 0)
+            live += tm_load_relaxed(&tm_segment_at(arena, heap->purge_segment)->use) & TM_USE_LIVE_MASK;
+        tm_lock_release_tried(&heap->purge_lock);
+    }
     for (unsigned i = 0; i < TM_LANES; i++) {
         struct tm_lane *lane = &heap->lane[i];
         tm_lock_acquire(&lane->lock, TM_LOCK_lane);
@@ -560,6 +569,10 @@ void tm_heap_check(struct tm_heap *heap)
         TM_ASSERT(segment->heap == heap->number);
         TM_ASSERT(segment->use < TM_USE_WRITER);
         bytes += segment->bytes;
+    }
+    if (heap->purge_segment != 0) {
+        TM_ASSERT(tm_segment_at(arena, heap->purge_segment)->state == TM_SEGMENT_PURGING);
+        bytes += tm_segment_at(arena, heap->purge_segment)->bytes;
     }
     TM_ASSERT(bytes == heap->segment_bytes);
 }

@@ -7,6 +7,8 @@
  * be replaced or invalidated meanwhile, and readers may be at work. A copy counts only if its reference
  * could be swapped from the old block to the new one.
  */
+#include <limits.h>
+
 #include "store/store_internal.h"
 
 struct purge {
@@ -155,24 +157,73 @@ static uint32_t scout(struct purge *purge, const struct tm_segment *segment, uin
     return at + bytes;
 }
 
-/* Takes the blocks of a segment that is not written to one after the other. */
-static void purge_segment(struct purge *purge)
+/* Takes up to @count blocks of a segment that is not written to, from @at on, one after the other. Answers where it
+ * got to; the segment's fill: it is done. */
+static uint32_t purge_blocks(struct purge *purge, uint32_t at, unsigned count)
 {
     const struct tm_arena *arena = &purge->store->arena[purge->arena];
     const struct tm_segment *segment = tm_segment_at(arena, purge->segment);
     uint64_t begin = tm_segment_offset(arena, purge->segment);
-    uint32_t scouted = 0;
-    for (unsigned i = 0; i < SCOUT_AHEAD; i++)
-        scouted = scout(purge, segment, scouted);
     const struct tm_block *block;
-    for (uint32_t at = 0, bytes; (bytes = block_bytes_at(purge, segment, at, &block)) != 0; at += bytes) {
+    uint32_t scouted = at;
+    uint32_t bytes;
+    for (unsigned i = 0; i < SCOUT_AHEAD && i < count; i++)
         scouted = scout(purge, segment, scouted);
+    while (count-- > 0 && (bytes = block_bytes_at(purge, segment, at, &block)) != 0) {
+        if (count >= SCOUT_AHEAD)
+            scouted = scout(purge, segment, scouted);
         if (tm_block_codec(block->word) != TM_CODEC_NONE && tm_block_generation(block->word) == segment->generation)
             purge_block(purge, block, begin + at / TM_GRANULE_BYTES);
+        at += bytes;
     }
     /* What was copied away, all at once. */
     if (purge->copied_bytes != 0)
         tm_segment_sub_live(purge->store, purge->arena, purge->segment, (uint32_t)purge->copied_bytes);
+    return block_bytes_at(purge, segment, at, &block) == 0 ? segment->fill : at;
+}
+
+static void purge_segment(struct purge *purge)
+{
+    (void)purge_blocks(purge, 0, UINT_MAX);
+}
+
+bool tm_heap_purge_begin(struct tm_heap *heap, enum tm_age age, enum tm_purge why)
+{
+    if (!tm_lock_try(&heap->purge_lock))
+        return false;
+    bool done = false;
+    if (heap->purge_segment == 0) {
+        heap->purge_segment = tm_heap_take_oldest(heap, age);
+        heap->purge_position = 0;
+        heap->purge_why = why;
+        done = heap->purge_segment != 0;
+    }
+    tm_lock_release_tried(&heap->purge_lock);
+    return done;
+}
+
+bool tm_heap_purge_some(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, unsigned blocks)
+{
+    if (!tm_lock_try(&heap->purge_lock))
+        return false;
+    uint32_t number = heap->purge_segment;
+    if (number != 0) {
+        struct purge purge = {.store = store,
+                              .worker = worker,
+                              .heap = heap,
+                              .arena = heap->kind,
+                              .segment = number,
+                              .why = heap->purge_why,
+                              .lane = TM_LANE_KEPT};
+        heap->purge_position = purge_blocks(&purge, heap->purge_position, blocks);
+        if (heap->purge_position >= tm_segment_at(&store->arena[heap->kind], number)->fill) {
+            heap->purge_segment = 0;
+            tm_heap_end_purge(heap, number);
+            tm_fetch_add_relaxed(&store->evicted_segments, 1u);
+        }
+    }
+    tm_lock_release_tried(&heap->purge_lock);
+    return number != 0;
 }
 
 bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, enum tm_age age,

@@ -185,6 +185,13 @@ void tm_store_add_table(struct tm_store *store, const struct tm_table *table)
     TM_ASSERT(store->tables[TM_STORE_TABLES - 1u] == NULL);
 }
 
+bool tm_store_is_tight(const struct tm_store *store)
+{
+    uint64_t two_segments = (uint64_t)store->host.span_bytes / TM_SPAN_UNITS * 8u;
+    uint64_t use = tm_load_relaxed(&store->segment_bytes) + tm_store_metadata(store);
+    return use + two_segments > tm_store_use_limit(store, TM_TIER_NORMAL);
+}
+
 /* ---- spans ahead of use ---- */
 
 /* An arena that has not grown for so long gives its ready spans back. */
@@ -286,10 +293,10 @@ static uint64_t check_segments(struct tm_store *store, unsigned kind, uint64_t h
     uint64_t last = (uint64_t)arena->next_span * TM_SPAN_UNITS;
     for (uint64_t unit = (uint64_t)arena->head_spans * TM_SPAN_UNITS; unit < last; unit++) {
         const struct tm_segment *segment = tm_segment_at(arena, (uint32_t)unit);
-        TM_ASSERT(segment->state != TM_SEGMENT_PURGING);
         if (segment->state != TM_SEGMENT_FREE)
             all_bytes += segment->bytes;
-        if (segment->state == TM_SEGMENT_OPEN || segment->state == TM_SEGMENT_SEALED)
+        if (segment->state == TM_SEGMENT_OPEN || segment->state == TM_SEGMENT_SEALED ||
+            segment->state == TM_SEGMENT_PURGING)
             data_bytes += segment->bytes;
         if (segment->state == TM_SEGMENT_WAITING)
             waiting++;

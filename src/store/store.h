@@ -300,6 +300,17 @@ uint64_t tm_heap_age_bytes(const struct tm_heap *heap, enum tm_age age);
 bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, enum tm_age age,
                    enum tm_purge why, uint64_t *dropped);
 
+/*
+ * The same bit by bit, so that no put waits for a whole segment: tm_heap_purge_begin() takes the oldest segment of @age,
+ * tm_heap_purge_some() goes on with it for up to @blocks of its blocks. False: there is none, none was begun, or
+ * somebody else is at it.
+ */
+bool tm_heap_purge_some(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, unsigned blocks);
+bool tm_heap_purge_begin(struct tm_heap *heap, enum tm_age age, enum tm_purge why);
+
+/* True while fewer than two segments can be had without taking one apart. */
+bool tm_store_is_tight(const struct tm_store *store);
+
 /* Turns the oldest young segment into the youngest main segment, without copying. */
 bool tm_heap_promote(struct tm_heap *heap);
 

@@ -254,6 +254,10 @@ struct tm_heap {
     struct tm_list list[TM_AGES];
     struct tm_list bin[TM_DEAD_BINS];
     uint64_t age_bytes[TM_AGES]; /* written under the lock, read anywhere */
+    struct tm_lock purge_lock;   /* only ever tried: the segment that is taken apart bit by bit, and how far it is */
+    uint32_t purge_segment;      /* 0: none */
+    uint32_t purge_position;
+    enum tm_purge purge_why;
     uint32_t sample_segment;     /* where tm_heap_sample_main() goes on */
     uint32_t sample_position;
 
