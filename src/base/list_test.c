@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "support/test_death.h"
+#include "tests/support/test_death.h"
 
 #define LINKS 8u
 

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "support/test_death.h"
+#include "tests/support/test_death.h"
 
 #define ROUNDS 20000u
 

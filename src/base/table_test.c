@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/mix.h"
-#include "support/test_death.h"
-#include "support/test_host.h"
+#include "tests/support/test_death.h"
+#include "tests/support/test_host.h"
 
 #define OVERFLOW_BYTES (64u * 64u) /* of the first two directories of overflow lines */
 
