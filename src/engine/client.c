@@ -71,7 +71,7 @@ static struct tm_client *find_locked(struct tm_engine *engine, const char *name)
 {
     for (uint32_t n = 1; n < engine->clients_next; n++) {
         struct tm_client *client = tm_client_at(engine, n);
-        if (client->life == TM_LIFE_RUNNING && compare_names(client->name, name) == 0)
+        if (tm_load_relaxed(&client->life) == TM_LIFE_RUNNING && compare_names(client->name, name) == 0)
             return client;
     }
     return NULL;
@@ -91,7 +91,7 @@ bool tm_client_next_name(struct tm_engine *engine, const char *after, char name[
     tm_lock_acquire(&engine->control, TM_LOCK_control);
     for (uint32_t n = 1; n < engine->clients_next; n++) {
         const struct tm_client *client = tm_client_at(engine, n);
-        bool fits = client->life == TM_LIFE_RUNNING && compare_names(client->name, after) > 0;
+        bool fits = tm_load_relaxed(&client->life) == TM_LIFE_RUNNING && compare_names(client->name, after) > 0;
         if (fits && (best == NULL || compare_names(client->name, best->name) < 0))
             best = client;
     }

@@ -168,7 +168,7 @@ static void add_pools(struct tm_engine *engine, struct tm_engine_figures *out)
     out->evicted_pages = engine->evicted_ended;
     for (uint32_t n = 1; n < engine->pools_next; n++) {
         const struct tm_pool *pool = tm_pool_at(engine, n);
-        if (pool->life == TM_LIFE_RUNNING)
+        if (tm_load_relaxed(&pool->life) == TM_LIFE_RUNNING)
             add_counts(pool, &counts);
     }
     tm_lock_release(&engine->control, TM_LOCK_control);

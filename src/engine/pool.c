@@ -266,7 +266,7 @@ static struct tm_pool *find_shared(struct tm_engine *engine, const struct tm_uui
 {
     for (uint32_t n = 1; n < engine->pools_next; n++) {
         struct tm_pool *pool = tm_pool_at(engine, n);
-        if (pool->life == TM_LIFE_RUNNING && pool->is_shared && pool->uuid.word[0] == uuid->word[0] &&
+        if (tm_load_relaxed(&pool->life) == TM_LIFE_RUNNING && pool->is_shared && pool->uuid.word[0] == uuid->word[0] &&
             pool->uuid.word[1] == uuid->word[1])
             return pool;
     }
