@@ -114,6 +114,13 @@ static bool decode(const struct tm_codec *codec, void *memory, enum tm_codec_id 
     return false;
 }
 
+/* Places, encoder, and the decoder for what the encoder makes. */
+static size_t touched_bytes(const struct tm_library *encoder, int level)
+{
+    size_t bytes = sizeof(struct context);
+    return encoder == NULL ? bytes : bytes + encoder->encoder_bytes(level) + encoder->decoder_bytes();
+}
+
 bool tm_codec_create(enum tm_codec_id id, int level, struct tm_codec *codec)
 {
     const struct tm_library *encoder = library_of(id);
@@ -129,6 +136,7 @@ bool tm_codec_create(enum tm_codec_id id, int level, struct tm_codec *codec)
         .encodes = id,
         .level = level,
         .context_bytes = lay_out(encoder, level, &context),
+        .touched_bytes = touched_bytes(encoder, level),
         .context_init = context_init,
         .hash = hash->hash,
         .copy_hash = hash->copy_hash,

@@ -40,6 +40,9 @@ struct tm_codec {
      * part of it is only touched by the first zstd page that is decoded. */
     size_t context_bytes;
 
+    /* Bytes of a context that become resident as long as only pages of the codec that it encodes with are decoded. */
+    size_t touched_bytes;
+
     /* Makes a context in zeroed memory. False: it cannot be made; nothing to undo. */
     bool (*context_init)(const struct tm_codec *codec, void *context);
 

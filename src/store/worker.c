@@ -16,9 +16,12 @@ bool tm_workers_init(struct tm_store *store)
     store->worker_count = store->host.workers;
     store->worker_stride = sizeof(struct tm_worker) + context + 2u * TM_PAGE_BYTES + block;
     store->workers_bytes = (uint64_t)store->worker_stride * store->worker_count;
-    store->workers = tm_store_alloc(store, (size_t)store->workers_bytes);
+    store->workers = store->host.alloc(store->host.user, (size_t)store->workers_bytes);
     if (store->workers == NULL)
         return false;
+    /* What no page of this store's codec ever touches does not become resident. */
+    size_t untouched = store->codec.touched_bytes != 0 ? store->codec.context_bytes - store->codec.touched_bytes : 0;
+    tm_store_add_metadata(store, (int64_t)(store->workers_bytes - (uint64_t)untouched * store->worker_count));
     for (unsigned i = 0; i < store->worker_count; i++) {
         struct tm_worker *worker = worker_at(store, i);
         unsigned char *memory = (unsigned char *)(worker + 1);
@@ -35,7 +38,8 @@ bool tm_workers_init(struct tm_store *store)
 
 void tm_workers_fini(struct tm_store *store)
 {
-    tm_store_free(store, store->workers, (size_t)store->workers_bytes);
+    if (store->workers != NULL)
+        store->host.free(store->host.user, store->workers, (size_t)store->workers_bytes);
     store->workers = NULL;
 }
 
