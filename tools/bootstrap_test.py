@@ -38,6 +38,12 @@ FAKES = {
 }
 
 
+def default_signals():
+    """A shell cannot trap what its parent ignored, as programs in the background do."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Bootstrap(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix='tmem-bootstrap-test.')
@@ -67,7 +73,7 @@ class Bootstrap(unittest.TestCase):
                            FAKE_UID=uid, FAKE_ARCHITECTURE=architecture, ROOT=self.path('root'),
                            TMEM_BOOTSTRAP_ROOT=self.path('root'), TMPDIR=self.path('tmp'))
         return subprocess.Popen([os.path.join(TOOLS, 'bootstrap'), *arguments], env=environment, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=default_signals)
 
     def bootstrap(self, *arguments, **more):
         process = self.start(*arguments, **more)

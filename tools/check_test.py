@@ -66,7 +66,7 @@ class Project:
                        if name not in ('SUDO_USER', 'TMEM_CHECK_RUN', 'CC')}
         environment.update(TMPDIR=self.temporary, **more)
         return subprocess.Popen([os.path.join(self.root, 'tools/check'), *arguments], env=environment, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=default_signals)
 
     def check(self, *arguments, **more):
         """(exit status, lines)"""
@@ -82,6 +82,12 @@ class Project:
                     return stream.read().strip()
             time.sleep(0.1)
         raise AssertionError(f'{name} did not appear')
+
+
+def default_signals():
+    """A shell cannot trap what its parent ignored, as programs in the background do."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def is_running(pid):
