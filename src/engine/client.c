@@ -181,10 +181,13 @@ static void fill(struct tm_client *client, const char *name, uint32_t weight, ui
         client->name[i] = name[i];
     client->serial = serial;
     client->record = 0;
-    client->weight = weight;
-    client->frozen = 0;
-    client->cap_bytes = cap_bytes;
-    client->charged = client->charged_max = client->evicted_for_others = 0;
+    /* Whoever looks for a victim may look here, too, before it sees that the client has ended. */
+    tm_store_relaxed(&client->weight, weight);
+    tm_store_relaxed(&client->frozen, 0u);
+    tm_store_relaxed(&client->cap_bytes, cap_bytes);
+    tm_store_relaxed(&client->charged, UINT64_C(0));
+    tm_store_relaxed(&client->charged_max, UINT64_C(0));
+    tm_store_relaxed(&client->evicted_for_others, UINT64_C(0));
     client->members = NULL;
     client->rights = NULL;
     client->pool_count = 0;

@@ -137,9 +137,9 @@ static struct tm_pool *largest_shared(struct tm_engine *engine, const struct tm_
     uint32_t last = tm_load_acquire(&engine->pools_next);
     for (uint32_t number = 1; number < last; number++) {
         struct tm_pool *pool = tm_pool_at(engine, number);
-        if (!tm_load_relaxed(&pool->is_shared) || pool->kind != TM_ARENA_EPHEMERAL || !tm_pool_pin(pool))
+        if (!tm_load_relaxed(&pool->is_shared) || !tm_pool_pin(pool))
             continue;
-        uint64_t bytes = is_member(pool, client) ? bytes_of(&pool->own) : 0;
+        uint64_t bytes = pool->kind == TM_ARENA_EPHEMERAL && is_member(pool, client) ? bytes_of(&pool->own) : 0;
         if (bytes > most) {
             if (best != NULL)
                 tm_pool_unpin(best);
@@ -460,8 +460,10 @@ uint64_t tm_engine_freeable(struct tm_engine *engine)
     last = tm_load_acquire(&engine->pools_next);
     for (uint32_t n = 1; n < last; n++) {
         struct tm_pool *pool = tm_pool_at(engine, n);
-        if (tm_load_relaxed(&pool->is_shared) && pool->kind == TM_ARENA_EPHEMERAL && has_segments(&pool->own))
-            bytes += tm_heap_segment_bytes(pool->own.heap);
+        if (!tm_load_relaxed(&pool->is_shared) || !tm_pool_pin(pool))
+            continue;
+        bytes += pool->kind == TM_ARENA_EPHEMERAL ? bytes_of(&pool->own) : 0;
+        tm_pool_unpin(pool);
     }
     return bytes / engine->host.span_bytes * engine->host.span_bytes;
 }

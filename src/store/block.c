@@ -40,10 +40,10 @@ void tm_block_write(struct tm_store *store, enum tm_arena_kind arena, const stru
         body_hash = store->codec.hash(bytes, padded, store->check_seed);
     }
     word |= (uint64_t)at->generation << 32;
-    block->hash = hash;
+    tm_store_relaxed(&block->hash, hash); /* sampling may look, see tm_heap_sample_main() */
     block->content_hash = content_hash;
     block->check = body_hash ^ mix_header(first_word(hash, content_hash), word);
-    block->word = word;
+    tm_store_relaxed(&block->word, word);
 }
 
 void tm_block_copy(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at,
@@ -54,10 +54,10 @@ void tm_block_copy(struct tm_store *store, enum tm_arena_kind arena, const struc
     uint64_t body_hash = from->check ^ mix_header(first_word(from->hash, from->content_hash), from->word);
     memcpy(block + 1, from + 1, bytes - sizeof *block);
     word = (word & UINT32_MAX) | (uint64_t)at->generation << 32;
-    block->hash = hash;
+    tm_store_relaxed(&block->hash, hash); /* sampling may look, see tm_heap_sample_main() */
     block->content_hash = from->content_hash;
     block->check = body_hash ^ mix_header(first_word(hash, from->content_hash), word);
-    block->word = word;
+    tm_store_relaxed(&block->word, word);
 }
 
 /* What the header must say for the block to be the one that is looked for. */

@@ -18,15 +18,15 @@ struct tm_heap *tm_heap_at(const struct tm_store *store, uint32_t number)
     return directory == NULL ? NULL : tm_load_acquire(&directory[number % TM_HEAP_DIRECTORY]);
 }
 
-/* Takes a heap that ended, or NULL. */
-static struct tm_heap *reuse_heap(struct tm_store *store)
+/* Takes a heap of the kind that ended, or NULL. */
+static struct tm_heap *reuse_heap(struct tm_store *store, enum tm_arena_kind kind)
 {
     struct tm_heap *heap = NULL;
     tm_lock_acquire(&store->heaps_lock, TM_LOCK_record_class);
-    if (store->heaps_free != 0) {
-        heap = tm_heap_at(store, store->heaps_free);
+    if (store->heaps_free[kind] != 0) {
+        heap = tm_heap_at(store, store->heaps_free[kind]);
         TM_ASSERT(heap != NULL);
-        store->heaps_free = heap->next_free;
+        store->heaps_free[kind] = heap->next_free;
     }
     tm_lock_release(&store->heaps_lock, TM_LOCK_record_class);
     return heap;
@@ -61,18 +61,18 @@ static bool number_heap(struct tm_store *store, struct tm_heap *heap)
 
 struct tm_heap *tm_heap_create(struct tm_store *store, enum tm_arena_kind arena, uint64_t domain)
 {
-    struct tm_heap *heap = reuse_heap(store);
+    struct tm_heap *heap = reuse_heap(store, arena);
     if (heap == NULL) {
         heap = tm_store_alloc(store, sizeof *heap);
         if (heap == NULL)
             return NULL;
         heap->store = store;
+        heap->kind = arena;
         if (!number_heap(store, heap)) {
             tm_store_free(store, heap, sizeof *heap);
             return NULL;
         }
     }
-    heap->kind = arena;
     heap->domain = domain;
     heap->stamp = (uint32_t)tm_store_next_serial(store);
     TM_MAGIC_SET(heap, TM_HEAP_MAGIC);
@@ -88,8 +88,11 @@ void tm_heap_destroy(struct tm_heap *heap)
     struct tm_store *store = heap->store;
     TM_MAGIC_CHECK(heap, TM_HEAP_MAGIC);
     tm_heap_seal(heap);
+    for (unsigned attempt = 0; !tm_lock_try(&heap->purge_lock); attempt++) /* somebody counts its bytes */
+        tm_platform_wait(attempt);
     uint32_t begun = heap->purge_segment;
     heap->purge_segment = 0;
+    tm_lock_release_tried(&heap->purge_lock);
     if (begun != 0) /* by a put that is done; nothing in it is alive any more */
         tm_heap_end_purge(heap, begun);
     /* Somebody may still be taking a segment apart: it finds nothing alive and lets go. */
@@ -97,8 +100,8 @@ void tm_heap_destroy(struct tm_heap *heap)
         tm_platform_wait(attempt);
     TM_MAGIC_END(heap, TM_HEAP_MAGIC);
     tm_lock_acquire(&store->heaps_lock, TM_LOCK_record_class);
-    heap->next_free = store->heaps_free;
-    store->heaps_free = heap->number;
+    heap->next_free = store->heaps_free[heap->kind];
+    store->heaps_free[heap->kind] = heap->number;
     tm_lock_release(&store->heaps_lock, TM_LOCK_record_class);
 }
 

@@ -329,12 +329,14 @@ void tm_heap_sample_main(struct tm_heap *heap, struct tm_worker *worker, unsigne
     const unsigned char *begin = tm_arena_address(arena, tm_segment_offset(arena, number));
     for (unsigned i = 0; i < count && at + sizeof(struct tm_block) <= fill; i++) {
         const struct tm_block *block = (const struct tm_block *)(const void *)(begin + at);
-        uint32_t length = tm_block_length(block->word);
+        /* Its writer may still be at work; only the length is sure, the rest is advice. */
+        uint64_t word = tm_load_relaxed(&block->word);
+        uint32_t length = tm_block_length(word);
         if (length == 0 || length > TM_PAGE_BYTES) {
             at = fill;
             break;
         }
-        visit(user, block->hash, tm_block_number(block->word));
+        visit(user, tm_load_relaxed(&block->hash), tm_block_number(word));
         at += tm_block_bytes(length);
     }
     tm_unpin(worker, TM_HAZARDS - 1u);

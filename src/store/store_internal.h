@@ -393,7 +393,7 @@ struct tm_store {
 
     struct tm_lock heaps_lock; /* rank: record_class. The two numbers. */
     uint32_t heaps_next;
-    uint32_t heaps_free;
+    uint32_t heaps_free[TM_ARENAS]; /* ended ones, by kind: a heap's kind never changes */
     struct tm_heap **heaps[TM_HEAP_DIRECTORY];
 
     struct tm_lock waiting_lock; /* rank: record_class. Segments that wait for readers. */
