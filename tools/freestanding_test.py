@@ -56,6 +56,11 @@ class Freestanding(unittest.TestCase):
         self.assertEqual(1, status)
         self.assertIn('needs tm_prose() from outside (is a source missing?)', errors)
 
+    def test_every_header_of_the_compiler(self):
+        self.function('    (void)a;\n    return INT_MAX;', ''.join(
+            f'#include <{name}.h>\n' for name in ('limits', 'stdatomic', 'stdbool', 'stddef', 'stdint')))
+        self.assertEqual((0, ''), self.check()[::2])
+
     def test_a_header_of_the_system(self):
         self.function('    (void)a;\n    return 0;', '#include <string.h>')
         status, _, errors = self.check('--cc', 'clang-14')
