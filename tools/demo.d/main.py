@@ -46,7 +46,7 @@ def options_of(arguments):
 def as_data(run):
     """A run as plain data, for --json."""
     return {"memory": run.title, "memory_bytes": run.split.memory_bytes, "tmem": run.tmem,
-            "peak_bytes": run.peak_bytes, "sectors": run.sectors(),
+            "peak_bytes": run.peak_bytes, "foreign_cache_drops": run.foreign_drops, "sectors": run.sectors(),
             "seconds": round(run.elapsed(), 3),
             "passes": [{"seconds": round(one.elapsed, 3), "sectors": one.sectors,
                         "hit_ratio": one.hit_ratio, "stored_per_resident": one.stored_ratio,
@@ -107,6 +107,9 @@ class Demonstration:
                 self.table.line(f"{title:>7}  {side}: {failure}; again from the beginning")
                 continue
             break
+        if run.foreign_drops:
+            self.table.line(f"{title:>7}  {side}: something else on this machine dropped the "
+                            "kernel's caches meanwhile; some sectors were read again for that")
         return run
 
     def finish(self, subject, pairs, last_lines):

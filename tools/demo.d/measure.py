@@ -30,11 +30,16 @@ class Pass:
 
 
 class Run:
-    """All passes of one side, and the samples for the picture: (seconds, sectors, store bytes)."""
+    """All passes of one side, and the samples for the picture: (seconds, sectors, store bytes).
+
+    foreign_drops counts how often something else on the machine dropped the kernel's caches
+    meanwhile: what is read again for that reason is in the sectors.
+    """
 
     def __init__(self, title, split, tmem):
         self.title, self.split, self.tmem = title, split, tmem
         self.passes, self.samples, self.peak_bytes = [], [], None
+        self.foreign_drops = 0
 
     def sectors(self, first=0, last=None):
         """Sectors read by the passes first..last."""
@@ -111,6 +116,12 @@ def run_to_digest(work, group, undo):
     return elapsed, digest.hexdigest()
 
 
+def cache_drops():
+    """How often the kernel's caches have been dropped on this machine, by whomever."""
+    with open("/proc/vmstat", encoding="ascii") as file:
+        return sum(int(line.split()[1]) for line in file if line.startswith("drop_"))
+
+
 class Bench:
     """Where runs take place: the disk, the groups, the command under test."""
 
@@ -122,12 +133,14 @@ class Bench:
         """Carry out the works, each once, in order; on_pass(run, number) after each."""
         with self.undo.scope():
             self.disk.fresh(writable)
+            drops = cache_drops()
             self.disk.set_read_ahead(READ_AHEAD_BYTES)
             room = self.groups.open_room(f"{room_name}-{self._rooms}", self.undo)
             self._rooms += 1
             if self.slow:
                 room.slow_down(self.disk.number, SLOW_OPERATIONS, SLOW_BYTES)
             self._run_in(room, run, folder, works, on_pass)
+            run.foreign_drops = cache_drops() - drops
 
     def _run_in(self, room, run, folder, works, on_pass):
         limit = run.split.work_bytes if run.tmem else run.split.memory_bytes
