@@ -75,7 +75,7 @@ bool model_has_plenty(struct world *world, const struct model_client *client)
 {
     struct tmem_store_stats stats = store_stats(world);
     uint64_t fixed = stats.metadata_bytes + SPANS_APART * stats.span_bytes;
-    uint64_t room = stats.size_bytes > fixed ? (stats.size_bytes - fixed) / 4u : 0;
+    uint64_t room = stats.size_bytes > fixed ? (stats.size_bytes - fixed) / 2u : 0;
     if (model_persistent_pages(world) * PAGE_MOST > room)
         return false;
     if (client == NULL)

@@ -115,10 +115,19 @@ static enum tmem_get_mode draw_get_mode(struct model_draw *draw)
     return modes[model_below(draw, sizeof modes / sizeof modes[0])];
 }
 
+/* Draws a page that should be there, if a few tries find one: most gets are of pages that were put. */
+static bool draw_present(struct world *world, struct model_draw *draw, struct model_spot *spot)
+{
+    bool is_drawn = model_draw_spot(world, draw, spot);
+    for (unsigned tries = model_below(draw, 8); tries > 0 && is_drawn && *model_content(spot) == 0; tries--)
+        is_drawn = model_draw_spot(world, draw, spot);
+    return is_drawn;
+}
+
 void model_get(struct world *world, struct model_draw *draw)
 {
     struct model_spot spot;
-    if (!model_draw_spot(world, draw, &spot))
+    if (!draw_present(world, draw, &spot))
         return;
     enum tmem_get_mode mode = draw_get_mode(draw);
     struct tmem_object_id id = model_object_id(spot.object);
@@ -233,7 +242,7 @@ void model_get_stored(struct world *world, struct model_draw *draw)
 {
     struct model_spot spot;
     struct tmem_stored stored;
-    if (!model_draw_spot(world, draw, &spot))
+    if (!draw_present(world, draw, &spot))
         return;
     struct tmem_object_id id = model_object_id(spot.object);
     enum tmem_result result = tmem_get_stored(spot.member, &id, model_page_index(spot.page), &stored);
@@ -267,7 +276,7 @@ void model_put_stored(struct world *world, struct model_draw *draw)
     struct model_spot from;
     struct model_spot to;
     struct tmem_stored stored;
-    if (!model_draw_spot(world, draw, &from) || !model_draw_spot(world, draw, &to))
+    if (!draw_present(world, draw, &from) || !model_draw_spot(world, draw, &to))
         return;
     struct tmem_object_id id = model_object_id(from.object);
     enum tmem_result result = tmem_get_stored(from.member, &id, model_page_index(from.page), &stored);
