@@ -176,9 +176,9 @@ struct tmem_client_options {
     uint64_t cap_bytes; /* most that may be charged to the client; UINT64_MAX: no cap */
 };
 
-#define TMEM_CLIENT_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        100u, 0u, UINT64_MAX                                                                       \
+#define TMEM_CLIENT_OPTIONS_INIT \
+    {                            \
+        100u, 0u, UINT64_MAX     \
     }
 
 /* Bytes of a client's name, the terminating NUL included. */
@@ -397,11 +397,11 @@ struct tmem_cursor {
     uint64_t position[4];
 };
 
-#define TMEM_CURSOR_INIT                                                                           \
-    {                                                                                              \
-        {                                                                                          \
-            0u, 0u, 0u, 0u                                                                         \
-        }                                                                                          \
+#define TMEM_CURSOR_INIT   \
+    {                      \
+        {                  \
+            0u, 0u, 0u, 0u \
+        }                  \
     }
 
 /*
@@ -439,8 +439,8 @@ struct tmem_counters {
     uint64_t invalidates_found;
     uint64_t object_invalidates;
     uint64_t object_invalidates_found;
-    uint64_t evicted;          /* pages the store dropped */
-    uint64_t same_filled;      /* now: pages that are one repeated word */
+    uint64_t evicted;     /* pages the store dropped */
+    uint64_t same_filled; /* now: pages that are one repeated word */
     uint64_t reserved[7];
 };
 
@@ -466,29 +466,29 @@ struct tmem_client_stats {
 };
 
 struct tmem_store_stats {
-    uint64_t size_bytes;           /* the limit */
-    uint64_t resident_bytes;       /* now: spans and all metadata */
-    uint64_t metadata_bytes;       /* of them: records, index, tables, workers */
-    uint64_t stored_bytes;         /* pages x TMEM_PAGE_SIZE */
-    uint64_t block_bytes;          /* bytes of live blocks, headers and rounding included */
-    uint64_t dead_bytes;           /* bytes of segments in use that no block needs any more */
-    uint64_t pages;                /* handles that answer a get */
-    uint64_t pages_same;           /* of them: one repeated word */
+    uint64_t size_bytes;     /* the limit */
+    uint64_t resident_bytes; /* now: spans and all metadata */
+    uint64_t metadata_bytes; /* of them: records, index, tables, workers */
+    uint64_t stored_bytes;   /* pages x TMEM_PAGE_SIZE */
+    uint64_t block_bytes;    /* bytes of live blocks, headers and rounding included */
+    uint64_t dead_bytes;     /* bytes of segments in use that no block needs any more */
+    uint64_t pages;          /* handles that answer a get */
+    uint64_t pages_same;     /* of them: one repeated word */
     uint64_t pages_raw;
     uint64_t pages_compressed;
-    uint64_t pages_deduplicated;   /* of them: share the bytes of another */
-    uint64_t contents_shared;      /* distinct contents that several pages share */
+    uint64_t pages_deduplicated; /* of them: share the bytes of another */
+    uint64_t contents_shared;    /* distinct contents that several pages share */
     uint64_t clients;
     uint64_t pools;
     uint64_t objects;
     uint64_t evicted_pages;
     uint64_t evicted_segments;
-    uint64_t refused_admissions;   /* pages that made room rather than stay: not worth a better one */
+    uint64_t refused_admissions; /* pages that made room rather than stay: not worth a better one */
     uint64_t cleaned_segments;
-    uint64_t cleaned_bytes;        /* bytes copied by cleaning */
-    uint64_t returned_bytes;       /* given back to the host, ever */
+    uint64_t cleaned_bytes;  /* bytes copied by cleaning */
+    uint64_t returned_bytes; /* given back to the host, ever */
     uint64_t corrupt_pages;
-    uint64_t spans;                /* now */
+    uint64_t spans; /* now */
     uint64_t span_bytes;
     uint64_t reserved[8];
 };

@@ -33,8 +33,8 @@
 #define tm_exchange(p, v) (TM_SIM_POINT(), __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL))
 
 /* True when *p was *expected and is now v; else *expected receives what *p is. */
-#define tm_compare_exchange(p, expected, v)                                                        \
-    (TM_SIM_POINT(),                                                                               \
+#define tm_compare_exchange(p, expected, v) \
+    (TM_SIM_POINT(),                        \
      __atomic_compare_exchange_n((p), (expected), (v), 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 
 /* Keeps the compiler from moving stores across: what a killed process leaves in shared memory is

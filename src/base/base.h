@@ -37,19 +37,19 @@ int memcmp(const void *a, const void *b, size_t bytes);
  * TM_ASSERT_SLOW  walks structures; on in check builds (-Dcheck=true). The disabled form still
  *               compiles its expression, so that it does not rot.
  */
-#define TM_ASSERT(expr)                                                                            \
-    do {                                                                                           \
-        if (TM_UNLIKELY(!(expr)))                                                                  \
-            tm_platform_panic(__FILE__, __LINE__, #expr);                                          \
+#define TM_ASSERT(expr)                                   \
+    do {                                                  \
+        if (TM_UNLIKELY(!(expr)))                         \
+            tm_platform_panic(__FILE__, __LINE__, #expr); \
     } while (0)
 
 #ifdef TM_CHECK
 #define TM_ASSERT_SLOW(expr) TM_ASSERT(expr)
 #else
-#define TM_ASSERT_SLOW(expr)                                                                       \
-    do {                                                                                           \
-        if (0 && (expr)) {                                                                         \
-        }                                                                                          \
+#define TM_ASSERT_SLOW(expr) \
+    do {                     \
+        if (0 && (expr)) {   \
+        }                    \
     } while (0)
 #endif
 
@@ -61,18 +61,18 @@ int memcmp(const void *a, const void *b, size_t bytes);
  * is made, inverted when it ends, so that use after the end differs from a wrong pointer.
  */
 #define TM_MAGIC_SET(object, value) ((object)->magic = (value))
-#define TM_MAGIC_END(object, value)                                                                \
-    do {                                                                                           \
-        TM_ASSERT((object)->magic == (value));                                                     \
-        (object)->magic = ~(value);                                                                \
+#define TM_MAGIC_END(object, value)            \
+    do {                                       \
+        TM_ASSERT((object)->magic == (value)); \
+        (object)->magic = ~(value);            \
     } while (0)
-#define TM_MAGIC_CHECK(object, value)                                                              \
-    do {                                                                                           \
-        TM_ASSERT((object) != NULL);                                                               \
-        TM_ASSERT((object)->magic == (value));                                                     \
+#define TM_MAGIC_CHECK(object, value)          \
+    do {                                       \
+        TM_ASSERT((object) != NULL);           \
+        TM_ASSERT((object)->magic == (value)); \
     } while (0)
 
-#define TM_CONTAINER_OF(pointer, type, member)                                                     \
+#define TM_CONTAINER_OF(pointer, type, member) \
     ((type *)(void *)((unsigned char *)(pointer)-offsetof(type, member)))
 
 #define TM_ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

@@ -37,7 +37,8 @@ static struct tm_object *object_at(const struct tm_engine *engine, const struct 
 
 /* ---- objects; stripe's lock held ---- */
 
-static uint64_t find_object(struct tm_engine *engine, struct tm_pool *pool, const struct tm_object_id *id, uint32_t hash)
+static uint64_t find_object(struct tm_engine *engine, struct tm_pool *pool, const struct tm_object_id *id,
+                            uint32_t hash)
 {
     struct tm_table *table = &engine->index[pool->kind];
     struct tm_bucket *bucket = tm_table_lock(table, hash);
@@ -163,7 +164,8 @@ struct addition {
 
 static enum tm_record_class class_for(unsigned pages)
 {
-    return pages <= 4 ? TM_RECORD_CHUNK_4 : pages <= 16 ? TM_RECORD_CHUNK_16 : TM_RECORD_CHUNK_64;
+    return pages <= 4 ? TM_RECORD_CHUNK_4 : pages <= 16 ? TM_RECORD_CHUNK_16
+                                                        : TM_RECORD_CHUNK_64;
 }
 
 /* The window that holds the page, and the old window too. The first pages of an object are likely to be all
@@ -312,7 +314,8 @@ static enum tm_set add_new(const struct tm_place *place, struct addition *add, u
     }
     if (object != 0 && enter_chunk(place, add, object, &nomem)) {
         add->chunk = 0;
-        add->charged = object == add->object ? 0 : add->object != 0 ? tm_record_bytes(TM_RECORD_OBJECT) : 0;
+        add->charged = object == add->object ? 0 : add->object != 0 ? tm_record_bytes(TM_RECORD_OBJECT)
+                                                                    : 0;
         add->object = object == add->object ? 0 : add->object;
     } else if (object != 0 && object == add->object) {
         if (object_at(engine, pool, object)->chunk_count == 0)

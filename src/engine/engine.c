@@ -133,7 +133,8 @@ void tm_pool_figures(struct tm_member *member, struct tm_pool_figures *out)
     struct tm_pool *pool = member->pool;
     memset(out, 0, sizeof *out);
     out->id = pool->id;
-    out->flags = (pool->kind == TM_ARENA_PERSISTENT ? TM_POOL_PERSISTENT : 0u) | (pool->is_shared ? TM_POOL_SHARED : 0u);
+    out->flags = (pool->kind == TM_ARENA_PERSISTENT ? TM_POOL_PERSISTENT : 0u) |
+                 (pool->is_shared ? TM_POOL_SHARED : 0u);
     out->uuid = pool->uuid;
     tm_lock_acquire(&pool->members_lock, TM_LOCK_account_members);
     out->members = pool->member_count;

@@ -18,7 +18,7 @@
 
 #include "base/base.h"
 #include "base/host.h"
-#include "codec/codec.h"
+#include "store/store.h"
 
 /* The numbers are those of enum tmem_result. */
 enum tm_result {
@@ -108,7 +108,10 @@ bool tm_client_next_name(struct tm_engine *engine, const char *after, char name[
 
 /* ------------------------------------------------------------------ pools */
 
-enum tm_pool_flags { TM_POOL_PERSISTENT = 1, TM_POOL_SHARED = 2 };
+enum tm_pool_flags {
+    TM_POOL_PERSISTENT = 1,
+    TM_POOL_SHARED = 2
+};
 
 /* See tmem_pool_create(). Results: TM_OK, TM_INVALID, TM_DENIED, TM_EXISTS, TM_REFUSED, TM_NOMEM. */
 TM_MUST_USE enum tm_result tm_pool_create(struct tm_client *client, uint32_t flags, const struct tm_uuid *uuid,
@@ -123,8 +126,15 @@ void tm_pool_destroy(struct tm_member *member);
 
 /* ------------------------------------------------------------------ pages */
 
-enum tm_put_flags { TM_PUT_PLAIN = 0, TM_PUT_KEEP = 1 };
-enum tm_get_mode { TM_GET_DEFAULT = 0, TM_GET_EXCLUSIVE = 1, TM_GET_INCLUSIVE = 2 };
+enum tm_put_flags {
+    TM_PUT_PLAIN = 0,
+    TM_PUT_KEEP = 1
+};
+enum tm_get_mode {
+    TM_GET_DEFAULT = 0,
+    TM_GET_EXCLUSIVE = 1,
+    TM_GET_INCLUSIVE = 2
+};
 
 /* As the public calls of the same names say, results included; @page is private memory for a put. */
 TM_MUST_USE enum tm_result tm_page_put(struct tm_member *member, const struct tm_object_id *object, uint32_t index,

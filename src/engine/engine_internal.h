@@ -30,7 +30,7 @@ struct tm_chunk {
     uint32_t pool;   /* number */
     uint32_t number; /* index / 64 */
     uint64_t id[3];
-    uint64_t object; /* record */
+    uint64_t object;     /* record */
     uint64_t next, prev; /* records: the object's other chunks, newest first */
     tm_slot slot[];
 };
@@ -90,7 +90,11 @@ struct tm_stripe {
     uint64_t last_object;  /* and the oldest */
 } TM_ALIGNED(TM_CACHE_LINE);
 
-enum tm_life { TM_LIFE_NONE, TM_LIFE_RUNNING, TM_LIFE_ENDING };
+enum tm_life {
+    TM_LIFE_NONE,
+    TM_LIFE_RUNNING,
+    TM_LIFE_ENDING
+};
 
 #define TM_POOL_MAGIC 0x706f6f6cu
 #define TM_CLIENT_MAGIC 0x636c6e74u
@@ -118,8 +122,8 @@ struct tm_pool {
     uint32_t member_count;
     uint64_t charged; /* shared: bytes of its pages */
 
-    uint64_t pages;     /* atomic */
-    uint64_t pages_max; /* atomic */
+    uint64_t pages;        /* atomic */
+    uint64_t pages_max;    /* atomic */
     uint32_t evict_stripe; /* atomic: where evicting chunks goes on */
     struct tm_stripe stripe[TM_POOL_STRIPES];
     struct tm_tallies tallies[TM_TALLY_SHARDS];
@@ -152,11 +156,11 @@ struct tm_client {
     uint64_t serial;
     uint64_t record; /* 0: none */
 
-    uint32_t weight;           /* atomic */
-    uint32_t frozen;           /* atomic */
-    uint64_t cap_bytes;        /* atomic */
-    uint64_t charged;          /* atomic */
-    uint64_t charged_max;      /* atomic */
+    uint32_t weight;             /* atomic */
+    uint32_t frozen;             /* atomic */
+    uint64_t cap_bytes;          /* atomic */
+    uint64_t charged;            /* atomic */
+    uint64_t charged_max;        /* atomic */
     uint64_t evicted_for_others; /* atomic */
 
     struct tm_account account[TM_ARENAS];
@@ -202,7 +206,7 @@ struct tm_engine {
     struct tm_sketch sketch;
     uint32_t sketch_started; /* atomic flag */
 
-    struct tm_lock control; /* clients, pools and memberships coming and going */
+    struct tm_lock control;                   /* clients, pools and memberships coming and going */
     struct tm_client **clients[TM_DIRECTORY]; /* entries are set once; read without the lock */
     uint32_t clients_next;                    /* atomic */
     struct tm_client *clients_free;
@@ -224,10 +228,10 @@ struct tm_place {
     struct tm_pool *pool;
     struct tm_table *index;
     struct tm_object_id id;
-    uint32_t chunk;   /* index / 64 */
-    unsigned page;    /* index % 64 */
-    uint32_t hash;    /* of the chunk */
-    unsigned shard;   /* of tallies */
+    uint32_t chunk; /* index / 64 */
+    unsigned page;  /* index % 64 */
+    uint32_t hash;  /* of the chunk */
+    unsigned shard; /* of tallies */
 };
 
 void tm_place_init(struct tm_place *place, struct tm_pool *pool, const struct tm_object_id *id, uint32_t index);
@@ -277,8 +281,8 @@ void tm_index_reap(const struct tm_place *place);
 
 enum tm_set {
     TM_SET_OK,
-    TM_SET_NOMEM,   /* no memory for chunk or object; nothing changed */
-    TM_SET_OVER_CAP, /* the chunk's own bytes would exceed a cap; nothing changed */
+    TM_SET_NOMEM,     /* no memory for chunk or object; nothing changed */
+    TM_SET_OVER_CAP,  /* the chunk's own bytes would exceed a cap; nothing changed */
     TM_SET_NOT_LARGER /* asked to replace a page of at least @only_over bytes, and there is none */
 };
 

@@ -15,18 +15,18 @@
  */
 #include "engine/engine_internal.h"
 
-#define YOUNG_SHARE 10u      /* young is at least one tenth */
-#define SAMPLE 8u            /* main pages looked at for each young segment */
-#define WORTH_UNIT 16u       /* `worth` is in sixteenths of an estimate */
-#define WORTH_MARGIN 12u     /* a candidate must be better, not equal with luck */
-#define MEMORY 4u            /* events per page in the store after which what was counted weighs half */
-#define SECOND_CHANCES 4u    /* main segments in a row that may go round before one must go */
-#define HALF_DEAD 4u         /* eighths: cleaning frees more than it copies */
+#define YOUNG_SHARE 10u   /* young is at least one tenth */
+#define SAMPLE 8u         /* main pages looked at for each young segment */
+#define WORTH_UNIT 16u    /* `worth` is in sixteenths of an estimate */
+#define WORTH_MARGIN 12u  /* a candidate must be better, not equal with luck */
+#define MEMORY 4u         /* events per page in the store after which what was counted weighs half */
+#define SECOND_CHANCES 4u /* main segments in a row that may go round before one must go */
+#define HALF_DEAD 4u      /* eighths: cleaning frees more than it copies */
 #define WORTH_CLEANING 2u
-#define COMPACT_LOOKS 8u     /* times 64 spans */
+#define COMPACT_LOOKS 8u                /* times 64 spans */
 #define PATIENCE_NS UINT64_C(100000000) /* what is not half dead waits so long: it may soon be deader */
-#define CHUNKS_AT_ONCE 256u  /* about a segment of them */
-#define CLEAN_STEPS 1024u    /* segments copied together at most for one page that must not fail */
+#define CHUNKS_AT_ONCE 256u             /* about a segment of them */
+#define CLEAN_STEPS 1024u               /* segments copied together at most for one page that must not fail */
 
 /* ---- value ---- */
 
@@ -233,7 +233,8 @@ static struct tm_client *next_victim(struct tm_engine *engine, uint64_t below, u
     return best;
 }
 
-/* Evicts one segment, or as many chunks, from whoever is furthest above its share and has any. @for_whom: the client that needs room,
+/* Evicts one segment, or as many chunks, from whoever is furthest above its share and has any. @for_whom: the client
+ * that needs room,
  * who takes nothing from those that are less far above theirs; NULL: the host needs it. */
 static bool evict_by_weight(struct tm_engine *engine, struct tm_worker *worker, const struct tm_client *for_whom)
 {
@@ -374,7 +375,8 @@ enum tm_work tm_engine_maintain(struct tm_engine *engine, unsigned steps)
     }
     more = tm_store_drain(engine->store) || more;
     tm_worker_release(engine->store, worker);
-    return more ? TM_WORK_MORE : later ? TM_WORK_LATER : TM_WORK_NONE;
+    return more ? TM_WORK_MORE : later ? TM_WORK_LATER
+                                       : TM_WORK_NONE;
 }
 
 /* ---- room ---- */

@@ -373,7 +373,11 @@ static enum tm_result damaged(struct get *get)
     return TM_MISS;
 }
 
-enum tm_read { TM_READ_DONE, TM_READ_DAMAGED, TM_READ_RACED };
+enum tm_read {
+    TM_READ_DONE,
+    TM_READ_DAMAGED,
+    TM_READ_RACED
+};
 
 /* Copies the pinned page out, and removes it if the get is exclusive. */
 static enum tm_read copy_page(struct get *get, void *page)

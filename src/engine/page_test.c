@@ -323,7 +323,7 @@ static void a_put_without_memory_for_its_records_is_refused_and_forgotten(void *
     tm_test_host_plan(&test.host, &plan);
     assert_int_equal(tm_test_put(test.persistent, 2, 1, TM_TEST_RAW, 2), TM_NOMEM);
     assert_int_equal(tm_test_put(test.persistent, 1, 50, TM_TEST_RAW, 3), TM_NOMEM); /* the chunk cannot grow */
-    assert_int_equal(tm_test_put(test.persistent, 1, 1, TM_TEST_RAW, 4), TM_OK);      /* needs none */
+    assert_int_equal(tm_test_put(test.persistent, 1, 1, TM_TEST_RAW, 4), TM_OK);     /* needs none */
     tm_test_host_plan(&test.host, NULL);
     assert_int_equal(tm_test_client_figures(test.client).charged_bytes, charged);
     assert_int_equal(tm_test_look(test.persistent, 2, 1), TM_MISS);
@@ -373,7 +373,7 @@ static enum tm_result put_stored(struct tm_member *member, uint32_t index, const
 static void a_page_moves_in_its_stored_form(void **state)
 {
     static const enum tm_codec_id codecs[TM_TEST_SORTS] = {TM_CODEC_SAME, TM_CODEC_SAME, TM_CODEC_SAME,
-                                                           TM_CODEC_LZ4,  TM_CODEC_LZ4,  TM_CODEC_RAW};
+                                                           TM_CODEC_LZ4, TM_CODEC_LZ4, TM_CODEC_RAW};
     struct stored stored;
     (void)state;
     for (unsigned pool = 0; pool < 2; pool++) {

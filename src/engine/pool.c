@@ -401,7 +401,8 @@ static void trim_shared(struct tm_pool *pool)
         is_over = false;
         tm_lock_acquire(&pool->members_lock, TM_LOCK_account_members);
         for (struct tm_member *member = pool->members; member != NULL; member = member->next_of_pool)
-            is_over = is_over || tm_load_relaxed(&member->client->charged) > tm_load_relaxed(&member->client->cap_bytes);
+            is_over = is_over ||
+                      tm_load_relaxed(&member->client->charged) > tm_load_relaxed(&member->client->cap_bytes);
         tm_lock_release(&pool->members_lock, TM_LOCK_account_members);
         is_over = is_over && tm_make_room_in(pool, worker);
         tm_pool_unpin(pool);

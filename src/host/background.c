@@ -12,7 +12,13 @@
 #include "base/atomic.h"
 
 /* DOZING: asleep, but not for long. */
-enum state { STATE_BUSY, STATE_KICKED, STATE_ASLEEP, STATE_DOZING, STATE_STOPPING };
+enum state {
+    STATE_BUSY,
+    STATE_KICKED,
+    STATE_ASLEEP,
+    STATE_DOZING,
+    STATE_STOPPING
+};
 
 #define ROUNDS_AT_ONCE 64u
 

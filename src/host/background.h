@@ -27,7 +27,8 @@ struct tm_background {
 };
 
 /* Starts the thread. False: none could be made. @background is zeroed. */
-TM_MUST_USE bool tm_background_start(struct tm_background *background, enum tm_background_work (*work)(void *user), void *user);
+TM_MUST_USE bool tm_background_start(struct tm_background *background, enum tm_background_work (*work)(void *user),
+                                     void *user);
 /* Ends the thread, if it runs, after the work that it is at. */
 void tm_background_stop(struct tm_background *background);
 /* There is work. A thread that will look within a fifth of a second by itself is left alone: no system call. */

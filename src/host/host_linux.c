@@ -188,7 +188,8 @@ static uint64_t wanted_bytes(uint64_t size_bytes)
 static bool map_both(struct tm_host_linux *host, const struct tm_host_linux_config *config, uint64_t persistent_bytes)
 {
     uint64_t least = tm_round_up(config->size_bytes + config->size_bytes / 4u + 32u * MIB, SPAN_BYTES);
-    for (uint64_t bytes = wanted_bytes(config->size_bytes);; bytes = tm_max_u64(bytes / 2u / SPAN_BYTES * SPAN_BYTES, least)) {
+    uint64_t bytes = wanted_bytes(config->size_bytes);
+    for (;; bytes = tm_max_u64(bytes / 2u / SPAN_BYTES * SPAN_BYTES, least)) {
         uint64_t other = persistent_bytes != 0 ? persistent_bytes : bytes;
         if (map_arena(host, TM_ARENA_EPHEMERAL, bytes, -1)) {
             if (map_arena(host, TM_ARENA_PERSISTENT, other, host->arena_fd))

@@ -43,7 +43,8 @@ const struct tm_host *tm_host_linux_table(struct tm_host_linux *host);
  * Starts a thread that calls work(user) whenever host->kick() was called, and as work's answers say. False: no
  * thread could be made.
  */
-TM_MUST_USE bool tm_host_linux_start_worker(struct tm_host_linux *host, enum tm_background_work (*work)(void *user), void *user);
+TM_MUST_USE bool tm_host_linux_start_worker(struct tm_host_linux *host, enum tm_background_work (*work)(void *user),
+                                            void *user);
 void tm_host_linux_stop_worker(struct tm_host_linux *host);
 
 /* Bytes of memory that this machine has. */

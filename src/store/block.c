@@ -93,7 +93,8 @@ bool tm_block_decode(struct tm_store *store, struct tm_worker *worker, const str
         tm_same_fill(page, word);
         return length == sizeof word;
     }
-    return length <= TM_PAGE_BYTES && store->codec.decode(&store->codec, worker->context, codec, block + 1, length, page);
+    return length <= TM_PAGE_BYTES &&
+           store->codec.decode(&store->codec, worker->context, codec, block + 1, length, page);
 }
 
 /* ---- reading what is pinned ---- */

@@ -53,7 +53,8 @@ bool tm_dedup_unlist(struct tm_store *store, enum tm_arena_kind arena, uint32_t 
     return done;
 }
 
-bool tm_dedup_relist(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t from, uint64_t to)
+bool tm_dedup_relist(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t from,
+                     uint64_t to)
 {
     struct tm_table *table = &store->contents[arena];
     struct tm_bucket *bucket = tm_table_lock(table, content_hash);
@@ -129,7 +130,8 @@ void tm_dedup_find(struct tm_store *store, struct tm_worker *worker, struct tm_p
     uint64_t ref;
     put->twin = TM_TWIN_NONE;
     while ((ref = tm_table_next(table, bucket, put->content_hash, &scan)) != 0) {
-        bool found = is_content(store, arena, ref) ? find_content(store, worker, put, ref) : find_block(store, put, ref);
+        bool found =
+            is_content(store, arena, ref) ? find_content(store, worker, put, ref) : find_block(store, put, ref);
         if (found)
             break;
     }
@@ -137,7 +139,8 @@ void tm_dedup_find(struct tm_store *store, struct tm_worker *worker, struct tm_p
     if (put->twin == TM_TWIN_NONE)
         return;
     bool pinned = put->twin == TM_TWIN_CONTENT ||
-                  store->owner.pin(store->owner.user, arena, put->twin_hash, put->twin_number, put->twin_ref, worker, 0);
+                  store->owner.pin(store->owner.user, arena, put->twin_hash, put->twin_number, put->twin_ref, worker,
+                                   0);
     if (pinned && is_equal(store, worker, put))
         return;
     if (pinned)
@@ -205,7 +208,8 @@ static enum tm_write share_block(struct tm_store *store, struct tm_worker *worke
     tm_segment_writer_done(store, arena, at.segment);
     tm_fetch_add_relaxed(&store->contents_shared, 1u);
     put->slot = shared_slot(put->bytes, ref);
-    bool swapped = store->owner.swap(store->owner.user, arena, put->twin_hash, put->twin_number, put->twin_ref, put->slot);
+    bool swapped =
+        store->owner.swap(store->owner.user, arena, put->twin_hash, put->twin_number, put->twin_ref, put->slot);
     tm_unpin(worker, 0);
     if (swapped) {
         tm_block_free(store, arena, put->twin_ref, put->bytes);

@@ -302,10 +302,12 @@ static unsigned segment_order(const struct tm_heap *heap)
 {
     uint64_t units = tm_heap_segment_bytes(heap) / arena_of(heap)->unit_bytes;
     if (heap->kind == TM_ARENA_EPHEMERAL)
-        return units < 256 ? 0 : units < 1024 ? 1u : 2u;
+        return units < 256 ? 0 : units < 1024 ? 1u
+                                              : 2u;
     if (units < 64)
         return 0;
-    return units < 256 ? 1u : units < 1024 ? 2u : TM_SEGMENT_ORDER_MAX;
+    return units < 256 ? 1u : units < 1024 ? 2u
+                                           : TM_SEGMENT_ORDER_MAX;
 }
 
 /* Bumps the lane's segment. False: there is none, or it is full. Lane's lock held. */

@@ -9,8 +9,14 @@
 #include "store/store_internal.h"
 
 static const uint16_t class_bytes[TM_RECORD_CLASSES] = {
-    [TM_RECORD_OBJECT] = 64,   [TM_RECORD_CHUNK_4] = 96,  [TM_RECORD_CHUNK_16] = 192, [TM_RECORD_CHUNK_64] = 576,
-    [TM_RECORD_CONTENT] = 32, [TM_RECORD_CLIENT] = 128, [TM_RECORD_POOL] = 64,      [TM_RECORD_RIGHT] = 32,
+    [TM_RECORD_OBJECT] = 64,
+    [TM_RECORD_CHUNK_4] = 96,
+    [TM_RECORD_CHUNK_16] = 192,
+    [TM_RECORD_CHUNK_64] = 576,
+    [TM_RECORD_CONTENT] = 32,
+    [TM_RECORD_CLIENT] = 128,
+    [TM_RECORD_POOL] = 64,
+    [TM_RECORD_RIGHT] = 32,
 };
 
 uint32_t tm_record_bytes(enum tm_record_class record_class)

@@ -134,12 +134,14 @@ static uint64_t size_and_eighths(const struct tm_store *store, unsigned eighths)
  */
 uint64_t tm_store_limit(const struct tm_store *store, enum tm_tier tier)
 {
-    return size_and_eighths(store, tier == TM_TIER_COPY ? 7 : tier == TM_TIER_REPLACE ? 5 : 0);
+    return size_and_eighths(store, tier == TM_TIER_COPY ? 7 : tier == TM_TIER_REPLACE ? 5
+                                                                                      : 0);
 }
 
 uint64_t tm_store_use_limit(const struct tm_store *store, enum tm_tier tier)
 {
-    return size_and_eighths(store, tier == TM_TIER_COPY ? 6 : tier == TM_TIER_REPLACE ? 4 : 0);
+    return size_and_eighths(store, tier == TM_TIER_COPY ? 6 : tier == TM_TIER_REPLACE ? 4
+                                                                                      : 0);
 }
 
 uint64_t tm_store_metadata(const struct tm_store *store)

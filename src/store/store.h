@@ -114,10 +114,10 @@ enum tm_fate {
 
 /* Why a segment is taken apart. */
 enum tm_purge {
-    TM_PURGE_CLEAN,    /* keep everything that is referred to */
-    TM_PURGE_ADMIT,    /* keep pages that are worth more than those that have been kept before */
-    TM_PURGE_SECOND,   /* keep pages that were used since they were last looked at */
-    TM_PURGE_ALL       /* keep nothing */
+    TM_PURGE_CLEAN,  /* keep everything that is referred to */
+    TM_PURGE_ADMIT,  /* keep pages that are worth more than those that have been kept before */
+    TM_PURGE_SECOND, /* keep pages that were used since they were last looked at */
+    TM_PURGE_ALL     /* keep nothing */
 };
 
 struct tm_owner {
@@ -207,20 +207,20 @@ enum tm_tier {
 /* A page on its way into the store. Zero it, set the first group, then call in order: tm_put_prepare,
  * tm_put_write, and after the slot is published, or given up, tm_put_finish. */
 struct tm_page_put {
-    const void *page;       /* private memory: does not change meanwhile */
-    struct tm_heap *heap;   /* where it goes */
-    uint32_t hash;          /* of the chunk it will belong to */
-    uint8_t number;         /* page of that chunk, 0 ... 63 */
-    bool no_dedup;          /* do not look for an equal page */
-    enum tm_tier tier;      /* how far above its size the store may go for it */
+    const void *page;     /* private memory: does not change meanwhile */
+    struct tm_heap *heap; /* where it goes */
+    uint32_t hash;        /* of the chunk it will belong to */
+    uint8_t number;       /* page of that chunk, 0 ... 63 */
+    bool no_dedup;        /* do not look for an equal page */
+    enum tm_tier tier;    /* how far above its size the store may go for it */
 
     /* Set by tm_put_prepare(). */
-    uint32_t bytes;         /* what the page will take; the charge */
-    const void *body;       /* coded bytes, in the worker's memory, or the page itself */
+    uint32_t bytes;   /* what the page will take; the charge */
+    const void *body; /* coded bytes, in the worker's memory, or the page itself */
     uint32_t body_bytes;
     uint32_t content_hash;
-    uint8_t codec;          /* enum tm_codec_id */
-    uint8_t twin;           /* what the equal page is, if one was found */
+    uint8_t codec; /* enum tm_codec_id */
+    uint8_t twin;  /* what the equal page is, if one was found */
     uint64_t twin_ref;
     uint32_t twin_hash;
     uint8_t twin_number;
@@ -283,12 +283,17 @@ bool tm_stored_check(struct tm_store *store, struct tm_worker *worker, enum tm_c
  * bytes are still counted, so exactly once. */
 void tm_slot_release(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot);
 
-/* As tm_slot_release() for each of @count slots, zeros included; neighbours in one segment cost little more than one. */
+/* As tm_slot_release() for each of @count slots, zeros included; neighbours in one segment cost little more than
+ * one. */
 void tm_slots_release(struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots, unsigned count);
 
 /* ----------------------------------------------------- making room, sizes */
 
-enum tm_age { TM_AGE_YOUNG, TM_AGE_MAIN, TM_AGES };
+enum tm_age {
+    TM_AGE_YOUNG,
+    TM_AGE_MAIN,
+    TM_AGES
+};
 
 /* Segments of an age, and their bytes. */
 uint64_t tm_heap_age_bytes(const struct tm_heap *heap, enum tm_age age);
@@ -301,8 +306,8 @@ bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_h
                    enum tm_purge why, uint64_t *dropped);
 
 /*
- * The same bit by bit, so that no put waits for a whole segment: tm_heap_purge_begin() takes the oldest segment of @age,
- * tm_heap_purge_some() goes on with it for up to @blocks of its blocks. False: there is none, none was begun, or
+ * The same bit by bit, so that no put waits for a whole segment: tm_heap_purge_begin() takes the oldest segment of
+ * @age, tm_heap_purge_some() goes on with it for up to @blocks of its blocks. False: there is none, none was begun, or
  * somebody else is at it.
  */
 bool tm_heap_purge_some(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, unsigned blocks);

@@ -24,18 +24,18 @@ struct tm_arena_header {
     uint32_t span_bytes;
     uint64_t arena_bytes;
     uint64_t seeds[4];
-    uint64_t check;  /* of everything above */
-    uint64_t serial; /* last one given */
+    uint64_t check;     /* of everything above */
+    uint64_t serial;    /* last one given */
     uint64_t next_span; /* spans from here on were never used */
 };
 
 enum tm_segment_state {
-    TM_SEGMENT_FREE,     /* the unit is not in use, or inside a longer segment */
-    TM_SEGMENT_OPEN,     /* a lane fills it */
-    TM_SEGMENT_SEALED,   /* full, on its heap's lists */
-    TM_SEGMENT_PURGING,  /* being taken apart by whoever set this */
-    TM_SEGMENT_WAITING,  /* empty; readers may still be in it */
-    TM_SEGMENT_RECORDS   /* holds records of one class */
+    TM_SEGMENT_FREE,    /* the unit is not in use, or inside a longer segment */
+    TM_SEGMENT_OPEN,    /* a lane fills it */
+    TM_SEGMENT_SEALED,  /* full, on its heap's lists */
+    TM_SEGMENT_PURGING, /* being taken apart by whoever set this */
+    TM_SEGMENT_WAITING, /* empty; readers may still be in it */
+    TM_SEGMENT_RECORDS  /* holds records of one class */
 };
 
 #define TM_PURPOSE_DATA 0u /* of a segment; otherwise 1 + the record class */
@@ -56,7 +56,7 @@ struct tm_segment {
     uint8_t first_distance; /* units back to the segment's first */
     uint8_t bin;            /* eighths that are dead, as the heap has it listed; heap's lock */
     uint16_t reserved;
-    struct tm_link list;    /* the heap's age list, the class's partial list, or the waiting list */
+    struct tm_link list; /* the heap's age list, the class's partial list, or the waiting list */
     struct tm_link bin_link;
     uint32_t free_record; /* records: first free one, granules from the segment's begin + 1; class lock */
     uint32_t stamp;       /* of the heap; in every unit, kept when freed: whose bytes lie there */
@@ -67,7 +67,12 @@ TM_STATIC_ASSERT(sizeof(struct tm_segment) == 64);
 #define TM_USE_WRITER (UINT64_C(1) << 40)
 #define TM_USE_LIVE_MASK (TM_USE_WRITER - 1u)
 
-enum tm_span_state { TM_SPAN_FREE, TM_SPAN_BUSY, TM_SPAN_IN_USE, TM_SPAN_READY };
+enum tm_span_state {
+    TM_SPAN_FREE,
+    TM_SPAN_BUSY,
+    TM_SPAN_IN_USE,
+    TM_SPAN_READY
+};
 #define TM_SPAN_ORDERS 6u /* runs of 1 ... 32 units */
 #define TM_SEGMENT_ORDER_MAX 3u
 
@@ -95,7 +100,7 @@ struct tm_arena {
     struct tm_span *spans;
     uint64_t spans_bytes;
 
-    struct tm_lock lock; /* the rest */
+    struct tm_lock lock;                       /* the rest */
     struct tm_list partial[2][TM_SPAN_ORDERS]; /* spans with a free run of that order: data, records */
     struct tm_list released;                   /* spans used before, now free */
     struct tm_list ready;                      /* spans committed ahead, not in use */
@@ -258,7 +263,7 @@ struct tm_heap {
     uint32_t purge_segment;      /* 0: none */
     uint32_t purge_position;
     enum tm_purge purge_why;
-    uint32_t sample_segment;     /* where tm_heap_sample_main() goes on */
+    uint32_t sample_segment; /* where tm_heap_sample_main() goes on */
     uint32_t sample_position;
 
     struct tm_lane lane[TM_LANES];
@@ -297,10 +302,10 @@ struct tm_worker {
     uint64_t hazard[TM_HAZARDS]; /* atomic: offset << 1 | arena, or 0; read by who frees */
     tm_slot pinned[TM_HAZARDS];  /* the block slot behind it */
     uint32_t pinned_hash[TM_HAZARDS];
-    void *context;            /* of the codec */
-    unsigned char *body;      /* TM_PAGE_BYTES */
-    unsigned char *page;      /* TM_PAGE_BYTES */
-    unsigned char *block;     /* one block of any length */
+    void *context;        /* of the codec */
+    unsigned char *body;  /* TM_PAGE_BYTES */
+    unsigned char *page;  /* TM_PAGE_BYTES */
+    unsigned char *block; /* one block of any length */
 } TM_ALIGNED(TM_CACHE_LINE);
 
 bool tm_workers_init(struct tm_store *store);
@@ -335,7 +340,11 @@ struct tm_content {
 };
 TM_STATIC_ASSERT(sizeof(struct tm_content) == 32);
 
-enum tm_twin { TM_TWIN_NONE, TM_TWIN_BLOCK, TM_TWIN_CONTENT };
+enum tm_twin {
+    TM_TWIN_NONE,
+    TM_TWIN_BLOCK,
+    TM_TWIN_CONTENT
+};
 
 /* Looks for an equal page; sets put->twin... A content found is referenced. */
 void tm_dedup_find(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put);
@@ -345,7 +354,8 @@ enum tm_write tm_dedup_share(struct tm_store *store, struct tm_worker *worker, s
 bool tm_dedup_list(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t ref);
 bool tm_dedup_unlist(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t ref);
 /* The block moves: the table names the new place. False: it did not name the old one. */
-bool tm_dedup_relist(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t from, uint64_t to);
+bool tm_dedup_relist(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t from,
+                     uint64_t to);
 void tm_content_unref(struct tm_store *store, enum tm_arena_kind arena, uint64_t ref);
 /* Under the lock of the reference: pins the content's block. */
 bool tm_content_pin(struct tm_store *store, enum tm_arena_kind arena, struct tm_worker *worker, unsigned hazard,

@@ -23,9 +23,14 @@ struct tm_test_host *tm_test_faults_host;
 const char *tm_test_fault_name(enum tm_test_fault fault)
 {
     static const char *const names[TM_FAULTS] = {
-        [TM_FAULT_ALLOC] = "alloc", [TM_FAULT_SPAN] = "span",     [TM_FAULT_SEGMENT] = "segment",
-        [TM_FAULT_RECORD] = "record", [TM_FAULT_TABLE] = "table", [TM_FAULT_INIT] = "init",
-        [TM_FAULT_ENCODE] = "encode", [TM_FAULT_DECODE] = "decode",
+        [TM_FAULT_ALLOC] = "alloc",
+        [TM_FAULT_SPAN] = "span",
+        [TM_FAULT_SEGMENT] = "segment",
+        [TM_FAULT_RECORD] = "record",
+        [TM_FAULT_TABLE] = "table",
+        [TM_FAULT_INIT] = "init",
+        [TM_FAULT_ENCODE] = "encode",
+        [TM_FAULT_DECODE] = "decode",
     };
     return names[fault];
 }

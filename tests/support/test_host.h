@@ -50,24 +50,24 @@ struct tm_test_host {
     struct tm_host host;
     struct tm_test_codec codec;
 
-    uint64_t now_ns;      /* the clock; moves only when the test moves it, and by clock_step_ns a look */
+    uint64_t now_ns; /* the clock; moves only when the test moves it, and by clock_step_ns a look */
     uint64_t clock_step_ns;
     uint64_t random_state;
-    uint64_t kicks;       /* atomic: calls of host.kick */
+    uint64_t kicks; /* atomic: calls of host.kick */
 
     struct tm_test_plan plan;
-    uint64_t plan_calls;  /* atomic: calls since the plan was made that its mask names */
-    uint64_t failed;      /* atomic: of them, how many failed */
+    uint64_t plan_calls; /* atomic: calls since the plan was made that its mask names */
+    uint64_t failed;     /* atomic: of them, how many failed */
     /* Asked instead of the plan where it is not NULL. True: the call fails. */
     bool (*decide)(struct tm_test_host *test, enum tm_test_fault fault);
     void *decide_user;
 
     /* What is out. */
-    uint64_t blocks;      /* atomic */
-    uint64_t bytes;       /* atomic */
-    uint64_t bytes_max;   /* atomic, about */
+    uint64_t blocks;           /* atomic */
+    uint64_t bytes;            /* atomic */
+    uint64_t bytes_max;        /* atomic, about */
     uint64_t spans[TM_ARENAS]; /* atomic */
-    uint32_t is_locked; /* the list of blocks */
+    uint32_t is_locked;        /* the list of blocks */
     struct tm_test_block *first;
 
     bool is_committed[TM_ARENAS][TM_TEST_SPANS_MAX];
