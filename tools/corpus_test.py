@@ -20,6 +20,12 @@ def corpus(*arguments):
                           text=True, check=False)
 
 
+def default_signals():
+    """A program in the background may have been started with these ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class WithFolder(unittest.TestCase):
     def setUp(self):
         self.scratch = tempfile.TemporaryDirectory()
@@ -102,7 +108,8 @@ class Interrupted(WithFolder):
     def test_it_takes_its_processes_and_unfinished_files_along(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             running = subprocess.Popen([CORPUS, '--only', 'memory', '--pages', '200000', self.folder],
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                       preexec_fn=default_signals)
             children = []
             for _ in range(200):
                 with open(f'/proc/{running.pid}/task/{running.pid}/children', encoding='ascii') as file:
