@@ -19,6 +19,7 @@ import cgroup  # noqa: E402
 import command  # noqa: E402
 import material  # noqa: E402
 import measure  # noqa: E402
+import mount  # noqa: E402
 import picture  # noqa: E402
 import searches  # noqa: E402
 import split  # noqa: E402
@@ -240,6 +241,11 @@ class Work(unittest.TestCase):
         work = searches.Work(['sh', '-c', 'kill -9 $$'], str(self.folder), dict(os.environ), (0, 1))
         with undo.Undo() as steps, self.assertRaises(undo.OutOfMemory):
             measure.run_to_digest(work, self.group, steps)
+
+    def test_a_mount_is_found_in_the_table_without_asking_it(self):
+        (self.folder / 'table').write_text('40 1 0:50 / /x/tree ro - fuse.tmem /x/tree ro\n')
+        self.assertTrue(mount._is_mounted('/x/tree', self.folder / 'table'))
+        self.assertFalse(mount._is_mounted('/x', self.folder / 'table'))
 
     def test_stopping_ends_what_was_started(self):
         process = command.start(['sleep', '60'], [self.folder])

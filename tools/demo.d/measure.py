@@ -157,6 +157,10 @@ class Bench:
         sampler.start()
         try:
             self._passes(run, works, work_group, mount, sectors, on_pass)
+        except Failure:
+            if mount is not None:
+                mount.check()  # the cause, where the work only saw that its files were gone
+            raise
         finally:
             sampler.end()
         peaks = [group.peak_bytes() for group in groups]

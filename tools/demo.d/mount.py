@@ -58,11 +58,16 @@ class Mount:
         report = json.loads(run([self._tmem, "stats", self._folder, "--json"]))
         return Statistics(report)
 
-    def close(self):
-        """Unmount; a Failure if the process did not survive its work."""
+    def check(self):
+        """A Failure if the process has not survived its work."""
         if self._process.poll() is not None:
-            raise Failure("tmem mount ended during the work, status "
-                          f"{self._process.returncode}: {self._message()}")
+            how = ("killed (is its memory group too small?)" if self._process.returncode == -9
+                   else f"status {self._process.returncode}: {self._message()}")
+            raise Failure(f"tmem mount ended during the work, {how}")
+
+    def close(self):
+        """Unmount."""
+        self.check()
         self._undo.run(self._step)
 
     def _end(self):
@@ -72,9 +77,14 @@ class Mount:
                 self._process.wait(PATIENCE_SECONDS)
         except (Failure, subprocess.TimeoutExpired):
             stop(self._process)
-            # A killed process leaves its mount behind.
-            if os.path.ismount(self._folder):
-                run(["umount", "--lazy", self._folder])
         finally:
+            # A process that was killed leaves its mount behind, and nobody answers there.
+            if _is_mounted(self._folder):
+                run(["umount", "--lazy", self._folder])
             self._errors.close()
 
+
+def _is_mounted(folder, table="/proc/self/mountinfo"):
+    """Whether a mount lies on the folder itself; asking the folder fails when the mount is dead."""
+    with open(table, encoding="utf-8", errors="surrogateescape") as file:
+        return any(line.split()[4] == folder for line in file)

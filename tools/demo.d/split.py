@@ -30,9 +30,9 @@ class Split:
 
 def for_searches(memory_bytes):
     """A search touches a file once; with less, the inodes it walks over exhaust its group."""
-    return Split(memory_bytes, 12 * MIB, 11 * MIB)
+    return Split(memory_bytes, 12 * MIB, 13 * MIB)
 
 
 def for_compile(memory_bytes):
     """A compiler needs memory of its own, and headers that are read again at once."""
-    return Split(memory_bytes, memory_bytes * 0.75, 14 * MIB)
+    return Split(memory_bytes, memory_bytes * 0.8, 14 * MIB)
