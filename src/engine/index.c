@@ -216,6 +216,7 @@ enum tm_fate tm_index_judge(void *user, enum tm_arena_kind arena, uint32_t hash,
     struct tm_place place;
     place_of(engine, &found, number, hash, &place);
     if (stays(engine, place.pool->account, found.slot, hash, number, why)) {
+        *slot = *found.slot;
         tm_index_unlock(&place, &found);
         return TM_FATE_KEEP;
     }

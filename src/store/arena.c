@@ -386,6 +386,7 @@ uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose,
     segment->purpose = (uint8_t)purpose;
     segment->age = 0;
     segment->bin = 0;
+    segment->is_stuck = 0;
     segment->free_record = 0;
     segment->list = segment->bin_link = (struct tm_link){0, 0};
     return first;
@@ -441,7 +442,7 @@ static uint64_t live_bytes_of(const struct tm_arena *arena, uint32_t number)
     for (unsigned i = 0; i < TM_SPAN_UNITS; i++) {
         const struct tm_segment *segment = tm_segment_at(arena, number * TM_SPAN_UNITS + i);
         unsigned state = tm_load_acquire(&segment->state);
-        if (state == TM_SEGMENT_SEALED)
+        if (state == TM_SEGMENT_SEALED && segment->is_stuck == 0)
             live += tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK;
         else if (state != TM_SEGMENT_FREE)
             return UINT64_MAX;

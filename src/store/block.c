@@ -79,6 +79,13 @@ bool tm_block_verify(struct tm_store *store, enum tm_arena_kind arena, uint64_t 
     return block->check == (body_hash ^ mix_header(first_word(hash, block->content_hash), block->word));
 }
 
+bool tm_block_is_whole(const struct tm_store *store, enum tm_arena_kind arena, uint64_t offset, uint32_t bytes)
+{
+    const struct tm_block *block = block_at(store, arena, offset);
+    uint64_t body_hash = store->codec.hash(block + 1, bytes - sizeof *block, store->check_seed);
+    return block->check == (body_hash ^ mix_header(first_word(block->hash, block->content_hash), block->word));
+}
+
 bool tm_block_decode(struct tm_store *store, struct tm_worker *worker, const struct tm_block *block, void *page)
 {
     uint32_t length = tm_block_length(block->word);

@@ -53,6 +53,29 @@ bool tm_dedup_unlist(struct tm_store *store, enum tm_arena_kind arena, uint32_t 
     return done;
 }
 
+/* A walk over all of the table; but this is about damage, not about every page. */
+void tm_dedup_forget_damaged(struct tm_store *store, enum tm_arena_kind arena, uint64_t offset, uint32_t bytes)
+{
+    struct tm_table *table = &store->contents[arena];
+    uint32_t position = 0;
+    if (tm_block_is_whole(store, arena, offset, bytes))
+        return;
+    do {
+        struct tm_table_scan scan = {NULL, 0};
+        uint32_t hash;
+        uint32_t next;
+        uint64_t ref;
+        struct tm_bucket *bucket = tm_table_lock_position(table, position, &next);
+        do
+            ref = tm_table_next_any(table, bucket, tm_reverse_bits(position), &scan, &hash);
+        while (ref != 0 && ref != offset);
+        if (ref != 0)
+            tm_table_remove(table, bucket, hash, ref);
+        tm_table_unlock(table, bucket);
+        position = ref != 0 ? 0 : next;
+    } while (position != 0);
+}
+
 bool tm_dedup_relist(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t from,
                      uint64_t to)
 {
@@ -305,8 +328,8 @@ enum tm_fate tm_content_judge(struct tm_store *store, enum tm_arena_kind arena, 
     if (content != NULL) {
         bool keep = why == TM_PURGE_CLEAN || (why != TM_PURGE_ALL && (content->slot & TM_SLOT_USED) != 0);
         fate = keep ? TM_FATE_KEEP : TM_FATE_DROPPED;
+        *slot = content->slot & ~TM_SLOT_LISTED; /* the table names the content, not the block */
         if (!keep) {
-            *slot = content->slot & ~TM_SLOT_LISTED;
             content->slot = 0;
             tm_table_remove(table, bucket, hash, ref);
             tm_fetch_sub_relaxed(&store->contents_shared, 1u);

@@ -94,7 +94,7 @@ void tm_heap_destroy(struct tm_heap *heap)
     heap->purge_segment = 0;
     tm_lock_release_tried(&heap->purge_lock);
     if (begun != 0) /* by a put that is done; nothing in it is alive any more */
-        tm_heap_end_purge(heap, begun);
+        tm_heap_end_purge(heap, begun, false);
     /* Somebody may still be taking a segment apart: it finds nothing alive and lets go. */
     for (unsigned attempt = 0; tm_load_acquire(&heap->segment_bytes) != 0; attempt++)
         tm_platform_wait(attempt);
@@ -139,6 +139,8 @@ static unsigned dead_eighths(const struct tm_segment *segment)
 {
     uint64_t live = tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK;
     TM_ASSERT(live <= segment->bytes);
+    if (segment->is_stuck != 0)
+        return 0;
     unsigned eighths = (unsigned)((segment->bytes - live) * TM_DEAD_BINS / segment->bytes);
     return eighths < TM_DEAD_BINS ? eighths : TM_DEAD_BINS - 1u;
 }
@@ -422,7 +424,7 @@ static uint32_t take_from(struct tm_heap *heap, struct tm_list *list, bool by_ag
     /* A writer is a put between reserving and publishing: a few at most stand in the way. */
     for (unsigned tries = 0; number != 0 && tries < 64; tries++) {
         struct tm_segment *segment = tm_segment_at(arena, number);
-        if (tm_load_acquire(&segment->use) < TM_USE_WRITER) {
+        if (tm_load_acquire(&segment->use) < TM_USE_WRITER && segment->is_stuck == 0) {
             unlist_segment(heap, number, TM_SEGMENT_PURGING);
             return number;
         }
@@ -470,11 +472,13 @@ bool tm_heap_is_cleanable(const struct tm_heap *heap, unsigned eighths)
     return false;
 }
 
-void tm_heap_end_purge(struct tm_heap *heap, uint32_t number)
+void tm_heap_end_purge(struct tm_heap *heap, uint32_t number, bool is_done)
 {
     struct tm_segment *segment = tm_segment_at(arena_of(heap), number);
     TM_ASSERT(segment->state == TM_SEGMENT_PURGING);
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
+    /* Bytes that are just being freed may count as stuck for a moment: the segment is free with the last of them. */
+    segment->is_stuck = is_done && tm_load_acquire(&segment->use) != 0;
     /* At the end: what could not be emptied now is not tried again at once. */
     list_segment(heap, number, false);
     tm_lock_release(&heap->lock, TM_LOCK_heap);

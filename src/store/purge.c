@@ -58,11 +58,11 @@ static void free_dropped(struct purge *purge, const struct tm_block *block, uint
  * Copies a block to where it stays. The table of contents follows first: a page that goes away
  * between the two steps then leaves an entry for the copy, which is removed with it.
  */
-static void copy_block(struct purge *purge, const struct tm_block *block, uint64_t offset)
+static void copy_block(struct purge *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
 {
     struct tm_store *store = purge->store;
     uint32_t length = tm_block_length(block->word);
-    uint32_t bytes = tm_block_bytes(length);
+    uint32_t bytes = tm_slot_bytes(slot);
     bool is_shared = (block->word & TM_BLOCK_SHARED) != 0;
     struct tm_reservation at;
     if (!tm_heap_reserve(purge->heap, purge->lane, length, TM_TIER_COPY, &at)) {
@@ -70,9 +70,11 @@ static void copy_block(struct purge *purge, const struct tm_block *block, uint64
         return;
     }
     tm_block_copy(store, purge->arena, &at, block, block->hash, block->word);
-    bool listed = !is_shared && block->content_hash != 0 && store->config.dedup &&
-                  tm_dedup_relist(store, purge->arena, block->content_hash, offset, at.offset);
-    tm_slot to = tm_slot_make(tm_block_codec(block->word), bytes, at.offset, listed || is_shared);
+    bool was_listed = !is_shared && (slot & TM_SLOT_LISTED) != 0;
+    bool listed = was_listed && tm_dedup_relist(store, purge->arena, block->content_hash, offset, at.offset);
+    if (was_listed && !listed)
+        tm_dedup_forget_damaged(store, purge->arena, offset, bytes);
+    tm_slot to = tm_slot_make(tm_slot_type(slot), bytes, at.offset, listed || is_shared);
     if (swap(purge, block, offset, to)) {
         tm_segment_writer_done(store, purge->arena, at.segment);
         purge->copied_bytes += bytes;
@@ -94,23 +96,28 @@ static void drop_block(struct purge *purge, const struct tm_block *block, uint64
     purge->why = why;
 }
 
-static void purge_block(struct purge *purge, const struct tm_block *block, uint64_t offset)
+/* Answers the bytes that the block takes, as far as anybody knows. */
+static uint32_t purge_block(struct purge *purge, const struct tm_block *block, uint64_t offset)
 {
     tm_slot slot = 0;
+    uint32_t bytes = tm_block_bytes(tm_block_length(block->word));
     switch (judge(purge, block, offset, &slot)) {
     case TM_FATE_DROPPED:
         free_dropped(purge, block, offset, slot);
-        break;
+        return tm_slot_bytes(slot);
     case TM_FATE_KEEP:
-        if (!purge->out_of_room)
-            copy_block(purge, block, offset);
+        /* A header that does not say what the reference says is damaged. It stays where it is: a copy would
+         * be of some other length or sort. */
+        if (!purge->out_of_room && tm_slot_bytes(slot) == bytes && tm_slot_type(slot) == tm_block_codec(block->word))
+            copy_block(purge, block, offset, slot);
         if (purge->out_of_room && purge->why != TM_PURGE_CLEAN)
             drop_block(purge, block, offset);
-        break;
+        return tm_slot_bytes(slot);
     case TM_FATE_DEAD:
     case TM_FATES:
         break;
     }
+    return bytes;
 }
 
 /* ---- the walk ---- */
@@ -173,7 +180,7 @@ static uint32_t purge_blocks(struct purge *purge, uint32_t at, unsigned count)
         if (count >= SCOUT_AHEAD)
             scouted = scout(purge, segment, scouted);
         if (tm_block_codec(block->word) != TM_CODEC_NONE && tm_block_generation(block->word) == segment->generation)
-            purge_block(purge, block, begin + at / TM_GRANULE_BYTES);
+            bytes = purge_block(purge, block, begin + at / TM_GRANULE_BYTES);
         at += bytes;
     }
     /* What was copied away, all at once. */
@@ -218,7 +225,7 @@ bool tm_heap_purge_some(struct tm_store *store, struct tm_worker *worker, struct
         heap->purge_position = purge_blocks(&purge, heap->purge_position, blocks);
         if (heap->purge_position >= tm_segment_at(&store->arena[heap->kind], number)->fill) {
             heap->purge_segment = 0;
-            tm_heap_end_purge(heap, number);
+            tm_heap_end_purge(heap, number, true);
             tm_fetch_add_relaxed(&store->evicted_segments, 1u);
         }
     }
@@ -241,7 +248,7 @@ bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_h
                           .why = why,
                           .lane = TM_LANE_KEPT};
     purge_segment(&purge);
-    tm_heap_end_purge(heap, number);
+    tm_heap_end_purge(heap, number, true);
     tm_fetch_add_relaxed(&store->evicted_segments, 1u);
     *dropped = purge.dropped;
     return true;
@@ -260,7 +267,7 @@ static bool clean_segment(struct tm_store *store, struct tm_worker *worker, stru
                           .why = TM_PURGE_CLEAN,
                           .lane = as_young ? TM_LANE_CLEAN_YOUNG : TM_LANE_CLEAN_MAIN};
     purge_segment(&purge);
-    tm_heap_end_purge(heap, number);
+    tm_heap_end_purge(heap, number, !purge.out_of_room);
     tm_fetch_add_relaxed(&store->cleaned_segments, 1u);
     tm_fetch_add_relaxed(&store->cleaned_bytes, purge.copied_bytes);
     return !purge.out_of_room;

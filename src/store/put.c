@@ -145,8 +145,10 @@ static const struct tm_block *block_of(const struct tm_store *store, enum tm_are
 /* Takes what else knows of a block off the books. Its bytes remain to be subtracted. */
 static void forget_block(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
 {
-    if ((slot & TM_SLOT_LISTED) != 0)
-        tm_dedup_unlist(store, arena, block_of(store, arena, slot)->content_hash, tm_slot_offset(slot));
+    uint64_t offset = tm_slot_offset(slot);
+    if ((slot & TM_SLOT_LISTED) != 0 &&
+        !tm_dedup_unlist(store, arena, block_of(store, arena, slot)->content_hash, offset))
+        tm_dedup_forget_damaged(store, arena, offset, tm_slot_bytes(slot));
     tm_count_block(store, tm_slot_type(slot), -1);
 }
 

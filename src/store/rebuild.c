@@ -22,6 +22,7 @@ void tm_rebuild_begin(struct tm_store *store)
         segment->use = 0;
         segment->heap = 0;
         segment->age = TM_AGE_MAIN;
+        segment->is_stuck = 0;
         segment->list = segment->bin_link = (struct tm_link){0, 0};
     }
     tm_records_rebuild(store);

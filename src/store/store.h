@@ -124,7 +124,7 @@ struct tm_owner {
     void *user;
 
     /* Decides about the block at @offset, which belongs to page @number of the chunk that hashes to
-     * @hash. For TM_FATE_DROPPED, *slot receives what the reference was. */
+     * @hash. But for TM_FATE_DEAD, *slot receives what the reference is, or was. */
     enum tm_fate (*judge)(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,
                           enum tm_purge why, tm_slot *slot);
 

@@ -55,7 +55,8 @@ struct tm_segment {
     uint8_t age;
     uint8_t first_distance; /* units back to the segment's first */
     uint8_t bin;            /* eighths that are dead, as the heap has it listed; heap's lock */
-    uint16_t reserved;
+    uint8_t is_stuck;       /* taken apart, and not empty: damage keeps something in it. Rebuilt. */
+    uint8_t reserved;
     struct tm_link list; /* the heap's age list, the class's partial list, or the waiting list */
     struct tm_link bin_link;
     uint32_t free_record; /* records: first free one, granules from the segment's begin + 1; class lock */
@@ -222,6 +223,8 @@ void tm_block_copy(struct tm_store *store, enum tm_arena_kind arena, const struc
 /* True when the block is whole and belongs there. */
 bool tm_block_verify(struct tm_store *store, enum tm_arena_kind arena, uint64_t offset, uint32_t bytes, uint32_t hash,
                      unsigned number, bool shared);
+/* True when the block says of itself, with so many bytes, what its checksum says. */
+bool tm_block_is_whole(const struct tm_store *store, enum tm_arena_kind arena, uint64_t offset, uint32_t bytes);
 /* Decodes the block's body without checking it; for comparing. False: it does not decode. */
 bool tm_block_decode(struct tm_store *store, struct tm_worker *worker, const struct tm_block *block, void *page);
 /* A block nobody refers to: off the books. Its memory may be gone when the call returns. */
@@ -285,8 +288,9 @@ void tm_segment_sub_live(struct tm_store *store, enum tm_arena_kind arena, uint3
 bool tm_heap_take(struct tm_heap *heap, uint32_t segment);
 uint32_t tm_heap_take_oldest(struct tm_heap *heap, enum tm_age age);
 uint32_t tm_heap_take_deadest(struct tm_heap *heap, unsigned eighths);
-/* What was taken has been emptied, or not altogether. */
-void tm_heap_end_purge(struct tm_heap *heap, uint32_t segment);
+/* What was taken has been emptied, or not altogether. @is_done: whatever could go has gone; what is left then is not
+ * found from here, since headers are damaged, and the segment is not taken again. */
+void tm_heap_end_purge(struct tm_heap *heap, uint32_t segment, bool is_done);
 /* Rebuilding: lists a segment whose live bytes are known. */
 void tm_heap_adopt_segment(struct tm_heap *heap, uint32_t segment);
 void tm_heap_check(struct tm_heap *heap);
@@ -353,6 +357,9 @@ enum tm_write tm_dedup_share(struct tm_store *store, struct tm_worker *worker, s
 /* Names a block in the table. False: no memory. */
 bool tm_dedup_list(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t ref);
 bool tm_dedup_unlist(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t ref);
+/* The table was to name this block under its content's hash, and does not. Where the header is damaged, the hash may
+ * be: then whatever names the block goes, while its bytes are still counted. */
+void tm_dedup_forget_damaged(struct tm_store *store, enum tm_arena_kind arena, uint64_t offset, uint32_t bytes);
 /* The block moves: the table names the new place. False: it did not name the old one. */
 bool tm_dedup_relist(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t from,
                      uint64_t to);
