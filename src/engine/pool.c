@@ -77,7 +77,9 @@ static void start_sketch(struct tm_engine *engine)
 {
     if (tm_exchange(&engine->sketch_started, 1u) != 0)
         return;
-    if (tm_sketch_start(&engine->sketch, &engine->host, tm_store_size(engine->store) / BYTES_PER_PAGE))
+    /* A store may be given more than its arena can ever hold. */
+    uint64_t bytes = tm_min_u64(tm_store_size(engine->store), engine->host.arena_bytes[TM_ARENA_EPHEMERAL]);
+    if (tm_sketch_start(&engine->sketch, &engine->host, bytes / BYTES_PER_PAGE))
         tm_store_add_metadata(engine->store, (int64_t)engine->sketch.bytes);
     else
         tm_store_release(&engine->sketch_started, 0u);
