@@ -20,7 +20,7 @@
 
 #define TM_WORLD_PLENTY (UINT64_C(1) << 40)
 #define TM_WORLD_PAGES 2048u
-#define TM_WORLD_HASH(index) ((uint32_t)(index) * 2654435761u)
+#define TM_WORLD_HASH(index) (UINT32_C(2654435761) * (uint32_t)(index))
 #define TM_WORLD_NUMBER(index) ((unsigned)(index) % 64u)
 
 /* What the store makes of a page. */
