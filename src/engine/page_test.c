@@ -65,7 +65,8 @@ static void every_sort_of_page_comes_back_whole(void **state)
     for (unsigned pool = 0; pool < 2; pool++) {
         for (unsigned sort = 0; sort < TM_TEST_SORTS; sort++)
             for (uint64_t number = 1; number <= 9; number++)
-                assert_int_equal(tm_test_put(both[pool], sort, (uint32_t)number, (enum tm_test_sort)sort, number), TM_OK);
+                assert_int_equal(tm_test_put(both[pool], sort, (uint32_t)number, (enum tm_test_sort)sort, number),
+                                 TM_OK);
         for (unsigned sort = 0; sort < TM_TEST_SORTS; sort++)
             for (uint64_t number = 1; number <= 9; number++)
                 assert_true(tm_test_has(both[pool], sort, (uint32_t)number, (enum tm_test_sort)sort, number));

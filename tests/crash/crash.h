@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <tmem/control.h>
 
-#include "../model/content.h"
+#include "tests/model/content.h"
 
 #define CRASH_THREADS 2u
 #define CRASH_POOLS 3u /* of a thread: two private ones, and the one that both clients share */

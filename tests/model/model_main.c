@@ -37,7 +37,8 @@
 
 static int usage(FILE *to)
 {
-    fprintf(to, "usage: model [--seed N] [--operations N] [--only LIST] [--uri URI] [--shrink-seconds N] [--verbose] [--here]\n"
+    fprintf(to, "usage: model [--seed N] [--operations N] [--only LIST] [--uri URI] [--shrink-seconds N]\n"
+                "             [--verbose] [--here]\n"
                 "  Environment: TMEM_TEST_SEED, TMEM_TEST_OPERATIONS, TMEM_TEST_URI.\n"
                 "  --only 3,17-25   of one world, do these operations and no others\n"
                 "  --here           do them in this process, for a debugger\n");

@@ -31,7 +31,8 @@ static void print_state(const struct world *world)
                 stats.frozen != 0 ? ", frozen" : "");
         for (unsigned k = 0; k < MODEL_POOLS; k++) {
             struct tmem_pool_stats pool;
-            if (world->pool[k].member[i] != NULL && tmem_pool_stats(world->pool[k].member[i], &pool, sizeof pool) == TMEM_OK)
+            if (world->pool[k].member[i] != NULL &&
+                tmem_pool_stats(world->pool[k].member[i], &pool, sizeof pool) == TMEM_OK)
                 fprintf(stderr, "    pool %llu, flags %u: %llu pages in %llu objects, %llu same-filled\n",
                         (unsigned long long)pool.id, pool.flags, (unsigned long long)pool.counters.pages,
                         (unsigned long long)pool.counters.objects, (unsigned long long)pool.counters.same_filled);

@@ -7,8 +7,8 @@
  * when they are at the same version, so that there is something to deduplicate.
  *
  * Each handle has one thread that writes it, so its versions only grow. Before the writer puts a version it raises
- * `issued`; when a put or a removal has been answered, it raises `floor`: whatever is got from then on is not older. Any
- * thread may read: it looks at `floor` before the get and at `issued` after it.
+ * `issued`; when a put or a removal has been answered, it raises `floor`: whatever is got from then on is not older.
+ * Any thread may read: it looks at `floor` before the get and at `issued` after it.
  */
 #ifndef TMEM_TEST_STRESS_H
 #define TMEM_TEST_STRESS_H
@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <tmem/control.h>
 
-#include "../model/content.h"
+#include "tests/model/content.h"
 
 #define STRESS_POOLS 5u
 #define STRESS_CLIENTS 2u

@@ -2,11 +2,12 @@
 /*
  * stress_main.c - several threads on one store at once.
  *
- * Proves, as far as running shows: a page that is got is one whole page of its handle, never older than what had been
- * answered before the get began; a persistent page is there until its owner's act; and this while others put, get, batch,
- * invalidate, move stored pages, create and destroy pools and clients, join and leave shared pools, while the size
- * goes up and down, caps, weights and states change, memory is reclaimed, segments are cleaned and pages evicted. At the
- * end everything is compared, and tmem_store_check() finds nothing wrong. Meant to be run under sanitizers, too.
+ * Proves, as far as running shows: a page that is got is one whole page of its handle, never older than what had
+ * been answered before the get began; a persistent page is there until its owner's act; and this while others put,
+ * get, batch, invalidate, move stored pages, create and destroy pools and clients, join and leave shared pools,
+ * while the size goes up and down, caps, weights and states change, memory is reclaimed, segments are cleaned and
+ * pages evicted. At the end everything is compared, and tmem_store_check() finds nothing wrong. Meant to be run
+ * under sanitizers, too.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -156,7 +156,8 @@ bool tm_test_has(struct tm_member *member, uint64_t object, uint32_t index, enum
     unsigned char page[TM_PAGE_BYTES];
     unsigned char wanted[TM_PAGE_BYTES];
     tm_test_page(wanted, sort, number);
-    return tm_test_get(member, object, index, page, TM_GET_INCLUSIVE) == TM_OK && memcmp(page, wanted, sizeof page) == 0;
+    return tm_test_get(member, object, index, page, TM_GET_INCLUSIVE) == TM_OK &&
+           memcmp(page, wanted, sizeof page) == 0;
 }
 
 enum tm_result tm_test_look(struct tm_member *member, uint64_t object, uint32_t index)
