@@ -26,6 +26,7 @@
 #define COMPACT_LOOKS 8u                /* times 64 spans */
 #define PATIENCE_NS UINT64_C(100000000) /* what is not half dead waits so long: it may soon be deader */
 #define CHUNKS_AT_ONCE 256u             /* about a segment of them */
+#define FRUITLESS 16u                   /* copies in a row that gave nothing back to the host */
 #define CLEAN_STEPS 1024u               /* segments copied together at most for one page that must not fail */
 
 /* ---- value ---- */
@@ -411,26 +412,39 @@ bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)
            evict_chunks(engine, client, false, &dropped);
 }
 
-/* One step towards fewer resident bytes. */
-static bool shrink_step(struct tm_engine *engine, struct tm_worker *worker)
+/* Where shrinking stands: how often copying in a row gave nothing back. */
+struct shrinking {
+    uint64_t returned;
+    unsigned fruitless;
+};
+
+/* One step towards fewer resident bytes. Copying may only move holes about: then it is time to evict. */
+static bool shrink_step(struct tm_engine *engine, struct tm_worker *worker, struct shrinking *shrinking)
 {
     tm_store_drain(engine->store);
-    return compact_any(engine, worker, WORTH_CLEANING) || tm_store_unprepare(engine->store) ||
-           evict_by_weight(engine, worker, NULL) || compact_any(engine, worker, 1);
+    uint64_t returned = tm_store_returned(engine->store);
+    shrinking->fruitless = returned != shrinking->returned ? 0 : shrinking->fruitless + 1u;
+    shrinking->returned = returned;
+    if (shrinking->fruitless < FRUITLESS && compact_any(engine, worker, WORTH_CLEANING))
+        return true;
+    shrinking->fruitless = 0;
+    return tm_store_unprepare(engine->store) || evict_by_weight(engine, worker, NULL) ||
+           compact_any(engine, worker, 1);
 }
 
 /* Segments there can be: more steps than this cannot help. */
 static uint64_t most_steps(const struct tm_engine *engine)
 {
-    return tm_store_resident(engine->store) / (engine->host.span_bytes / TM_SPAN_UNITS) * 2u + 64u;
+    return tm_store_resident(engine->store) / (engine->host.span_bytes / TM_SPAN_UNITS) * 2u * FRUITLESS + 64u;
 }
 
 enum tm_result tm_engine_set_size(struct tm_engine *engine, uint64_t size_bytes)
 {
     struct tm_worker *worker = tm_worker_acquire(engine->store);
+    struct shrinking shrinking = {tm_store_returned(engine->store), 0};
     tm_store_set_size(engine->store, size_bytes);
     for (uint64_t steps = most_steps(engine); steps > 0 && tm_store_resident(engine->store) > size_bytes; steps--)
-        if (!shrink_step(engine, worker))
+        if (!shrink_step(engine, worker, &shrinking))
             break;
     bool fits = tm_store_resident(engine->store) <= size_bytes;
     tm_worker_release(engine->store, worker);
@@ -441,8 +455,9 @@ uint64_t tm_engine_reclaim(struct tm_engine *engine, uint64_t bytes)
 {
     struct tm_worker *worker = tm_worker_acquire(engine->store);
     uint64_t before = tm_store_returned(engine->store);
+    struct shrinking shrinking = {before, 0};
     for (uint64_t steps = most_steps(engine); steps > 0 && tm_store_returned(engine->store) - before < bytes; steps--)
-        if (!shrink_step(engine, worker))
+        if (!shrink_step(engine, worker, &shrinking))
             break;
     uint64_t after = tm_store_returned(engine->store);
     tm_worker_release(engine->store, worker);

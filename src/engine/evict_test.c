@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* evict_test.c - who loses pages, and which, and background work. */
+/* evict_test.c - who loses pages, and which; smaller sizes; what the host gets back. */
 #include "engine/engine_internal.h"
 
 #include <setjmp.h>
@@ -158,6 +158,50 @@ static void pages_without_bytes_go_when_their_records_are_needed(void **state)
     assert_int_equal(count, 1000);
 }
 
+/* ---- sizes ---- */
+
+static void a_smaller_size_gives_memory_back_before_it_returns(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 1500; i++)
+        put(test.ephemeral, i);
+    for (uint64_t i = 0; i < 100; i++)
+        put(test.persistent, i);
+    uint64_t before = tm_test_figures(&test).resident_bytes;
+    assert_int_equal(tm_engine_set_size(test.engine, SIZE / 2u), TM_OK);
+    assert_true(tm_test_figures(&test).resident_bytes <= SIZE / 2u && before > SIZE / 2u);
+    assert_int_equal(tm_test_figures(&test).size_bytes, SIZE / 2u);
+    tm_engine_check(test.engine);
+    assert_int_equal(tm_engine_set_size(test.engine, 0), TM_REFUSED); /* set all the same */
+    assert_int_equal(tm_test_counts(test.ephemeral).pages, 0);
+    assert_int_equal(tm_test_put(test.persistent, 5000, 1, TM_TEST_RAW, 1), TM_REFUSED);
+    tm_engine_check(test.engine);
+    assert_int_equal(tm_engine_set_size(test.engine, SIZE), TM_OK);
+    for (uint64_t i = 0; i < 100; i++)
+        assert_true(get(test.persistent, i));
+    put(test.ephemeral, 1);
+    assert_true(get(test.ephemeral, 1));
+}
+
+static void reclaiming_gives_back_what_was_said_to_be_freeable(void **state)
+{
+    (void)state;
+    assert_int_equal(tm_engine_freeable(test.engine), 0);
+    for (uint64_t i = 0; i < 1200; i++)
+        put(test.ephemeral, i);
+    uint64_t freeable = tm_engine_freeable(test.engine);
+    assert_true(freeable >= UINT64_C(4) << 20);
+    uint64_t before = tm_test_figures(&test).returned_bytes;
+    uint64_t returned = tm_engine_reclaim(test.engine, 1u << 20);
+    assert_true(returned >= 1u << 20);
+    assert_int_equal(tm_test_figures(&test).returned_bytes - before, returned);
+    assert_true(tm_test_counts(test.ephemeral).pages > 300);
+    returned += tm_engine_reclaim(test.engine, UINT64_MAX);
+    assert_true(returned >= freeable);
+    assert_int_equal(tm_test_counts(test.ephemeral).pages, 0);
+    assert_int_equal(tm_engine_reclaim(test.engine, 0), 0);
+}
+
 /* ---- background work ---- */
 
 static void background_work_comes_to_an_end(void **state)
@@ -199,6 +243,8 @@ int main(void)
         TEST(a_scan_does_not_empty_a_pool),
         TEST(a_loop_larger_than_the_store_keeps_hits),
         TEST(pages_without_bytes_go_when_their_records_are_needed),
+        TEST(a_smaller_size_gives_memory_back_before_it_returns),
+        TEST(reclaiming_gives_back_what_was_said_to_be_freeable),
         TEST(background_work_comes_to_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
