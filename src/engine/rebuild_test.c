@@ -191,7 +191,8 @@ static void records_that_make_no_sense_go(void **state)
                                           : own->number;
         right->kind = TM_RECORD_LIVE(TM_RECORD_RIGHT) | (i == 0 ? TM_RIGHT_TO_JOIN : TM_RIGHT_MEMBER);
     }
-    static const struct tm_chunk bad[] = {{.pages = 5}, {.pages = 4, .first = 2}, {.pages = 4, .first = 64}, {.pages = 4, .number = UINT32_MAX}, {.pages = 4}};
+    static const struct tm_chunk bad[] = {{.pages = 5}, {.pages = 4, .first = 2},
+                                       {.pages = 4, .first = 64}, {.pages = 4, .number = UINT32_MAX}, {.pages = 4}};
     for (unsigned i = 0; i < TM_ARRAY_SIZE(bad); i++) {
         struct tm_chunk *chunk = record_at(new_record(TM_RECORD_CHUNK_4));
         *chunk = bad[i];
