@@ -71,7 +71,7 @@ class Sampler(threading.Thread):
         if self._mount is not None:
             try:
                 store = self._mount.statistics().resident_bytes
-            except (Failure, ValueError, KeyError):
+            except (Failure, OSError, ValueError, KeyError):
                 return  # the mount is going away: its own end is reported elsewhere
         self._samples.append((time.monotonic() - self._begin,
                               self._disk.sectors_read() - self._sectors, store))

@@ -35,4 +35,4 @@ def for_searches(memory_bytes):
 
 def for_compile(memory_bytes):
     """A compiler needs memory of its own, and headers that are read again at once."""
-    return Split(memory_bytes, memory_bytes * 0.8, 14 * MIB)
+    return Split(memory_bytes, memory_bytes * 0.65, 14 * MIB)
