@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 
 MIB = 1 << 20
 COLUMN, ROW, GAP, LEFT, TOP, BOTTOM = 230, 190, 22, 86, 78, 58
+LEAST_WIDTH = 580  # the heading's
 WITHOUT, WITH, GRID, INK = "#b5483a", "#20639b", "#d8d8d8", "#222222"
 
 
@@ -82,7 +83,7 @@ class _Plot:
 
 def draw(pairs, subject):
     """The picture of [(run without, run with)], one pair for each amount of memory."""
-    width = LEFT + len(pairs) * (COLUMN + GAP) + 10
+    width = max(LEAST_WIDTH, LEFT + len(pairs) * (COLUMN + GAP) + 10)
     drawing = _Drawing(width, TOP + 2 * ROW + 34 + BOTTOM)
     runs = [run for pair in pairs for run in pair]
     seconds = _round_up(max(run.samples[-1][0] for run in runs))
