@@ -191,11 +191,12 @@ static void records_that_make_no_sense_go(void **state)
                                           : own->number;
         right->kind = TM_RECORD_LIVE(TM_RECORD_RIGHT) | (i == 0 ? TM_RIGHT_TO_JOIN : TM_RIGHT_MEMBER);
     }
-    static const struct tm_chunk bad[] = {{.pages = 5}, {.pages = 4, .first = 2},
-                                       {.pages = 4, .first = 64}, {.pages = 4, .number = UINT32_MAX}, {.pages = 4}};
+    static const uint8_t bad[][2] = {{5, 0}, {4, 2}, {4, 64}, {4, 0}, {4, 0}}; /* pages, first */
     for (unsigned i = 0; i < TM_ARRAY_SIZE(bad); i++) {
         struct tm_chunk *chunk = record_at(new_record(TM_RECORD_CHUNK_4));
-        *chunk = bad[i];
+        chunk->pages = bad[i][0];
+        chunk->first = bad[i][1];
+        chunk->number = i == 3 ? UINT32_MAX : 0;
         chunk->pool = own->number;
         memset(chunk->id, 0x77, sizeof chunk->id);
         chunk->kind = TM_RECORD_LIVE(TM_RECORD_CHUNK_4);
