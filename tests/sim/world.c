@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* world.c - see world.h: what a seed makes, a run from begin to end, and what must be true after it. */
+#include "sim/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mix.h"
+#include "sim/host.h"
+
+/* ---- names of things ---- */
+
+/* What the pools are. Bits of `clients`: who may have it, or be a member. */
+static const struct {
+    bool is_persistent, is_shared;
+    unsigned name;
+    unsigned clients;
+} pools[SIM_POOLS] = {
+    {false, false, 0, 1u},
+    {true, false, 0, 2u},
+    {false, true, 0, 7u},
+    {true, true, 1, 7u},
+    {false, false, 0, 4u},
+    {true, false, 0, 1u},
+};
+
+bool sim_pool_is_persistent(unsigned pool)
+{
+    return pools[pool].is_persistent;
+}
+
+bool sim_pool_is_shared(unsigned pool)
+{
+    return pools[pool].is_shared;
+}
+
+unsigned sim_pool_name(unsigned pool)
+{
+    return pools[pool].name;
+}
+
+bool sim_pool_may_be_of(unsigned pool, unsigned client)
+{
+    return (pools[pool].clients >> client & 1u) != 0;
+}
+
+void sim_client_name(unsigned client, char name[TM_CLIENT_NAME_BYTES])
+{
+    snprintf(name, TM_CLIENT_NAME_BYTES, "client-%u", client);
+}
+
+struct tm_uuid sim_uuid(unsigned name)
+{
+    return (struct tm_uuid){{name + 1u, ~(uint64_t)name}};
+}
+
+struct tm_object_id sim_object_id(unsigned object)
+{
+    if (object >= SIM_BALLAST)
+        return (struct tm_object_id){{object, 77, 0}};
+    return (struct tm_object_id){{object, object == 1 ? UINT64_MAX : 0, object == 2 ? UINT64_MAX : 0}};
+}
+
+bool sim_find_object(const struct tm_object_id *id, unsigned *object)
+{
+    *object = (unsigned)id->word[0];
+    struct tm_object_id same = sim_object_id(*object);
+    return memcmp(&same, id, sizeof same) == 0;
+}
+
+/* ---- drawing ---- */
+
+uint64_t sim_random(struct sim_draw *draw, uint64_t below)
+{
+    return tm_random_next(&draw->state) % below;
+}
+
+bool sim_chance(struct sim_draw *draw, unsigned of)
+{
+    return sim_random(draw, of) == 0;
+}
+
+unsigned sim_who(void)
+{
+    return coroutine_current();
+}
+
+bool sim_is_faultless(const struct sim_world *world)
+{
+    return world->plan.faults == 0;
+}
+
+static uint32_t draw_faults(struct sim_draw *draw)
+{
+    static const uint32_t kinds[] = {TM_FAULT_BIT(TM_FAULT_ALLOC), TM_FAULT_BIT(TM_FAULT_SPAN),
+                                     TM_FAULT_BIT(TM_FAULT_SEGMENT), TM_FAULT_BIT(TM_FAULT_RECORD),
+                                     TM_FAULT_BIT(TM_FAULT_TABLE), TM_FAULT_BIT(TM_FAULT_ENCODE)};
+    uint32_t mask = 0;
+    if (sim_chance(draw, 2))
+        return 0;
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(kinds); i++)
+        mask |= sim_chance(draw, 3) ? kinds[i] : 0;
+    return mask;
+}
+
+enum fill {
+    FILL_NOTHING,
+    FILL_SOME,
+    FILL_FULL,
+    FILL_MANY,
+    FILLS
+};
+
+static void draw_plan(const struct sim_case *sim_case, struct sim_plan *plan)
+{
+    struct sim_draw draw = {tm_scramble(sim_case->seed ^ UINT64_C(0x706c616e))};
+    plan->coroutines = 2u + (unsigned)sim_random(&draw, COROUTINES_MAX - 1u);
+    plan->operations = 12u + (unsigned)sim_random(&draw, 72);
+    /* Few places, so that operations meet. */
+    plan->objects = 1u + (unsigned)sim_random(&draw, 1u + sim_random(&draw, SIM_OBJECTS));
+    plan->indices = 1u + (unsigned)sim_random(&draw, 1u + sim_random(&draw, SIM_INDICES));
+    for (unsigned count = 1u + (unsigned)sim_random(&draw, 3); count > 0; count--)
+        plan->pools |= 1u << sim_random(&draw, SIM_POOLS);
+    plan->dedup = !sim_chance(&draw, 4);
+    plan->ahead = sim_chance(&draw, 4);
+    plan->survives = sim_chance(&draw, 2);
+    plan->workers = 1u + (unsigned)sim_random(&draw, 6);
+    plan->spans = 2u + (unsigned)sim_random(&draw, 5);
+    plan->faults = draw_faults(&draw);
+    plan->fault_chance = 1u << sim_random(&draw, 7);
+    plan->twins = (unsigned)sim_random(&draw, 15);
+    plan->twin_count = 1u + (unsigned)sim_random(&draw, 6);
+    uint64_t fill = sim_random(&draw, 16);
+    plan->fill = fill < 5 ? FILL_NOTHING : fill < 10 ? FILL_SOME
+                                       : fill < 15   ? FILL_FULL
+                                                     : FILL_MANY;
+    plan->may_crash = plan->survives && sim_chance(&draw, 2);
+    if (sim_case->operations != 0)
+        plan->operations = sim_case->operations;
+}
+
+/* ---- operations ---- */
+
+static const struct {
+    const char *name;
+    unsigned weight;
+    void (*act)(struct sim_world *world, struct sim_draw *draw);
+} kinds[] = {
+    {"put", 34, sim_put},
+    {"get", 22, sim_get},
+    {"put batch", 5, sim_put_many},
+    {"get batch", 5, sim_get_many},
+    {"put stored", 3, sim_put_stored},
+    {"get stored", 3, sim_get_stored},
+    {"invalidate page", 7, sim_invalidate_page},
+    {"invalidate object", 5, sim_invalidate_object},
+    {"walk", 2, sim_walk},
+    {"maintain", 6, sim_maintain},
+    {"set cap", 3, sim_set_cap},
+    {"set size", 2, sim_set_size},
+    {"reclaim", 2, sim_reclaim},
+    {"make pool", 3, sim_make_pool},
+    {"end pool", 2, sim_end_pool},
+    {"make client", 1, sim_make_client},
+    {"end client", 1, sim_end_client},
+    {"freeze or thaw", 2, sim_freeze},
+    {"set weight", 1, sim_set_weight},
+    {"set right", 1, sim_set_right},
+    {"figures", 1, sim_figures},
+};
+
+static void operate(struct sim_world *world, uint64_t operation)
+{
+    struct sim_draw draw = {tm_scramble(tm_scramble(world->sim_case->seed) + operation)};
+    unsigned who = sim_who();
+    unsigned weights = 0;
+    unsigned kind = 0;
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(kinds); i++)
+        weights += kinds[i].weight;
+    for (uint64_t at = sim_random(&draw, weights); at >= kinds[kind].weight; kind++)
+        at -= kinds[kind].weight;
+    world->operation[who] = operation;
+    world->fault_calls[who] = 0;
+    world->doing[who] = kinds[kind].name;
+    world->began[who] = ++world->history.now;
+    kinds[kind].act(world, &draw);
+    world->began[who] = 0;
+    world->totals->operations++;
+}
+
+/* What one coroutine does: every so many-th operation. */
+static void body(void *user)
+{
+    struct sim_world *world = user;
+    const struct sim_case *sim_case = world->sim_case;
+    size_t count = sim_case->only == NULL ? world->plan.operations : sim_case->only_count;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t operation = sim_case->only == NULL ? i : sim_case->only[i];
+        if (operation % world->plan.coroutines == sim_who())
+            operate(world, operation);
+    }
+    world->doing[sim_who()] = "nothing any more";
+}
+
+static const char *doing(void *user, unsigned coroutine)
+{
+    static char text[64];
+    const struct sim_world *world = user;
+    if (world->began[coroutine] == 0)
+        return "between operations";
+    snprintf(text, sizeof text, "operation %llu, %s", (unsigned long long)world->operation[coroutine],
+             world->doing[coroutine]);
+    return text;
+}
+
+static void look(void *user)
+{
+    sim_check_limits(user);
+}
+
+/* ---- the begin ---- */
+
+uint64_t sim_base_size(const struct sim_world *world)
+{
+    /* What an empty engine takes: its tables, sketch and workers. */
+    return (UINT64_C(450) << 10) + ((uint64_t)world->plan.workers << 14);
+}
+
+static void start_engine(struct sim_world *world)
+{
+    enum tm_result result =
+        tm_engine_create(&world->outer, &world->host.codec.codec, &world->config, &world->engine);
+    if (result != TM_OK)
+        sim_fail("making the engine answered %d", (int)result);
+}
+
+static void make_tenants(struct sim_world *world)
+{
+    for (unsigned client = 0; client < SIM_CLIENTS; client++) {
+        sim_client_create(world, client);
+        for (unsigned name = 0; name < SIM_NAMES && world->client[client].handle != NULL; name++)
+            sim_authorise(world, client, name);
+    }
+    for (unsigned pool = 0; pool < SIM_POOLS; pool++)
+        for (unsigned client = 0; client < SIM_CLIENTS; client++)
+            if ((world->plan.pools >> pool & 1u) != 0 && sim_pool_may_be_of(pool, client) &&
+                world->client[client].handle != NULL)
+                sim_pool_create(world, pool, client);
+}
+
+/* The n-th membership there is, going round; NULL: there is none. */
+static struct sim_member *nth_member(struct sim_world *world, uint64_t n, struct sim_spot *spot)
+{
+    for (unsigned i = 0; i < SIM_POOLS * SIM_CLIENTS; i++) {
+        unsigned at = (unsigned)((n + i) % (SIM_POOLS * SIM_CLIENTS));
+        struct sim_member *member = &world->member[at / SIM_CLIENTS][at % SIM_CLIENTS];
+        if (member->handle == NULL)
+            continue;
+        spot->pool = at / SIM_CLIENTS;
+        spot->client = at % SIM_CLIENTS;
+        spot->member = member;
+        return member;
+    }
+    return NULL;
+}
+
+/* Ballast: so that memory is short from the begin, or the tables are about to grow. */
+static void fill(struct sim_world *world)
+{
+    struct sim_draw draw = {tm_scramble(world->sim_case->seed ^ UINT64_C(0x66696c6c))};
+    unsigned room = world->plan.spans * SIM_SPAN_BYTES / PAGE_BYTES;
+    unsigned pages = 0;
+    if (world->plan.fill == FILL_SOME)
+        pages = (unsigned)sim_random(&draw, room);
+    else if (world->plan.fill == FILL_FULL)
+        pages = room + (unsigned)sim_random(&draw, room);
+    else if (world->plan.fill == FILL_MANY)
+        pages = 1150u + (unsigned)sim_random(&draw, 300);
+    enum page_kind kind = world->plan.fill == FILL_MANY ? PAGE_SHORT : PAGE_RAW;
+    unsigned per_object = world->plan.fill == FILL_MANY ? 1u : 8u;
+    uint64_t stored = world->totals->stored;
+    for (unsigned i = 0, vain = 0; i < pages && vain < 8u; i++) {
+        struct sim_spot spot = {.object = SIM_BALLAST + i / per_object, .index = i % per_object};
+        /* Persistent ballast is never evicted: a quarter of it at most. */
+        uint64_t n = sim_random(&draw, SIM_POOLS * SIM_CLIENTS);
+        if (nth_member(world, n, &spot) == NULL)
+            return;
+        if (sim_pool_is_persistent(spot.pool) && i % 4u != 0 && world->plan.fill != FILL_MANY)
+            continue;
+        sim_put_ballast(world, &draw, &spot, kind);
+        vain = world->totals->stored == stored ? vain + 1u : 0;
+        stored = world->totals->stored;
+    }
+}
+
+/* ---- the end ---- */
+
+static int compare_handles(const void *a, const void *b)
+{
+    const struct deed *left = a;
+    const struct deed *right = b;
+    if (left->pool != right->pool)
+        return left->pool < right->pool ? -1 : 1;
+    if (left->object != right->object)
+        return left->object < right->object ? -1 : 1;
+    return left->index < right->index ? -1 : left->index > right->index;
+}
+
+static struct tm_member *member_of(const struct sim_world *world, uint64_t pool)
+{
+    for (unsigned i = 0; i < SIM_POOLS; i++)
+        for (unsigned client = 0; client < SIM_CLIENTS; client++)
+            if (world->member[i][client].handle != NULL && world->member[i][client].pool == pool &&
+                !world->member[i][client].is_busy)
+                return world->member[i][client].handle;
+    return NULL;
+}
+
+/* Looks at every page that was ever named. */
+static void look_at_all(struct sim_world *world)
+{
+    size_t count = world->history.count;
+    struct deed *handles = malloc((count + 1u) * sizeof *handles);
+    TM_ASSERT(handles != NULL);
+    if (count != 0) {
+        memcpy(handles, world->history.deeds, count * sizeof *handles);
+        qsort(handles, count, sizeof *handles, compare_handles);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i != 0 && compare_handles(&handles[i - 1u], &handles[i]) == 0)
+            continue;
+        struct tm_member *member = member_of(world, handles[i].pool);
+        if (member != NULL)
+            sim_look_at(world, member, &handles[i]);
+    }
+    free(handles);
+}
+
+static void check_engine(struct sim_world *world)
+{
+    struct tm_engine_figures figures;
+    tm_engine_check(world->engine);
+    tm_engine_figures(world->engine, &figures);
+    if (figures.corrupt_blocks != 0)
+        sim_fail("law 3: %llu blocks were damaged", (unsigned long long)figures.corrupt_blocks);
+    if (figures.spans != world->host.spans[TM_ARENA_EPHEMERAL] + world->host.spans[TM_ARENA_PERSISTENT])
+        sim_fail("%llu spans are in use, but the host has lent %llu and %llu", (unsigned long long)figures.spans,
+                 (unsigned long long)world->host.spans[TM_ARENA_EPHEMERAL],
+                 (unsigned long long)world->host.spans[TM_ARENA_PERSISTENT]);
+    struct sim_totals *totals = world->totals;
+    totals->evicted += figures.evicted_pages;
+    totals->segments_evicted += figures.evicted_segments;
+    totals->segments_cleaned += figures.cleaned_segments;
+    totals->shared_found += figures.pages_shared;
+    totals->splits += world->engine->index[0].bucket_count + world->engine->index[1].bucket_count - 512u;
+}
+
+/* The handles of clients and pools that were known before, from an engine that was made again. */
+static void find_tenants(struct sim_world *world)
+{
+    for (unsigned number = 0; number < SIM_CLIENTS; number++) {
+        struct sim_client *client = &world->client[number];
+        char name[TM_CLIENT_NAME_BYTES];
+        sim_client_name(number, name);
+        bool was_there = client->handle != NULL;
+        client->handle = client->is_busy || !was_there ? NULL : tm_client_find(world->engine, name);
+        if (was_there && !client->is_busy && client->handle == NULL)
+            sim_fail("client %u is gone after a restart", number);
+        for (unsigned pool = 0; pool < SIM_POOLS; pool++) {
+            struct sim_member *member = &world->member[pool][number];
+            if (member->handle == NULL)
+                continue;
+            bool is_known = client->handle != NULL && !member->is_busy;
+            member->handle = is_known ? tm_pool_find(client->handle, member->pool) : NULL;
+            if (is_known && member->handle == NULL)
+                sim_fail("client %u: pool %llu is gone after a restart", number, (unsigned long long)member->pool);
+        }
+    }
+}
+
+/* Ends the engine, all at once or client by client. */
+static void stop_engine(struct sim_world *world)
+{
+    if (!world->plan.survives && (world->sim_case->seed & 1u) != 0) {
+        char name[TM_CLIENT_NAME_BYTES] = {0};
+        while (tm_client_next_name(world->engine, "", name)) {
+            tm_client_destroy(tm_client_find(world->engine, name));
+            tm_engine_check(world->engine);
+        }
+        (void)tm_store_drain(world->engine->store);
+        struct tm_engine_figures figures;
+        tm_engine_figures(world->engine, &figures);
+        if (figures.pages != 0 || figures.block_bytes != 0 || figures.contents_shared != 0)
+            sim_fail("all clients are gone, and %llu pages, %llu bytes, %llu contents are not",
+                     (unsigned long long)figures.pages, (unsigned long long)figures.block_bytes,
+                     (unsigned long long)figures.contents_shared);
+    }
+    tm_engine_destroy(world->engine);
+    world->engine = NULL;
+}
+
+static void finish(struct sim_world *world, enum sim_end end)
+{
+    char text[SIM_TEXT_BYTES];
+    if (end == SIM_CRASHED) {
+        world->totals->crashes++;
+        history_crash(&world->history);
+        tm_test_host_crash(&world->host);
+        start_engine(world);
+        find_tenants(world);
+    }
+    look_at_all(world);
+    check_engine(world);
+    if (end == SIM_DONE && world->plan.survives) {
+        world->totals->restarts++;
+        stop_engine(world);
+        start_engine(world);
+        find_tenants(world);
+        look_at_all(world);
+        check_engine(world);
+    }
+    if (!history_check(&world->history, text, sizeof text))
+        sim_fail("%s", text);
+    world->totals->undecided += world->history.undecided;
+    stop_engine(world);
+    sim_host_fini(world);
+}
+
+/* ---- a run ---- */
+
+static uint32_t crash_step(const struct sim_world *world)
+{
+    const struct sim_case *sim_case = world->sim_case;
+    if (sim_case->crash_at != SIM_DRAW_CRASH)
+        return sim_case->crash_at;
+    if (!world->plan.may_crash)
+        return 0;
+    struct sim_draw draw = {tm_scramble(sim_case->seed ^ sim_case->schedule ^ UINT64_C(0x6372617368))};
+    return 1u + (uint32_t)sim_random(&draw, UINT64_C(64) << sim_random(&draw, 10));
+}
+
+void sim_case_run(const struct sim_case *sim_case, struct sim_report *report, struct sim_totals *totals)
+{
+    struct sim_world *world = aligned_alloc(TM_CACHE_LINE, (size_t)tm_round_up(sizeof *world, TM_CACHE_LINE));
+    TM_ASSERT(world != NULL);
+    memset(world, 0, sizeof *world);
+    world->sim_case = sim_case;
+    world->totals = totals;
+    report->seed = sim_case->seed;
+    report->schedule = sim_case->schedule;
+    report->switch_count = 0;
+    sim_report_to(report);
+    draw_plan(sim_case, &world->plan);
+    report->operations = world->plan.operations;
+    sim_host_init(world);
+    history_init(&world->history);
+    world->config = (struct tm_engine_config){.size_bytes = sim_base_size(world) + world->plan.spans * SIM_SPAN_BYTES,
+                                              .dedup = world->plan.dedup,
+                                              .ahead = world->plan.ahead};
+    world->size_max = world->config.size_bytes;
+    start_engine(world);
+    make_tenants(world);
+    fill(world);
+    struct sim_schedule schedule = {.seed = sim_case->schedule,
+                                    .switches = sim_case->switches,
+                                    .switch_count = sim_case->switch_count,
+                                    .crash_at = crash_step(world),
+                                    .report = report,
+                                    .look = look,
+                                    .doing = doing,
+                                    .user = world};
+    enum sim_end end = sim_run(&schedule, world->plan.coroutines, body, world);
+    totals->runs++;
+    totals->steps += report->steps;
+    totals->switches += report->switch_count;
+    finish(world, end);
+    history_fini(&world->history);
+    free(world);
+}
