@@ -482,5 +482,7 @@ uint64_t tm_engine_freeable(struct tm_engine *engine)
         bytes += pool->kind == TM_ARENA_EPHEMERAL ? bytes_of(&pool->own) : 0;
         tm_pool_unpin(pool);
     }
-    return bytes / engine->host.span_bytes * engine->host.span_bytes;
+    /* From below: what is kept while segments are taken apart may hold one span. */
+    uint64_t span_bytes = engine->host.span_bytes;
+    return bytes < 2u * span_bytes ? 0 : (bytes - span_bytes) / span_bytes * span_bytes;
 }
