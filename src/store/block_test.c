@@ -31,7 +31,8 @@ static void flip_each_bit(unsigned index)
             block[at] ^= (unsigned char)(1u << bit);
             bool is_generation = at >= offsetof(struct tm_block, word) + 4u && at < offsetof(struct tm_block, check);
             if (world_has(&world, index) || verifies(index))
-                fail_msg("bit %u of byte %u of %u changed unseen%s", bit, at, bytes, is_generation ? " (generation)" : "");
+                fail_msg("bit %u of byte %u of %u changed unseen%s", bit, at, bytes,
+                         is_generation ? " (generation)" : "");
             block[at] ^= (unsigned char)(1u << bit);
         }
     }

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "store/store_internal.h"
-#include "support/test_host.h"
+#include "tests/support/test_host.h"
 
 #define TM_WORLD_PLENTY (UINT64_C(1) << 40)
 #define TM_WORLD_PAGES 2048u

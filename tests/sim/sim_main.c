@@ -22,7 +22,7 @@
 
 #define CASES_AT_ONCE 100u
 #define OPERATIONS_PER_CASE 1000u /* of TMEM_TEST_OPERATIONS, which counts cheaper ones */
-#define DEFAULT_CASES 3000u
+#define DEFAULT_CASES 2000u
 #define ENOUGH_CASES 1000u /* to have met everything */
 
 struct arguments {
