@@ -10,7 +10,8 @@
  *
  * Records have no checksums. So some things cannot be known: a same-filled page's word lies in its slot, and a page
  * that comes back as one repeated word is not held against what was stored; and a damaged record may give a pool
- * another one's pages, or a slot the shared bytes of another page. But what comes back is a page that was stored, whole.
+ * another one's pages, or a slot the shared bytes of another page. But what comes back is a page that was
+ * stored, whole.
  */
 #include <errno.h>
 #include <getopt.h>
