@@ -11,7 +11,9 @@
 struct rebuild {
     struct tm_engine *engine;
     struct tm_worker *worker;
-    uint32_t highest; /* pool number */
+    uint32_t highest;     /* pool number */
+    uint32_t chunk_kind;  /* the chunks that are being adopted, */
+    unsigned chunk_pages; /* which have so many pages */
     bool nomem;
 };
 
@@ -39,10 +41,14 @@ static void free_record(const struct rebuild *rebuild, uint64_t ref)
     tm_record_free(rebuild->engine->store, TM_ARENA_PERSISTENT, ref);
 }
 
-static bool adopt_client(void *user, uint64_t ref, void *record)
+static bool adopt_client(void *user, uint64_t ref, void *memory)
 {
     struct rebuild *rebuild = user;
-    enum tm_result result = tm_client_adopt(rebuild->engine, record, ref);
+    const struct tm_client_record *record = memory;
+    bool is_new = client_of(rebuild, record->serial) == NULL;
+    enum tm_result result = is_new ? tm_client_adopt(rebuild->engine, record, ref) : TM_EXISTS;
+    if (result == TM_OK)
+        tm_store_note_serial(rebuild->engine->store, record->serial);
     if (result == TM_INVALID || result == TM_EXISTS)
         free_record(rebuild, ref);
     rebuild->nomem = result == TM_NOMEM;
@@ -71,6 +77,7 @@ static bool adopt_pool(void *user, uint64_t ref, void *memory)
         free_record(rebuild, ref);
         return true;
     }
+    tm_store_note_serial(rebuild->engine->store, record->id);
     struct tm_pool *pool = tm_pool_adopt(rebuild->engine, record, ref);
     if (pool == NULL || (client != NULL && !tm_member_adopt(pool, client, 0))) {
         rebuild->nomem = true;
@@ -107,7 +114,7 @@ static bool adopt_chunk(void *user, uint64_t ref, void *memory)
     struct rebuild *rebuild = user;
     struct tm_chunk *chunk = memory;
     struct tm_pool *pool = pool_of(rebuild, chunk->pool);
-    bool fits = (chunk->pages == 4 || chunk->pages == 16 || chunk->pages == TM_CHUNK_PAGES) &&
+    bool fits = chunk->kind == rebuild->chunk_kind && chunk->pages == rebuild->chunk_pages &&
                 chunk->first % chunk->pages == 0 && chunk->first + chunk->pages <= TM_CHUNK_PAGES &&
                 chunk->number < UINT32_C(1) << 26;
     if (pool == NULL || pool->kind != TM_ARENA_PERSISTENT || pool->members == NULL || !fits) {
@@ -131,7 +138,10 @@ static void end_memberless(struct rebuild *rebuild)
 
 static bool adopt_all(struct rebuild *rebuild)
 {
-    static const enum tm_record_class chunks[] = {TM_RECORD_CHUNK_64, TM_RECORD_CHUNK_16, TM_RECORD_CHUNK_4};
+    static const struct {
+        enum tm_record_class class_of_chunk;
+        unsigned pages;
+    } chunks[] = {{TM_RECORD_CHUNK_64, 64}, {TM_RECORD_CHUNK_16, 16}, {TM_RECORD_CHUNK_4, 4}};
     struct tm_store *store = rebuild->engine->store;
     bool done = tm_record_each(store, TM_RECORD_CLIENT, adopt_client, rebuild) &&
                 tm_record_each(store, TM_RECORD_POOL, adopt_pool, rebuild) &&
@@ -139,8 +149,11 @@ static bool adopt_all(struct rebuild *rebuild)
     if (done)
         end_memberless(rebuild);
     done = done && tm_record_each(store, TM_RECORD_OBJECT, drop_object, rebuild);
-    for (unsigned i = 0; i < TM_ARRAY_SIZE(chunks) && done; i++)
-        done = tm_record_each(store, chunks[i], adopt_chunk, rebuild);
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(chunks) && done; i++) {
+        rebuild->chunk_kind = TM_RECORD_LIVE(chunks[i].class_of_chunk);
+        rebuild->chunk_pages = chunks[i].pages;
+        done = tm_record_each(store, chunks[i].class_of_chunk, adopt_chunk, rebuild);
+    }
     return done;
 }
 

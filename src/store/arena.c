@@ -11,6 +11,7 @@
 #include "store/store_internal.h"
 
 #define ORDER_NONE 0xffu
+#define NO_STAMP 0u /* units of records */
 
 /* What a span's descriptors take once it has been used. */
 #define DESCRIPTORS_BYTES ((int64_t)(TM_SPAN_UNITS * sizeof(struct tm_segment) + sizeof(struct tm_span)))
@@ -335,11 +336,12 @@ static uint32_t carve(struct tm_arena *arena, unsigned order, bool for_records, 
     return unit;
 }
 
-/* What another account left in the units must not be readable by the new one, whatever goes wrong. */
+/* What another account left in the units must not be readable by the new one, whatever goes wrong; and what records
+ * of one class left must not look like records of another to a restart. */
 static void wipe_foreign(struct tm_arena *arena, uint32_t first, unsigned order, uint32_t dirty, uint32_t stamp)
 {
     for (uint32_t i = 0; i < 1u << order; i++)
-        if ((dirty >> i & 1u) != 0 && arena->segments[first + i].stamp != stamp)
+        if ((dirty >> i & 1u) != 0 && (stamp == NO_STAMP || arena->segments[first + i].stamp != stamp))
             memset(tm_arena_address(arena, tm_segment_offset(arena, first + i)), 0, arena->unit_bytes);
 }
 
@@ -359,7 +361,7 @@ uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose,
                        enum tm_tier tier)
 {
     uint32_t dirty = 0;
-    uint32_t stamp = heap != NULL ? heap->stamp : 0;
+    uint32_t stamp = heap != NULL ? heap->stamp : NO_STAMP;
     bool for_records = purpose != TM_PURPOSE_DATA;
     if (!count_segment(arena, order, tier))
         return 0;
@@ -485,14 +487,11 @@ void tm_arena_drain_end(struct tm_arena *arena, uint32_t number)
 
 /* ---- rebuilding ---- */
 
-bool tm_arena_rebuild(struct tm_arena *arena)
+void tm_arena_rebuild(struct tm_arena *arena)
 {
     struct tm_store *store = arena->store;
-    uint64_t last = arena->header->next_span;
-    if (last < arena->head_spans || last > arena->span_count)
-        return false;
-    arena->next_span = (uint32_t)last;
-    for (uint32_t number = arena->head_spans; number < last; number++) {
+    arena->next_span = (uint32_t)arena->header->next_span;
+    for (uint32_t number = arena->head_spans; number < arena->next_span; number++) {
         struct tm_span *span = &arena->spans[number];
         struct tm_segment *units = &arena->segments[(uint64_t)number * TM_SPAN_UNITS];
         uint32_t used = 0;
@@ -517,7 +516,6 @@ bool tm_arena_rebuild(struct tm_arena *arena)
         tm_fetch_add(&store->segment_bytes, (uint64_t)(unsigned)__builtin_popcount(used) * arena->unit_bytes);
         relist_span(arena, number);
     }
-    return true;
 }
 
 /* ---- invariants ---- */

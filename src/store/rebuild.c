@@ -9,6 +9,60 @@
 #include "base/mix.h"
 #include "store/store_internal.h"
 
+/* ---- the head ---- */
+
+/* What the descriptor of a segment in use says, if a store wrote it: whatever moment it was killed at. */
+static bool is_sane_segment(const struct tm_arena *arena, const struct tm_segment *units, unsigned first)
+{
+    const struct tm_segment *segment = &units[first];
+    bool is_records = segment->state == TM_SEGMENT_RECORDS;
+    if (segment->state > TM_SEGMENT_RECORDS || segment->order > (is_records ? 0 : TM_SEGMENT_ORDER_MAX))
+        return false;
+    if (is_records != (segment->purpose != TM_PURPOSE_DATA) || segment->purpose > TM_RECORD_CLASSES)
+        return false;
+    unsigned length = 1u << segment->order;
+    if (first % length != 0 || segment->bytes != arena->unit_bytes << segment->order || segment->fill > segment->bytes)
+        return false;
+    for (unsigned i = 0; i < length; i++)
+        if (units[first + i].first_distance != i || (i > 0 && units[first + i].state != TM_SEGMENT_FREE))
+            return false;
+    return true;
+}
+
+static bool is_sane_span(const struct tm_arena *arena, uint32_t number)
+{
+    const struct tm_segment *units = tm_segment_at(arena, number * TM_SPAN_UNITS);
+    const struct tm_segment *first = NULL;
+    for (unsigned i = 0; i < TM_SPAN_UNITS; i++) {
+        if (units[i].first_distance > i)
+            return false;
+        if (units[i].state == TM_SEGMENT_FREE)
+            continue;
+        if (!is_sane_segment(arena, units, i))
+            return false;
+        if (first != NULL && (first->state == TM_SEGMENT_RECORDS) != (units[i].state == TM_SEGMENT_RECORDS))
+            return false;
+        first = &units[i];
+    }
+    return true;
+}
+
+bool tm_rebuild_examine(const struct tm_arena *arena)
+{
+    uint64_t last = arena->header->next_span;
+    if (last < arena->head_spans || last > arena->span_count)
+        return false;
+    /* The next span has never been used. */
+    if (last < arena->span_count && tm_segment_at(arena, (uint32_t)last * TM_SPAN_UNITS)->generation != 0)
+        return false;
+    for (uint32_t number = arena->head_spans; number < last; number++)
+        if (!is_sane_span(arena, number))
+            return false;
+    return true;
+}
+
+/* ---- segments ---- */
+
 /* Segments of data wait, empty, for what is adopted; records stay. */
 void tm_rebuild_begin(struct tm_store *store)
 {
@@ -55,6 +109,8 @@ static bool adopt_block(struct tm_store *store, struct tm_heap *heap, tm_slot sl
     struct tm_segment *segment = segment_for(arena, offset, bytes);
     if (segment == NULL || (segment->use != 0 && segment->heap != heap->number))
         return false;
+    if (segment->use + bytes > segment->bytes) /* several damaged references to one block */
+        return false;
     if (!tm_block_verify(store, TM_ARENA_PERSISTENT, offset, bytes, hash, number, shared))
         return false;
     const struct tm_block *block = (const struct tm_block *)(const void *)tm_arena_address(arena, offset);
@@ -62,7 +118,6 @@ static bool adopt_block(struct tm_store *store, struct tm_heap *heap, tm_slot sl
         return false;
     segment->heap = heap->number;
     segment->use += bytes;
-    TM_ASSERT(segment->use <= segment->bytes);
     tm_count_block(store, tm_slot_type(slot), 1);
     return true;
 }
@@ -78,7 +133,7 @@ static bool is_content_record(const struct tm_store *store, uint64_t ref)
         return false;
     uint64_t at = (ref - tm_segment_offset(arena, (uint32_t)unit)) * TM_GRANULE_BYTES;
     const struct tm_content *content = tm_record_at(store, TM_ARENA_PERSISTENT, ref);
-    return at % sizeof *content == 0 && (content->kind & 255u) == TM_RECORD_LIVE(TM_RECORD_CONTENT);
+    return at % sizeof *content == 0 && content->kind == TM_RECORD_LIVE(TM_RECORD_CONTENT);
 }
 
 /* The first page that refers to a content brings its block back. */
@@ -88,6 +143,8 @@ static tm_slot adopt_shared(struct tm_store *store, struct tm_heap *heap, tm_slo
     if (!is_content_record(store, ref))
         return TM_SLOT_LOST;
     struct tm_content *content = tm_record_at(store, TM_ARENA_PERSISTENT, ref);
+    if (tm_slot_bytes(slot) != tm_slot_bytes(content->slot))
+        return TM_SLOT_LOST;
     if (content->references == 0) {
         if (!tm_slot_is_block(content->slot) || !adopt_block(store, heap, content->slot, content->hash, 0, true))
             return TM_SLOT_LOST;
@@ -96,7 +153,7 @@ static tm_slot adopt_shared(struct tm_store *store, struct tm_heap *heap, tm_slo
         /* Not listed for lack of memory: later duplicates will not find it. */
         (void)tm_dedup_list(store, TM_ARENA_PERSISTENT, content->hash, ref);
     }
-    if (content->heap != heap->number || tm_slot_bytes(slot) != tm_slot_bytes(content->slot))
+    if (content->heap != heap->number)
         return TM_SLOT_LOST;
     content->references++;
     return slot & ~(TM_SLOT_USED | TM_SLOT_LISTED);

@@ -79,11 +79,14 @@ enum tm_create tm_store_create(const struct tm_host *host, const struct tm_codec
             created = TM_CREATE_NOMEM;
     }
     if (created == TM_CREATE_FOUND) {
+        struct tm_arena *arena = &store->arena[TM_ARENA_PERSISTENT];
         store->adopting = true;
-        if (tm_arena_rebuild(&store->arena[TM_ARENA_PERSISTENT]))
+        if (tm_rebuild_examine(arena)) {
+            tm_arena_rebuild(arena);
             tm_rebuild_begin(store);
-        else
+        } else {
             created = TM_CREATE_CORRUPT;
+        }
     }
     if (created == TM_CREATE_OK || created == TM_CREATE_FOUND)
         *result = store;
@@ -106,6 +109,14 @@ const uint64_t *tm_store_seeds(const struct tm_store *store)
 uint64_t tm_store_next_serial(struct tm_store *store)
 {
     return tm_fetch_add(&store->arena[TM_ARENA_PERSISTENT].header->serial, 1u) + 1u;
+}
+
+void tm_store_note_serial(struct tm_store *store, uint64_t serial)
+{
+    uint64_t *last = &store->arena[TM_ARENA_PERSISTENT].header->serial;
+    TM_ASSERT(store->adopting);
+    if (*last < serial && serial < UINT64_MAX / 2u) /* so many were never given */
+        *last = serial;
 }
 
 /* ---- limits ---- */

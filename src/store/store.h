@@ -172,6 +172,8 @@ const uint64_t *tm_store_seeds(const struct tm_store *store);
 
 /* A number that was never given before, not even before a restart. */
 uint64_t tm_store_next_serial(struct tm_store *store);
+/* While rebuilding: @serial has been given. */
+void tm_store_note_serial(struct tm_store *store, uint64_t serial);
 
 /* ---------------------------------------------------------------- workers */
 

@@ -129,7 +129,7 @@ bool tm_arena_unprepare(struct tm_arena *arena);
 uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths);
 void tm_arena_drain_end(struct tm_arena *arena, uint32_t span);
 /* Rebuilding: units in use are those of the segments whose state is not FREE. */
-bool tm_arena_rebuild(struct tm_arena *arena);
+void tm_arena_rebuild(struct tm_arena *arena);
 void tm_arena_check(struct tm_arena *arena);
 
 static inline struct tm_segment *tm_segment_at(const struct tm_arena *arena, uint32_t number)
@@ -326,6 +326,8 @@ struct tm_record_list {
 } TM_ALIGNED(TM_CACHE_LINE);
 
 void tm_records_check(struct tm_store *store);
+/* Rebuilding: true when the head's descriptors make sense; nothing is changed. */
+bool tm_rebuild_examine(const struct tm_arena *arena);
 /* Rebuilding: data segments empty, records counted. */
 void tm_rebuild_begin(struct tm_store *store);
 /* Rebuilding: free lists and counts from what is live. */
