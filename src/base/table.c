@@ -20,9 +20,9 @@ static uint32_t level_first(unsigned level, uint32_t base)
     return level == 0 ? 0 : base << (level - 1u);
 }
 
-static uint32_t level_lines(unsigned level, uint32_t base)
+static size_t level_bytes(unsigned level, uint32_t base)
 {
-    return level == 0 ? base : base << (level - 1u);
+    return (size_t)(level == 0 ? base : base << (level - 1u)) * sizeof(struct tm_bucket);
 }
 
 static struct tm_bucket *line_at(struct tm_bucket *const *directory, uint32_t number, uint32_t base)
@@ -35,8 +35,7 @@ static struct tm_bucket *allocate_level(struct tm_table *table, unsigned level, 
 {
     if (level >= TM_TABLE_LEVELS)
         return NULL;
-    size_t bytes = (size_t)level_lines(level, base) * sizeof(struct tm_bucket);
-    return table->host->alloc(table->host->user, bytes);
+    return table->host->alloc(table->host->user, level_bytes(level, base));
 }
 
 static void free_levels(struct tm_table *table, struct tm_bucket **directory, uint32_t base)
@@ -44,8 +43,7 @@ static void free_levels(struct tm_table *table, struct tm_bucket **directory, ui
     for (unsigned level = 0; level < TM_TABLE_LEVELS; level++) {
         if (directory[level] == NULL)
             continue;
-        size_t bytes = (size_t)level_lines(level, base) * sizeof(struct tm_bucket);
-        table->host->free(table->host->user, directory[level], bytes);
+        table->host->free(table->host->user, directory[level], level_bytes(level, base));
         directory[level] = NULL;
     }
 }
@@ -236,19 +234,22 @@ static uint32_t overflow_take(struct tm_table *table)
     return number;
 }
 
-/* True when the next lines would lie in a directory that does not exist yet. */
-static bool is_low_on_overflow(struct tm_table *table)
+/* The level that the lines after the next few lie in, if it does not exist yet; else TM_TABLE_LEVELS. */
+static unsigned missing_level(struct tm_table *table)
 {
     unsigned level = level_of(tm_load_relaxed(&table->overflow_next) + OVERFLOW_BASE / 2u, OVERFLOW_BASE);
-    return level < TM_TABLE_LEVELS && tm_load_relaxed(&table->overflow_directory[level]) == NULL;
+    bool is_missing = level < TM_TABLE_LEVELS && tm_load_relaxed(&table->overflow_directory[level]) == NULL;
+    return is_missing ? level : TM_TABLE_LEVELS;
 }
 
-/* Keeps memory for the next overflow lines ready. Called by whoever holds `growing`, without locks. */
-static void stock_overflow(struct tm_table *table)
+/* Keeps memory for the next overflow lines ready. Called without locks, by anybody: chains are longest while whoever
+ * splits has been stopped, and that is no time to wait for him. */
+static void stock_overflow(struct tm_table *table, unsigned level)
 {
-    unsigned level = level_of(tm_load_relaxed(&table->overflow_next) + OVERFLOW_BASE / 2u, OVERFLOW_BASE);
-    if (is_low_on_overflow(table))
-        tm_store_release(&table->overflow_directory[level], allocate_level(table, level, OVERFLOW_BASE));
+    struct tm_bucket *none = NULL;
+    struct tm_bucket *lines = allocate_level(table, level, OVERFLOW_BASE);
+    if (lines != NULL && !tm_compare_exchange(&table->overflow_directory[level], &none, lines))
+        table->host->free(table->host->user, lines, level_bytes(level, OVERFLOW_BASE));
 }
 
 static void overflow_give(struct tm_table *table, uint32_t number)
@@ -405,11 +406,13 @@ static bool is_loaded(struct tm_table *table)
 
 void tm_table_grow(struct tm_table *table)
 {
-    if (TM_LIKELY(!is_loaded(table) && !is_low_on_overflow(table)))
+    unsigned level = missing_level(table);
+    if (TM_UNLIKELY(level != TM_TABLE_LEVELS))
+        stock_overflow(table, level);
+    if (TM_LIKELY(!is_loaded(table)))
         return;
     if (tm_exchange(&table->growing, 1u) != 0)
         return;
-    stock_overflow(table);
     for (unsigned splits = 0; splits < 2 && is_loaded(table); splits++)
         if (!split_one(table))
             break;

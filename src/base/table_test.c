@@ -285,6 +285,19 @@ static void only_one_grows_at_a_time(void **state)
     assert_int_equal(table.bucket_count, 258);
 }
 
+static void chains_get_memory_while_whoever_splits_stands_still(void **state)
+{
+    (void)state;
+    table.growing = 1;
+    for (uint64_t ref = 1; ref <= 10000; ref++)
+        assert_true(insert(hash_of(ref), ref));
+    assert_int_equal(table.bucket_count, 256);
+    table.growing = 0;
+    tm_table_check(&table);
+    for (uint64_t ref = 1; ref <= 10000; ref++)
+        assert_int_equal(count(hash_of(ref), ref), 1);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -394,6 +407,7 @@ int main(void)
         TEST(an_insert_without_memory_changes_nothing),
         TEST(a_split_without_memory_puts_everything_back),
         TEST(only_one_grows_at_a_time),
+        TEST(chains_get_memory_while_whoever_splits_stands_still),
         TEST(every_allocation_may_fail),
         TEST(threads_do_not_disturb_each_other),
         TEST(the_check_finds_broken_books),
