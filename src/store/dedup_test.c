@@ -356,8 +356,9 @@ static void a_dead_content_block_is_neither_kept_nor_swapped(void **state)
     assert_int_equal(tm_content_judge(world.store, arena, hash, offset + 1, TM_PURGE_ALL, &slot), TM_FATE_DEAD);
     assert_int_equal(tm_content_judge(world.store, arena, hash + 1, offset, TM_PURGE_ALL, &slot), TM_FATE_DEAD);
     assert_false(tm_content_swap(world.store, arena, hash, offset + 1, TM_SLOT_LOST));
+    assert_true(slot == 0);
     assert_int_equal(tm_content_judge(world.store, arena, hash, offset, TM_PURGE_CLEAN, &slot), TM_FATE_KEEP);
-    assert_int_equal(slot, 0);
+    assert_true(tm_slot_offset(slot) == offset && tm_slot_bytes(slot) == tm_slot_bytes(content_of(0)->slot));
     assert_true(world_has(&world, 0));
 }
 

@@ -101,7 +101,10 @@ static uint32_t purge_block(struct purge *purge, const struct tm_block *block, u
 {
     tm_slot slot = 0;
     uint32_t bytes = tm_block_bytes(tm_block_length(block->word));
-    switch (judge(purge, block, offset, &slot)) {
+    enum tm_fate fate = judge(purge, block, offset, &slot);
+    /* Or the walk would stand still. */
+    TM_ASSERT(fate == TM_FATE_DEAD || tm_slot_bytes(slot) > sizeof *block);
+    switch (fate) {
     case TM_FATE_DROPPED:
         free_dropped(purge, block, offset, slot);
         return tm_slot_bytes(slot);

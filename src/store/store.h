@@ -124,7 +124,8 @@ struct tm_owner {
     void *user;
 
     /* Decides about the block at @offset, which belongs to page @number of the chunk that hashes to
-     * @hash. But for TM_FATE_DEAD, *slot receives what the reference is, or was. */
+     * @hash. But for TM_FATE_DEAD, *slot receives what the reference is, or was: its bytes are how far it is to the
+     * next block, even if this one's header is damaged. */
     enum tm_fate (*judge)(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,
                           enum tm_purge why, tm_slot *slot);
 

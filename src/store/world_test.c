@@ -66,12 +66,12 @@ static enum tm_fate owner_judge(void *user, enum tm_arena_kind arena, uint32_t h
         return TM_FATE_DEAD;
     bool used = (page->slot & TM_SLOT_USED) != 0;
     bool keep = why == TM_PURGE_CLEAN || why == TM_PURGE_ADMIT || (why == TM_PURGE_SECOND && used);
+    *slot = page->slot;
     if (keep) {
         if (why != TM_PURGE_CLEAN)
             page->slot &= ~TM_SLOT_USED;
         return TM_FATE_KEEP;
     }
-    *slot = page->slot;
     page->slot = 0;
     page->heap = NULL;
     world->dropped++;
