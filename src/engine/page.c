@@ -342,6 +342,16 @@ static enum tm_result find_page(struct get *get)
     return TM_OK;
 }
 
+/* Locked: the slot is what was read. A pinned block cannot be used again meanwhile, so the place says who it is. */
+static bool is_same(const struct get *get, tm_slot slot)
+{
+    const struct tm_place *place = &get->place;
+    if (slot == 0 || !tm_slot_same(slot, get->slot))
+        return false;
+    return tm_slot_is_inline(slot) ||
+           tm_pinned_is(place->engine->store, place->pool->kind, get->worker, get->hazard, slot);
+}
+
 /* Removes the page if it still is what was read. False: somebody else was quicker. */
 static bool remove_same(struct get *get)
 {
@@ -350,7 +360,7 @@ static bool remove_same(struct get *get)
     tm_slot old = 0;
     bool is_empty = false;
     tm_index_lock(place, &found);
-    if (found.slot != NULL && *found.slot != 0 && tm_slot_same(*found.slot, get->slot))
+    if (found.slot != NULL && is_same(get, *found.slot))
         old = tm_index_clear(place, &found, &is_empty);
     tm_index_unlock(place, &found);
     if (old == 0)
@@ -362,7 +372,7 @@ static bool remove_same(struct get *get)
     return true;
 }
 
-/* The block behind the slot failed its check: a persistent page stays and says so, an ephemeral one goes. */
+/* The pinned block behind the slot failed its check: a persistent page stays and says so, an ephemeral one goes. */
 static enum tm_result damaged(struct get *get)
 {
     struct tm_pool *pool = get->place.pool;
@@ -375,24 +385,25 @@ static enum tm_result damaged(struct get *get)
 
 enum tm_read {
     TM_READ_DONE,
-    TM_READ_DAMAGED,
+    TM_READ_MISS,
+    TM_READ_CORRUPT,
     TM_READ_RACED
 };
 
-/* Copies the pinned page out, and removes it if the get is exclusive. */
+/* Copies the found page out, and removes it if the get is exclusive, while what was found is still pinned. */
 static enum tm_read copy_page(struct get *get, void *page)
 {
     struct tm_store *store = get->place.engine->store;
-    if (tm_slot_is_inline(get->slot)) {
+    bool is_pinned = !tm_slot_is_inline(get->slot);
+    enum tm_read result = TM_READ_DONE;
+    if (!is_pinned)
         tm_same_fill(page, tm_slot_word(get->slot));
-        return get->is_exclusive && !remove_same(get) ? TM_READ_RACED : TM_READ_DONE;
-    }
-    bool whole = tm_pinned_read(store, get->worker, get->hazard, get->place.hash, get->place.page, page);
-    enum tm_read result = whole ? TM_READ_DONE : TM_READ_DAMAGED;
-    /* Removing while the hazard stands: the block cannot be used again, so an equal slot is the same page. */
-    if (whole && get->is_exclusive && !remove_same(get))
+    else if (!tm_pinned_read(store, get->worker, get->hazard, get->place.hash, get->place.page, page))
+        result = damaged(get) == TM_CORRUPT ? TM_READ_CORRUPT : TM_READ_MISS;
+    if (result == TM_READ_DONE && get->is_exclusive && !remove_same(get))
         result = TM_READ_RACED;
-    tm_unpin(get->worker, get->hazard);
+    if (is_pinned)
+        tm_unpin(get->worker, get->hazard);
     return result;
 }
 
@@ -427,8 +438,10 @@ static enum tm_result finish_get(struct get *get, void *page)
             if (get->place.pool->kind == TM_ARENA_EPHEMERAL && !tm_slot_is_inline(get->slot))
                 tm_sketch_add(&get->place.engine->sketch, get->place.hash, get->place.page);
             return TM_OK;
-        case TM_READ_DAMAGED:
-            return damaged(get);
+        case TM_READ_MISS:
+            return TM_MISS;
+        case TM_READ_CORRUPT:
+            return TM_CORRUPT;
         case TM_READ_RACED:
             result = find_page(get);
             if (result != TM_OK)
@@ -505,9 +518,9 @@ enum tm_result tm_page_get_stored(struct tm_member *member, const struct tm_obje
     } else if (result == TM_OK) {
         bool whole =
             tm_pinned_read_stored(store, worker, 0, get.place.hash, get.place.page, codec, body, body_bytes);
-        tm_unpin(worker, 0);
         if (!whole)
             result = damaged(&get);
+        tm_unpin(worker, 0);
     }
     if (result == TM_OK)
         tm_tally_add(member->pool, get.place.shard, TM_TALLY_GETS_FOUND, 1);

@@ -418,6 +418,45 @@ static void a_stored_form_that_is_no_page_changes_nothing(void **state)
     assert_int_equal(tm_test_look(test.persistent, 1, 1), TM_MISS);
 }
 
+/* ---- while a page is being copied ---- */
+
+static struct tm_member *changing;
+
+/* Pages 1 and 2 share a content, which goes; another of the same length takes its record, and page 1 is that. */
+static bool change_content(struct tm_test_host *host, enum tm_test_fault fault)
+{
+    if (fault != TM_FAULT_DECODE)
+        return false;
+    host->decide = NULL;
+    tm_slot before = tm_test_slot(changing, 1, 1);
+    assert_int_equal(tm_test_invalidate(changing, 1, 1), TM_OK);
+    assert_int_equal(tm_test_invalidate(changing, 1, 2), TM_OK);
+    for (uint32_t index = 3; index <= 4; index++)
+        assert_int_equal(tm_test_put(changing, 1, index, TM_TEST_SHORT, 8), TM_OK);
+    assert_int_equal(tm_test_put(changing, 1, 1, TM_TEST_SHORT, 8), TM_OK);
+    assert_int_equal(tm_slot_type(before), TM_SLOT_SHARED);
+    assert_true(tm_slot_same(tm_test_slot(changing, 1, 1), before));
+    return false;
+}
+
+static void an_exclusive_get_takes_what_it_removes_although_the_slot_is_equal(void **state)
+{
+    unsigned char page[TM_PAGE_BYTES];
+    unsigned char expected[TM_PAGE_BYTES];
+    (void)state;
+    tm_test_page(expected, TM_TEST_SHORT, 8);
+    for (unsigned pool = 0; pool < 2; pool++) {
+        changing = both[pool];
+        assert_int_equal(tm_test_put(changing, 1, 1, TM_TEST_SHORT, 7), TM_OK);
+        assert_int_equal(tm_test_put(changing, 1, 2, TM_TEST_SHORT, 7), TM_OK);
+        test.host.decide = change_content;
+        assert_int_equal(tm_test_get(changing, 1, 1, page, TM_GET_EXCLUSIVE), TM_OK);
+        assert_memory_equal(page, expected, sizeof page);
+        assert_int_equal(tm_test_look(changing, 1, 1), TM_MISS);
+        assert_true(tm_test_has(changing, 1, 3, TM_TEST_SHORT, 8));
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -440,6 +479,7 @@ int main(void)
         TEST(a_put_without_a_segment_drops_the_older_page),
         TEST(a_page_moves_in_its_stored_form),
         TEST(a_stored_form_that_is_no_page_changes_nothing),
+        TEST(an_exclusive_get_takes_what_it_removes_although_the_slot_is_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

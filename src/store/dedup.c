@@ -299,6 +299,15 @@ bool tm_content_pin(struct tm_store *store, enum tm_arena_kind arena, struct tm_
     return slot != 0;
 }
 
+tm_slot tm_content_block(struct tm_store *store, enum tm_arena_kind arena, uint64_t ref)
+{
+    struct tm_content *content = content_at(store, arena, ref);
+    struct tm_bucket *bucket = tm_table_lock(&store->contents[arena], content->hash);
+    tm_slot slot = content->slot;
+    tm_table_unlock(&store->contents[arena], bucket);
+    return slot;
+}
+
 /* ---- when segments are taken apart ---- */
 
 /* Bucket locked: the content whose block is at @offset, or NULL. */

@@ -263,6 +263,13 @@ TM_MUST_USE bool tm_pin(struct tm_store *store, enum tm_arena_kind arena, struct
                         tm_slot slot);
 void tm_unpin(struct tm_worker *worker, unsigned hazard);
 
+/*
+ * True when @slot refers to the very bytes that are pinned. Called under the lock that protects the reference. An equal
+ * slot is not enough: while a shared content's block is pinned, its record may come to stand for another content.
+ */
+bool tm_pinned_is(struct tm_store *store, enum tm_arena_kind arena, const struct tm_worker *worker, unsigned hazard,
+                  tm_slot slot);
+
 /* Starts to bring the pinned bytes into the cache. */
 void tm_pinned_prefetch(struct tm_store *store, const struct tm_worker *worker, unsigned hazard);
 

@@ -369,6 +369,8 @@ void tm_content_unref(struct tm_store *store, enum tm_arena_kind arena, uint64_t
 /* Under the lock of the reference: pins the content's block. */
 bool tm_content_pin(struct tm_store *store, enum tm_arena_kind arena, struct tm_worker *worker, unsigned hazard,
                     uint64_t ref);
+/* Under the lock of the reference: where the content's block is, as a slot; 0: evicted. */
+tm_slot tm_content_block(struct tm_store *store, enum tm_arena_kind arena, uint64_t ref);
 /* As the owner's judge() and swap(), for content blocks. */
 enum tm_fate tm_content_judge(struct tm_store *store, enum tm_arena_kind arena, uint32_t hash, uint64_t offset,
                               enum tm_purge why, tm_slot *slot);

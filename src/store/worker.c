@@ -91,6 +91,15 @@ bool tm_pin(struct tm_store *store, enum tm_arena_kind arena, struct tm_worker *
     return true;
 }
 
+bool tm_pinned_is(struct tm_store *store, enum tm_arena_kind arena, const struct tm_worker *worker, unsigned hazard,
+                  tm_slot slot)
+{
+    TM_ASSERT(worker->hazard[hazard] != 0);
+    if (tm_slot_type(slot) == TM_SLOT_SHARED)
+        slot = tm_content_block(store, arena, tm_slot_offset(slot));
+    return tm_slot_is_block(slot) && tm_slot_offset(slot) == worker->hazard[hazard] >> 1;
+}
+
 /* Release: all reads of the block come before. */
 void tm_unpin(struct tm_worker *worker, unsigned hazard)
 {

@@ -374,6 +374,7 @@ void sim_put_stored(struct sim_world *world, struct sim_draw *draw)
     act.flags = draw_put_flags(draw, &act.spot);
     struct tm_object_id id = sim_object_id(act.spot.object);
     page_make(act.value, page);
+    enter(world, &act.spot);
     enum tm_codec_id form = TM_CODEC_RAW;
     uint32_t bytes = PAGE_BYTES;
     const unsigned char *body = page;
@@ -385,7 +386,6 @@ void sim_put_stored(struct sim_world *world, struct sim_draw *draw)
         body = encoded != 0 ? coded : page;
         bytes = encoded != 0 ? encoded : PAGE_BYTES;
     }
-    enter(world, &act.spot);
     begin_put(world, &act);
     end_put(world, &act,
             tm_page_put_stored(act.spot.member->handle, &id, sim_index(&act.spot), form, body, bytes, act.flags));

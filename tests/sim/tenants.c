@@ -278,7 +278,7 @@ void sim_pool_create(struct sim_world *world, unsigned pool, unsigned number)
         member->handle = NULL;
     }
     client->users--;
-    member->is_busy = false;
+    member->is_busy = client->is_busy; /* somebody may be waiting to end the client with all that it has */
 }
 
 void sim_make_pool(struct sim_world *world, struct sim_draw *draw)
