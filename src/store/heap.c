@@ -95,9 +95,12 @@ void tm_heap_destroy(struct tm_heap *heap)
     tm_lock_release_tried(&heap->purge_lock);
     if (begun != 0) /* by a put that is done; nothing in it is alive any more */
         tm_heap_end_purge(heap, begun, false);
-    /* Somebody may still be taking a segment apart: it finds nothing alive and lets go. */
-    for (unsigned attempt = 0; tm_load_acquire(&heap->segment_bytes) != 0; attempt++)
+    /* Somebody may still be taking a segment apart: it finds nothing alive and lets go. But first it may open one
+     * more, for a copy of what was alive when it looked. */
+    for (unsigned attempt = 0; tm_load_acquire(&heap->segment_bytes) != 0; attempt++) {
+        tm_heap_seal(heap);
         tm_platform_wait(attempt);
+    }
     TM_MAGIC_END(heap, TM_HEAP_MAGIC);
     tm_lock_acquire(&store->heaps_lock, TM_LOCK_record_class);
     heap->next_free = store->heaps_free[heap->kind];

@@ -47,7 +47,8 @@ static struct {
     unsigned held[COROUTINES_MAX + 1u]; /* ranks */
     uint32_t step;
     unsigned next_listed;
-    uint32_t waits; /* in a row, of all */
+    uint32_t waits;        /* in a row, of all */
+    uint32_t lonely_waits; /* of the last that runs, whatever it did in between */
     bool is_looking;
     bool is_over;
     void (*body)(void *user);
@@ -245,7 +246,7 @@ static void wait_step(void)
     unsigned usual = next_alive(current);
     count_step();
     run.waits++;
-    if (run.alive == 1 && run.waits > LONELY_WAITS)
+    if (run.alive == 1 && run.lonely_waits++ > LONELY_WAITS)
         sim_fail("waits for ever, and there is nobody else");
     if (run.waits > HANGING_WAITS)
         sim_fail("deadlock: everybody waits");
