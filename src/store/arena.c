@@ -54,8 +54,7 @@ static unsigned largest_run(uint32_t free_units)
 
 static uint32_t run_mask(unsigned unit, unsigned order)
 {
-    uint32_t run = order == 5 ? 0xffffffffu : (1u << (1u << order)) - 1u;
-    return run << unit;
+    return ((1u << (1u << order)) - 1u) << unit; /* of a segment: not of a whole span */
 }
 
 /* Lists the span by its largest free run. Arena's lock held. */

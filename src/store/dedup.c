@@ -99,7 +99,7 @@ static bool find_content(struct tm_store *store, struct tm_worker *worker, struc
 {
     enum tm_arena_kind arena = put->heap->kind;
     struct tm_content *content = content_at(store, arena, ref);
-    if (content->hash != put->content_hash || content->heap != put->heap->number || content->slot == 0)
+    if (content->heap != put->heap->number)
         return false;
     content->references++;
     tm_hazard_set(worker, 0, arena, content->slot, content->hash);
@@ -320,7 +320,7 @@ static struct tm_content *content_of_block(struct tm_store *store, enum tm_arena
         if (!is_content(store, arena, *ref))
             continue;
         struct tm_content *content = content_at(store, arena, *ref);
-        if (content->slot != 0 && tm_slot_offset(content->slot) == offset)
+        if (tm_slot_offset(content->slot) == offset)
             return content;
     }
     return NULL;

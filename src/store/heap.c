@@ -14,8 +14,7 @@
 
 struct tm_heap *tm_heap_at(const struct tm_store *store, uint32_t number)
 {
-    struct tm_heap **directory = store->heaps[number / TM_HEAP_DIRECTORY];
-    return directory == NULL ? NULL : tm_load_acquire(&directory[number % TM_HEAP_DIRECTORY]);
+    return tm_load_acquire(&store->heaps[number / TM_HEAP_DIRECTORY][number % TM_HEAP_DIRECTORY]);
 }
 
 /* Takes a heap of the kind that ended, or NULL. */
@@ -49,13 +48,12 @@ static bool number_heap(struct tm_store *store, struct tm_heap *heap)
         if (store->heaps[high] != NULL) {
             heap->number = number;
             tm_store_release(&store->heaps[high][number % TM_HEAP_DIRECTORY], heap);
-            store->heaps_next = number + 1u;
+            tm_store_release(&store->heaps_next, number + 1u); /* whoever sees it finds the heap */
             done = true;
         }
     }
     tm_lock_release(&store->heaps_lock, TM_LOCK_record_class);
-    if (spare != NULL)
-        tm_store_free(store, spare, bytes);
+    tm_store_free(store, spare, bytes);
     return done;
 }
 
@@ -241,8 +239,7 @@ static void reconsider(struct tm_heap *heap, uint32_t number)
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
     /* Between the caller's subtraction and here the segment may have been freed and be in use again,
      * even for another heap; what is looked at now is what counts. */
-    bool is_ours = tm_load_acquire(&segment->state) == TM_SEGMENT_SEALED && segment->heap == heap->number &&
-                   segment->purpose == TM_PURPOSE_DATA;
+    bool is_ours = tm_load_acquire(&segment->state) == TM_SEGMENT_SEALED && segment->heap == heap->number;
     if (is_ours && tm_load_acquire(&segment->use) == 0) {
         unlist_segment(heap, number, TM_SEGMENT_WAITING);
         is_empty = true;
@@ -442,7 +439,7 @@ bool tm_heap_take(struct tm_heap *heap, uint32_t number)
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
     /* Since it was looked at it may have been freed and be in use again, also for another heap. */
     bool done = tm_load_acquire(&segment->state) == TM_SEGMENT_SEALED && segment->heap == heap->number &&
-                segment->purpose == TM_PURPOSE_DATA && tm_load_acquire(&segment->use) < TM_USE_WRITER;
+                tm_load_acquire(&segment->use) < TM_USE_WRITER;
     if (done)
         unlist_segment(heap, number, TM_SEGMENT_PURGING);
     tm_lock_release(&heap->lock, TM_LOCK_heap);

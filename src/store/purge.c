@@ -102,25 +102,20 @@ static uint32_t purge_block(struct purge *purge, const struct tm_block *block, u
     tm_slot slot = 0;
     uint32_t bytes = tm_block_bytes(tm_block_length(block->word));
     enum tm_fate fate = judge(purge, block, offset, &slot);
-    /* Or the walk would stand still. */
-    TM_ASSERT(fate == TM_FATE_DEAD || tm_slot_bytes(slot) > sizeof *block);
-    switch (fate) {
-    case TM_FATE_DROPPED:
+    if (fate == TM_FATE_DEAD)
+        return bytes;
+    TM_ASSERT(tm_slot_bytes(slot) > sizeof *block); /* or the walk would stand still */
+    if (fate == TM_FATE_DROPPED) {
         free_dropped(purge, block, offset, slot);
         return tm_slot_bytes(slot);
-    case TM_FATE_KEEP:
-        /* A header that does not say what the reference says is damaged. It stays where it is: a copy would
-         * be of some other length or sort. */
-        if (!purge->out_of_room && tm_slot_bytes(slot) == bytes && tm_slot_type(slot) == tm_block_codec(block->word))
-            copy_block(purge, block, offset, slot);
-        if (purge->out_of_room && purge->why != TM_PURGE_CLEAN)
-            drop_block(purge, block, offset);
-        return tm_slot_bytes(slot);
-    case TM_FATE_DEAD:
-    case TM_FATES:
-        break;
     }
-    return bytes;
+    /* A header that does not say what the reference says is damaged. It stays where it is: a copy would
+     * be of some other length or sort. */
+    if (!purge->out_of_room && tm_slot_bytes(slot) == bytes && tm_slot_type(slot) == tm_block_codec(block->word))
+        copy_block(purge, block, offset, slot);
+    if (purge->out_of_room && purge->why != TM_PURGE_CLEAN)
+        drop_block(purge, block, offset);
+    return tm_slot_bytes(slot);
 }
 
 /* ---- the walk ---- */
@@ -261,14 +256,13 @@ bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_h
 static bool clean_segment(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t number)
 {
     bool is_young = tm_segment_at(&store->arena[heap->kind], number)->age == TM_AGE_YOUNG;
-    bool as_young = is_young && heap->kind == TM_ARENA_EPHEMERAL;
     struct purge purge = {.store = store,
                           .worker = worker,
                           .heap = heap,
                           .arena = heap->kind,
                           .segment = number,
                           .why = TM_PURGE_CLEAN,
-                          .lane = as_young ? TM_LANE_CLEAN_YOUNG : TM_LANE_CLEAN_MAIN};
+                          .lane = is_young ? TM_LANE_CLEAN_YOUNG : TM_LANE_CLEAN_MAIN};
     purge_segment(&purge);
     tm_heap_end_purge(heap, number, !purge.out_of_room);
     tm_fetch_add_relaxed(&store->cleaned_segments, 1u);

@@ -91,10 +91,10 @@ static struct tm_segment *segment_for(const struct tm_arena *arena, uint64_t off
         return NULL;
     uint32_t first = tm_segment_of(arena, offset);
     struct tm_segment *segment = tm_segment_at(arena, first);
-    if (segment->state != TM_SEGMENT_WAITING || segment->order > TM_SEGMENT_ORDER_MAX)
+    if (segment->state != TM_SEGMENT_WAITING)
         return NULL;
     uint64_t at = (offset - tm_segment_offset(arena, first)) * TM_GRANULE_BYTES;
-    if (segment->fill > segment->bytes || bytes < sizeof(struct tm_block) || at + bytes > segment->fill)
+    if (bytes < sizeof(struct tm_block) || at + bytes > segment->fill)
         return NULL;
     return segment;
 }

@@ -103,9 +103,9 @@ void tm_record_free(struct tm_store *store, enum tm_arena_kind kind, uint64_t re
     segment->free_record = (uint32_t)(ref - tm_segment_offset(arena, number)) + 1u;
     TM_ASSERT(segment->use > 0);
     bool is_empty = --segment->use == 0;
-    if (is_empty && !was_full)
+    if (is_empty) /* so it was not full: a segment has room for many */
         tm_list_remove(&list->partial, arena, tm_segment_list_link, number);
-    else if (!is_empty && was_full)
+    else if (was_full)
         tm_list_append(&list->partial, arena, tm_segment_list_link, number);
     tm_lock_release(&list->lock, TM_LOCK_record_class);
 

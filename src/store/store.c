@@ -189,13 +189,11 @@ void tm_store_add_metadata(struct tm_store *store, int64_t bytes)
 
 void tm_store_add_table(struct tm_store *store, const struct tm_table *table)
 {
-    for (unsigned i = 0; i < TM_STORE_TABLES; i++) {
-        if (store->tables[i] == NULL) {
-            store->tables[i] = table;
-            return;
-        }
-    }
-    TM_ASSERT(store->tables[TM_STORE_TABLES - 1u] == NULL);
+    unsigned number = 0;
+    while (number < TM_STORE_TABLES - 1u && store->tables[number] != NULL)
+        number++;
+    TM_ASSERT(store->tables[number] == NULL);
+    store->tables[number] = table;
 }
 
 bool tm_store_is_tight(const struct tm_store *store)
@@ -265,8 +263,6 @@ static void add_heaps(struct tm_store *store, struct tm_store_figures *out)
     uint32_t last = tm_load_acquire(&store->heaps_next);
     for (uint32_t number = 1; number < last; number++) {
         struct tm_heap *heap = tm_heap_at(store, number);
-        if (heap == NULL)
-            continue;
         uint64_t bytes = tm_heap_segment_bytes(heap);
         uint64_t live = tm_heap_live_bytes(heap);
         out->block_bytes += live;
@@ -328,7 +324,7 @@ void tm_store_check(struct tm_store *store)
     TM_ASSERT(!store->adopting);
     for (uint32_t number = 1; number < store->heaps_next; number++) {
         struct tm_heap *heap = tm_heap_at(store, number);
-        if (heap == NULL || heap->magic != TM_HEAP_MAGIC)
+        if (heap->magic != TM_HEAP_MAGIC) /* it ended, and waits for the next */
             continue;
         tm_heap_check(heap);
         heap_bytes[heap->kind] += heap->segment_bytes;
