@@ -335,12 +335,15 @@ void tm_heap_sample_main(struct tm_heap *heap, struct tm_worker *worker, unsigne
                          void (*visit)(void *user, uint32_t hash, unsigned number), void *user);
 
 /* Copies the live blocks out of a segment at least @eighths/8 of which is dead, the deadest first, and frees it.
- * False: there is none, or no room to copy to. */
+ * False: there is none, or no room to copy to. With 0 there always is one: whoever repeats it counts. */
 bool tm_heap_clean(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, unsigned eighths);
 
 /*
  * Empties a whole span at least @eighths/8 of which is dead or free, so that it goes back to the host: copies what is
- * alive in it elsewhere. Looks at a few spans at a time. False: found none this time round.
+ * alive in it elsewhere. Looks at a few spans at a time. False: found none this time round, or no room to copy to.
+ *
+ * Called again and again it comes to an end, as long as nobody changes pages or seals heaps: copies go to open
+ * segments, and a span with an open segment is not taken.
  */
 bool tm_store_compact(struct tm_store *store, struct tm_worker *worker, enum tm_arena_kind arena, unsigned eighths);
 

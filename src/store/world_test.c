@@ -70,6 +70,8 @@ static enum tm_fate owner_judge(void *user, enum tm_arena_kind arena, uint32_t h
     if (keep) {
         if (why != TM_PURGE_CLEAN)
             page->slot &= ~TM_SLOT_USED;
+        if (world->releases_on_keep)
+            world_drop(world, (unsigned)(page - world->page));
         return TM_FATE_KEEP;
     }
     page->slot = 0;

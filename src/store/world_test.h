@@ -52,6 +52,7 @@ struct world {
     struct world_page page[TM_WORLD_PAGES];
     bool refuses_swap, refuses_pin; /* as if the page had changed in between */
     bool releases_on_swap;          /* the page goes away while it is being copied */
+    bool releases_on_keep;          /* the page goes away after it was said to stay */
     uint64_t expected;              /* calls of expect() */
     uint64_t dropped;               /* pages that judge() let go */
     uint64_t evicted;               /* pages whose shared content was found evicted */
