@@ -21,9 +21,10 @@
 #include "sim/world.h"
 
 #define CASES_AT_ONCE 100u
-#define OPERATIONS_PER_CASE 1000u /* of TMEM_TEST_OPERATIONS, which counts cheaper ones */
+#define OPERATIONS_PER_CASE 5000u /* of TMEM_TEST_OPERATIONS, which counts cheaper ones */
 #define DEFAULT_CASES 2000u
-#define ENOUGH_CASES 1000u /* to have met everything */
+#define LONG_CASES 40000u
+#define ENOUGH_CASES 1000u /* to have met everything; fewer only where --schedules says so */
 
 struct arguments {
     uint64_t seed, cases;
@@ -41,8 +42,8 @@ static int usage(FILE *to)
             "  --only 3,17-25   of a case, do these operations and no others\n"
             "  --switches 9:1   at step 9 go on with coroutine 1, and so on; otherwise whoever runs goes on\n"
             "  --crash STEP     stop everything at this step; 0: never\n"
-            "  Environment: TMEM_TEST_SEED, TMEM_TEST_OPERATIONS (%u of them are one case).\n",
-            OPERATIONS_PER_CASE);
+            "  Environment: TMEM_TEST_SEED, TMEM_TEST_OPERATIONS (%u of them are one case, but %u cases at least).\n",
+            OPERATIONS_PER_CASE, ENOUGH_CASES);
     return to == stdout ? 0 : 2;
 }
 
@@ -180,7 +181,7 @@ int main(int argc, char **argv)
     struct trial trial;
     arguments.seed = from_environment("TMEM_TEST_SEED", (uint64_t)time(NULL));
     arguments.cases = from_environment("TMEM_TEST_OPERATIONS", DEFAULT_CASES * OPERATIONS_PER_CASE);
-    arguments.cases /= OPERATIONS_PER_CASE;
+    arguments.cases = tm_max_u64(arguments.cases / OPERATIONS_PER_CASE, ENOUGH_CASES);
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
         case 's':
@@ -190,7 +191,7 @@ int main(int argc, char **argv)
             arguments.cases = parse(optarg);
             break;
         case 'l':
-            arguments.cases = 20u * DEFAULT_CASES;
+            arguments.cases = LONG_CASES;
             break;
         case 't':
             arguments.shrink_seconds = (unsigned)parse(optarg);
