@@ -19,8 +19,9 @@
 /* Where a block's pages come from. */
 enum bench_source {
     BENCH_FROM_CORPUS,
-    BENCH_FROM_RANDOM, /* random bytes: nothing shrinks them */
-    BENCH_FROM_WORDS,  /* one word repeated, another for each page */
+    BENCH_FROM_RANDOM,    /* random bytes: nothing shrinks them */
+    BENCH_FROM_WORDS,     /* one word repeated, another for each page: small numbers, patterns, addresses, doubles */
+    BENCH_FROM_ANY_WORDS, /* any 64 random bits repeated */
 };
 
 /* Pages of one nature in stores with one codec. */
@@ -31,9 +32,15 @@ struct bench_content {
     enum bench_source source;
 };
 
-#define BENCH_CONTENTS 6u
-#define BENCH_LZ4 3u /* the one of them that is the default */
+#define BENCH_CONTENTS 7u
+#define BENCH_LZ4 4u /* the one of them that is the default */
 extern const struct bench_content bench_contents[BENCH_CONTENTS];
+
+/* Pages of one word, made on the spot. */
+static inline bool bench_is_words(const struct bench_content *content)
+{
+    return content->source == BENCH_FROM_WORDS || content->source == BENCH_FROM_ANY_WORDS;
+}
 
 struct bench {
     uint64_t pages; /* in each store; a multiple of 2 * BENCH_OBJECT_PAGES */

@@ -10,6 +10,7 @@
 const struct bench_content bench_contents[BENCH_CONTENTS] = {
     {"raw", "none", NULL, BENCH_FROM_CORPUS},
     {"same", "lz4", NULL, BENCH_FROM_WORDS},
+    {"same-any", "lz4", NULL, BENCH_FROM_ANY_WORDS},
     {"random", "lz4", NULL, BENCH_FROM_RANDOM},
     {"lz4", "lz4", "lz4", BENCH_FROM_CORPUS},
     {"zstd", "zstd", "zstd", BENCH_FROM_CORPUS},
@@ -50,7 +51,7 @@ static enum limit limit_of_puts(const struct bench_content *content)
 {
     if (content->bare != NULL)
         return BARE_ENCODE;
-    if (content->source == BENCH_FROM_WORDS)
+    if (bench_is_words(content))
         return COLD_COPY;
     return content->source == BENCH_FROM_RANDOM ? PUT_RAW : SEQUENTIAL_COPY;
 }
@@ -67,14 +68,14 @@ static enum limit limit_of_gets(const struct bench_content *content)
 
 static enum limit limit_of_batches(const struct bench_content *content)
 {
-    return limit_of_gets(content) == COLD_COPY && content->source != BENCH_FROM_WORDS ? PREFETCHED_COPY
-                                                                                      : limit_of_gets(content);
+    return limit_of_gets(content) == COLD_COPY && !bench_is_words(content) ? PREFETCHED_COPY
+                                                                           : limit_of_gets(content);
 }
 
 /* Pages that are made on the spot, or compared with an encoder, are in cache before they are put. */
 static const struct bench_timing *timing_of_puts(const struct bench_content *content)
 {
-    return content->bare != NULL || content->source == BENCH_FROM_WORDS ? &bench_put_prepared : &bench_put_new;
+    return content->bare != NULL || bench_is_words(content) ? &bench_put_prepared : &bench_put_new;
 }
 
 static enum tm_exit measure_limits(struct block *block)

@@ -24,12 +24,34 @@ static void fill_with_word(unsigned char *page, uint64_t word)
         memcpy(page + at, &word, sizeof word);
 }
 
+/* The words that memory is filled with: small numbers, 32-bit patterns, addresses, numbers in floating point. */
+static uint64_t usual_word(uint64_t number)
+{
+    uint64_t pattern = (uint32_t)tm_scramble(number);
+    double fraction = (double)number / 4.0;
+    uint64_t word = 0;
+    switch (number % 4u) {
+    case 0:
+        return number / 4u;
+    case 1:
+        return pattern << 32 | pattern;
+    case 2:
+        return UINT64_C(0x7f0000000000) + number * 16u;
+    default:
+        memcpy(&word, &fraction, sizeof word);
+        return word;
+    }
+}
+
 const unsigned char *bench_load_page(const struct bench_load *load, uint64_t number, unsigned char *scratch)
 {
     switch (load->content->source) {
     case BENCH_FROM_RANDOM:
         return load->bench->random_pages + number % load->bench->pages * TM_PAGE_BYTES;
     case BENCH_FROM_WORDS:
+        fill_with_word(scratch, usual_word(number));
+        return scratch;
+    case BENCH_FROM_ANY_WORDS:
         fill_with_word(scratch, tm_scramble(number + 1));
         return scratch;
     case BENCH_FROM_CORPUS:
@@ -49,7 +71,7 @@ static void prepare_put(struct bench_work *work, uint64_t first, uint64_t count)
 {
     struct bench_load *load = work->user;
     for (uint64_t i = first; i < first + count; i++)
-        if (load->content->source == BENCH_FROM_WORDS)
+        if (bench_is_words(load->content))
             (void)bench_load_page(load, i, buffer_of(work, i));
         else
             bench_touch(bench_load_page(load, i, NULL), TM_PAGE_BYTES);
@@ -58,8 +80,8 @@ static void prepare_put(struct bench_work *work, uint64_t first, uint64_t count)
 static bool put_new(struct bench_work *work, uint64_t number)
 {
     struct bench_load *load = work->user;
-    const unsigned char *page = load->content->source == BENCH_FROM_WORDS ? buffer_of(work, number)
-                                                                          : bench_load_page(load, number, NULL);
+    const unsigned char *page = bench_is_words(load->content) ? buffer_of(work, number)
+                                                              : bench_load_page(load, number, NULL);
     return expect(load, bench_put(&load->store, number, page), TMEM_OK);
 }
 

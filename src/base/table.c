@@ -260,6 +260,14 @@ static void overflow_give(struct tm_table *table, uint32_t number)
     tm_lock_release(&table->overflow_lock, TM_LOCK_table_overflow);
 }
 
+static bool is_empty(const struct tm_bucket *line)
+{
+    uint64_t entries = 0;
+    for (unsigned i = 0; i < TM_BUCKET_ENTRIES; i++)
+        entries |= line->entry[i];
+    return entries == 0;
+}
+
 /* Unlinks the empty lines of a chain. */
 static void drop_empty_lines(struct tm_table *table, struct tm_bucket *bucket)
 {
@@ -267,10 +275,7 @@ static void drop_empty_lines(struct tm_table *table, struct tm_bucket *bucket)
     while (before->overflow != 0) {
         uint32_t number = before->overflow;
         struct tm_bucket *line = overflow_line(table, number);
-        bool is_empty = true;
-        for (unsigned i = 0; i < TM_BUCKET_ENTRIES; i++)
-            is_empty = is_empty && line->entry[i] == 0;
-        if (is_empty) {
+        if (is_empty(line)) {
             before->overflow = line->overflow;
             overflow_give(table, number);
         } else {
@@ -316,7 +321,7 @@ bool tm_table_insert(struct tm_table *table, struct tm_bucket *bucket, uint32_t 
     return true;
 }
 
-bool tm_table_remove(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref)
+bool tm_table_take(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref)
 {
     uint64_t entry = entry_make(hash, ref);
     for (struct tm_bucket *line = bucket; line != NULL; line = next_line(table, line)) {
@@ -324,13 +329,26 @@ bool tm_table_remove(struct tm_table *table, struct tm_bucket *bucket, uint32_t 
             if (line->entry[i] != entry)
                 continue;
             line->entry[i] = 0;
-            tm_fetch_sub_relaxed(&table->entry_count, 1u);
-            if (bucket->overflow != 0)
+            /* Only the line that lost an entry can be empty now; others are not brought into the cache for nothing. */
+            if (line != bucket && is_empty(line))
                 drop_empty_lines(table, bucket);
             return true;
         }
     }
     return false;
+}
+
+void tm_table_taken(struct tm_table *table, uint64_t entries)
+{
+    tm_fetch_sub_relaxed(&table->entry_count, entries);
+}
+
+bool tm_table_remove(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref)
+{
+    bool was_there = tm_table_take(table, bucket, hash, ref);
+    if (was_there)
+        tm_table_taken(table, 1);
+    return was_there;
 }
 
 /* ---- growth ---- */

@@ -102,6 +102,10 @@ TM_MUST_USE bool tm_table_insert(struct tm_table *table, struct tm_bucket *bucke
 /* Removes the entry with exactly this hash and reference. False: there is none. */
 bool tm_table_remove(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref);
 
+/* The same for many: takes an entry out without counting it, and counts those that were taken out. */
+bool tm_table_take(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref);
+void tm_table_taken(struct tm_table *table, uint64_t entries);
+
 /* Splits a bucket or two if the table is loaded and nobody else is at it, and lays in memory for overflow lines; called
  * without locks. Lack of memory only makes chains longer. */
 void tm_table_grow(struct tm_table *table);

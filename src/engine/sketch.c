@@ -45,39 +45,49 @@ static uint64_t *words_of(const struct tm_sketch *sketch)
     return tm_load_acquire(&sketch->words);
 }
 
+/* Where a page's counters are: which line, and in each pair of its words which nibble of which word. */
 struct spot {
     uint32_t line;
     uint64_t *word[COUNTERS];
     unsigned shift[COUNTERS];
 };
 
-static void find_spot(const struct tm_sketch *sketch, uint32_t hash, unsigned number, struct spot *spot)
+static uint64_t mix_page(uint32_t hash, unsigned number)
 {
-    uint64_t mixed = tm_scramble((uint64_t)hash << 6 | number);
-    spot->line = (uint32_t)((mixed & UINT32_MAX) * sketch->lines >> 32);
-    uint64_t *line = &sketch->words[(uint64_t)spot->line * LINE_WORDS];
-    uint64_t bits = mixed >> 32;
+    return tm_scramble((uint64_t)hash << 6 | number);
+}
+
+static uint32_t line_of(const struct tm_sketch *sketch, uint64_t mixed)
+{
+    return (uint32_t)((mixed & UINT32_MAX) * sketch->lines >> 32);
+}
+
+static inline void find_spot(const struct tm_sketch *sketch, uint64_t *words, uint32_t hash, unsigned number,
+                             struct spot *spot)
+{
+    uint64_t mixed = mix_page(hash, number);
+    spot->line = line_of(sketch, mixed);
+    uint64_t *line = &words[(uint64_t)spot->line * LINE_WORDS];
+    unsigned bits = (unsigned)(mixed >> 32);
     for (unsigned i = 0; i < COUNTERS; i++, bits >>= 5) {
         spot->word[i] = &line[2u * i + (bits & 1u)];
-        spot->shift[i] = (unsigned)(bits >> 1 & 15u) * 4u;
+        spot->shift[i] = (bits << 1) & 60u;
     }
 }
 
 void tm_sketch_prefetch(const struct tm_sketch *sketch, uint32_t hash, unsigned number)
 {
-    struct spot spot;
-    if (words_of(sketch) == NULL)
-        return;
-    find_spot(sketch, hash, number, &spot);
-    tm_prefetch_write(spot.word[0]);
+    const uint64_t *words = words_of(sketch);
+    if (words != NULL)
+        tm_prefetch_write(&words[(uint64_t)line_of(sketch, mix_page(hash, number)) * LINE_WORDS]);
 }
 
-static unsigned counter(const struct spot *spot, unsigned i)
+static inline unsigned counter(const struct spot *spot, unsigned i)
 {
     return (unsigned)(tm_load_relaxed(spot->word[i]) >> spot->shift[i] & COUNTER_MAX);
 }
 
-static unsigned least(const struct spot *spot)
+static inline unsigned least(const struct spot *spot)
 {
     unsigned value = counter(spot, 0);
     for (unsigned i = 1; i < COUNTERS; i++) {
@@ -123,10 +133,11 @@ void tm_sketch_set_period(struct tm_sketch *sketch, uint64_t events)
 
 void tm_sketch_add(struct tm_sketch *sketch, uint32_t hash, unsigned number)
 {
-    if (words_of(sketch) == NULL)
+    uint64_t *words = words_of(sketch);
+    if (words == NULL)
         return;
     struct spot spot;
-    find_spot(sketch, hash, number, &spot);
+    find_spot(sketch, words, hash, number, &spot);
     unsigned value = least(&spot);
     unsigned step = is_to_be_halved(sketch, spot.line) ? 2u : 1u;
     if (value + step <= COUNTER_MAX)
@@ -143,8 +154,9 @@ void tm_sketch_add(struct tm_sketch *sketch, uint32_t hash, unsigned number)
 unsigned tm_sketch_estimate(const struct tm_sketch *sketch, uint32_t hash, unsigned number)
 {
     struct spot spot;
-    if (words_of(sketch) == NULL)
+    uint64_t *words = words_of(sketch);
+    if (words == NULL)
         return 1;
-    find_spot(sketch, hash, number, &spot);
+    find_spot(sketch, words, hash, number, &spot);
     return least(&spot) >> is_to_be_halved(sketch, spot.line);
 }

@@ -26,13 +26,18 @@ static struct tm_block *block_at(const struct tm_store *store, enum tm_arena_kin
 }
 
 void tm_block_write(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at, uint32_t hash,
-                    uint32_t content_hash, uint64_t word, const void *body, uint32_t body_bytes)
+                    uint32_t content_hash, uint64_t word, const void *body, uint32_t body_bytes,
+                    const uint64_t *known)
 {
     struct tm_block *block = block_at(store, arena, at->offset);
     unsigned char *bytes = (unsigned char *)(block + 1);
     uint32_t padded = tm_block_bytes(body_bytes) - (uint32_t)sizeof *block;
     uint64_t body_hash;
-    if (padded == body_bytes) {
+    if (known != NULL) {
+        TM_ASSERT(padded == body_bytes);
+        memcpy(bytes, body, body_bytes);
+        body_hash = *known;
+    } else if (padded == body_bytes) {
         body_hash = store->codec.copy_hash(bytes, body, body_bytes, store->check_seed);
     } else {
         memcpy(bytes, body, body_bytes);

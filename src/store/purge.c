@@ -80,7 +80,8 @@ static void copy_block(struct purge *purge, const struct tm_block *block, uint64
         purge->copied_bytes += bytes;
     } else {
         if (listed)
-            tm_dedup_unlist(store, purge->arena, block->content_hash, at.offset);
+            tm_dedup_unlisted(store, purge->arena,
+                              tm_dedup_unlist(store, purge->arena, block->content_hash, at.offset));
         tm_heap_unreserve(purge->heap, &at, length);
     }
 }

@@ -15,6 +15,8 @@ static tm_slot inline_slot(uint64_t word)
         return word << SMALL_SHIFT | TM_SLOT_SAME_SMALL;
     if (word >> 32 == (word & UINT32_MAX))
         return (word & UINT32_MAX) << SMALL_SHIFT | TM_SLOT_SAME_TWICE;
+    if ((word & 0xffu) == 0) /* such as most numbers in floating point that somebody fills memory with */
+        return word | TM_SLOT_SAME_HIGH;
     return 0;
 }
 
@@ -30,11 +32,10 @@ static void prepare_same(struct tm_worker *worker, struct tm_page_put *put, uint
     put->bytes = tm_block_bytes(sizeof word);
 }
 
-/* Pages of different domains never meet: the domain is part of the hash. */
-static uint32_t hash_content(const struct tm_store *store, const struct tm_page_put *put)
+/* Pages of different domains never meet: the domain is part of what contents are found by. */
+static uint32_t content_hash(const struct tm_page_put *put)
 {
-    uint64_t seed = store->check_seed ^ tm_scramble(put->heap->domain);
-    return (uint32_t)store->codec.hash(put->page, TM_PAGE_BYTES, seed);
+    return (uint32_t)tm_scramble(put->page_hash ^ tm_scramble(put->heap->domain));
 }
 
 void tm_put_prepare(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put)
@@ -50,7 +51,8 @@ void tm_put_prepare(struct tm_store *store, struct tm_worker *worker, struct tm_
         return;
     }
     if (store->config.dedup) {
-        put->content_hash = hash_content(store, put);
+        put->page_hash = store->codec.hash(put->page, TM_PAGE_BYTES, store->check_seed);
+        put->content_hash = content_hash(put);
         if (!put->no_dedup)
             tm_dedup_find(store, worker, put);
         if (put->twin != TM_TWIN_NONE)
@@ -99,7 +101,9 @@ enum tm_write tm_put_write(struct tm_store *store, struct tm_worker *worker, str
     if (!tm_heap_reserve(heap, tm_heap_put_lane(heap, worker->number), put->body_bytes, put->tier, &at))
         return TM_WRITE_NO_ROOM;
     uint64_t word = (uint64_t)put->codec << 19 | (uint64_t)put->number << 13 | put->body_bytes;
-    tm_block_write(store, heap->kind, &at, put->hash, put->content_hash, word, put->body, put->body_bytes);
+    /* A page as it is was hashed already, if equal ones were looked for. */
+    const uint64_t *known = put->body == put->page && store->config.dedup ? &put->page_hash : NULL;
+    tm_block_write(store, heap->kind, &at, put->hash, put->content_hash, word, put->body, put->body_bytes, known);
     bool listed = store->config.dedup && put->codec != TM_CODEC_SAME && put->content_hash != 0 &&
                   tm_dedup_list(store, heap->kind, put->content_hash, at.offset);
     put->slot = tm_slot_make(put->codec, put->bytes, at.offset, listed);
@@ -142,14 +146,16 @@ static const struct tm_block *block_of(const struct tm_store *store, enum tm_are
     return (const struct tm_block *)(const void *)tm_arena_address(&store->arena[arena], tm_slot_offset(slot));
 }
 
-/* Takes what else knows of a block off the books. Its bytes remain to be subtracted. */
-static void forget_block(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
+/* Takes a block out of the table of contents. Answers how many entries that were: 0 or 1, not counted yet. */
+static unsigned forget_block(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
 {
     uint64_t offset = tm_slot_offset(slot);
-    if ((slot & TM_SLOT_LISTED) != 0 &&
-        !tm_dedup_unlist(store, arena, block_of(store, arena, slot)->content_hash, offset))
-        tm_dedup_forget_damaged(store, arena, offset, tm_slot_bytes(slot));
-    tm_count_block(store, tm_slot_type(slot), -1);
+    if ((slot & TM_SLOT_LISTED) == 0)
+        return 0;
+    if (tm_dedup_unlist(store, arena, block_of(store, arena, slot)->content_hash, offset))
+        return 1;
+    tm_dedup_forget_damaged(store, arena, offset, tm_slot_bytes(slot));
+    return 0;
 }
 
 void tm_slot_release(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
@@ -157,42 +163,71 @@ void tm_slot_release(struct tm_store *store, enum tm_arena_kind arena, tm_slot s
     if (tm_slot_type(slot) == TM_SLOT_SHARED) {
         tm_content_unref(store, arena, tm_slot_offset(slot));
     } else if (tm_slot_is_block(slot)) {
-        forget_block(store, arena, slot);
+        tm_dedup_unlisted(store, arena, forget_block(store, arena, slot));
+        tm_count_block(store, tm_slot_type(slot), -1);
         tm_block_free(store, arena, tm_slot_offset(slot), tm_slot_bytes(slot));
     }
 }
 
-/* What releasing these slots will look at comes into the cache together: first headers, then buckets. */
-static void prefetch_listed(struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots, unsigned count)
+/* How far ahead of its release a block's header is fetched, and half as far its bucket of the table of contents. */
+#define RELEASE_AHEAD 16u
+
+static bool is_listed(tm_slot slot)
 {
-    for (unsigned i = 0; i < count; i++)
-        if (tm_slot_is_block(slots[i]) && (slots[i] & TM_SLOT_LISTED) != 0)
-            tm_prefetch(block_of(store, arena, slots[i]));
-    for (unsigned i = 0; i < count; i++)
-        if (tm_slot_is_block(slots[i]) && (slots[i] & TM_SLOT_LISTED) != 0)
-            tm_table_prefetch(&store->contents[arena], block_of(store, arena, slots[i])->content_hash);
+    return tm_slot_is_block(slot) && (slot & TM_SLOT_LISTED) != 0;
+}
+
+static void prefetch_header(const struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
+{
+    if (is_listed(slot))
+        tm_prefetch(block_of(store, arena, slot));
+}
+
+static void prefetch_contents(const struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
+{
+    if (is_listed(slot))
+        tm_table_prefetch(&store->contents[arena], block_of(store, arena, slot)->content_hash);
+}
+
+/* Neighbours often have one codec and lie in one segment: their books are kept together. */
+struct release {
+    uint32_t segment;
+    uint32_t bytes; /* of it */
+    int blocks[TM_CODEC_IDS];
+    unsigned unlisted;
+};
+
+static void release_one(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot, struct release *release)
+{
+    uint32_t segment = tm_segment_of(&store->arena[arena], tm_slot_offset(slot));
+    release->unlisted += forget_block(store, arena, slot);
+    if (segment != release->segment && release->bytes != 0) {
+        tm_segment_sub_live(store, arena, release->segment, release->bytes);
+        release->bytes = 0;
+    }
+    release->segment = segment;
+    release->bytes += tm_slot_bytes(slot);
+    release->blocks[tm_slot_type(slot)]--;
 }
 
 void tm_slots_release(struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots, unsigned count)
 {
-    uint32_t segment = 0;
-    uint32_t bytes = 0;
-    prefetch_listed(store, arena, slots, count);
-    for (unsigned i = 0; i < count; i++) {
-        if (!tm_slot_is_block(slots[i])) {
-            if (slots[i] != 0)
-                tm_slot_release(store, arena, slots[i]);
-            continue;
-        }
-        forget_block(store, arena, slots[i]);
-        uint32_t this_segment = tm_segment_of(&store->arena[arena], tm_slot_offset(slots[i]));
-        if (this_segment != segment && bytes != 0) {
-            tm_segment_sub_live(store, arena, segment, bytes);
-            bytes = 0;
-        }
-        segment = this_segment;
-        bytes += tm_slot_bytes(slots[i]);
+    struct release release = {.bytes = 0};
+    for (unsigned i = 0; i < count + RELEASE_AHEAD; i++) {
+        if (i < count)
+            prefetch_header(store, arena, slots[i]);
+        if (i >= RELEASE_AHEAD / 2u && i - RELEASE_AHEAD / 2u < count)
+            prefetch_contents(store, arena, slots[i - RELEASE_AHEAD / 2u]);
+        tm_slot slot = i >= RELEASE_AHEAD ? slots[i - RELEASE_AHEAD] : 0;
+        if (tm_slot_is_block(slot))
+            release_one(store, arena, slot, &release);
+        else if (slot != 0)
+            tm_slot_release(store, arena, slot);
     }
-    if (bytes != 0)
-        tm_segment_sub_live(store, arena, segment, bytes);
+    for (unsigned codec = 0; codec < TM_CODEC_IDS; codec++)
+        if (release.blocks[codec] != 0)
+            tm_count_block(store, codec, release.blocks[codec]);
+    tm_dedup_unlisted(store, arena, release.unlisted);
+    if (release.bytes != 0)
+        tm_segment_sub_live(store, arena, release.segment, release.bytes);
 }

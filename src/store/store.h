@@ -34,7 +34,7 @@
 
 /*
  * Where a page is, 0 for nowhere. Bits: 0-3 type, 4 used, 5 listed, 8-17 granules, 24-63 offset in
- * granules from the arena's base. For the two inline kinds, bits 8-63 hold the word.
+ * granules from the arena's base. For the three inline kinds, bits 8-63 hold the word.
  */
 typedef uint64_t tm_slot;
 
@@ -45,7 +45,8 @@ enum tm_slot_type {
     TM_SLOT_SHARED = 8,      /* offset is that of a content record */
     TM_SLOT_SAME_SMALL = 9,  /* the repeated word, sign-extended from 56 bits */
     TM_SLOT_SAME_TWICE = 10, /* the repeated word is this 32-bit number twice */
-    TM_SLOT_LOST = 11        /* found damaged when the store was rebuilt */
+    TM_SLOT_SAME_HIGH = 11,  /* the repeated word without its lowest byte, which is 0 */
+    TM_SLOT_LOST = 12        /* found damaged when the store was rebuilt */
 };
 
 #define TM_SLOT_USED (UINT64_C(1) << 4)   /* got since the evictor last looked */
@@ -74,7 +75,7 @@ static inline bool tm_slot_is_block(tm_slot slot)
 
 static inline bool tm_slot_is_inline(tm_slot slot)
 {
-    return tm_slot_type(slot) == TM_SLOT_SAME_SMALL || tm_slot_type(slot) == TM_SLOT_SAME_TWICE;
+    return tm_slot_type(slot) >= TM_SLOT_SAME_SMALL && tm_slot_type(slot) <= TM_SLOT_SAME_HIGH;
 }
 
 /* True when the page is one repeated word, which lies in the slot or in a block. */
@@ -95,6 +96,8 @@ static inline uint64_t tm_slot_word(tm_slot slot)
     uint64_t payload = slot >> 8;
     if (tm_slot_type(slot) == TM_SLOT_SAME_TWICE)
         return payload | payload << 32;
+    if (tm_slot_type(slot) == TM_SLOT_SAME_HIGH)
+        return payload << 8;
     return (uint64_t)((int64_t)(payload << 8) >> 8);
 }
 
@@ -222,8 +225,9 @@ struct tm_page_put {
     const void *body; /* coded bytes, in the worker's memory, or the page itself */
     uint32_t body_bytes;
     uint32_t content_hash;
-    uint8_t codec; /* enum tm_codec_id */
-    uint8_t twin;  /* what the equal page is, if one was found */
+    uint64_t page_hash; /* with dedup */
+    uint8_t codec;      /* enum tm_codec_id */
+    uint8_t twin;       /* what the equal page is, if one was found */
     uint64_t twin_ref;
     uint32_t twin_hash;
     uint8_t twin_number;

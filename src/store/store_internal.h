@@ -214,9 +214,10 @@ struct tm_reservation {
     uint32_t generation;
 };
 
-/* Writes header and body into reserved memory. */
+/* Writes header and body into reserved memory. @known: the body's hash with the store's seed, or NULL. */
 void tm_block_write(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at, uint32_t hash,
-                    uint32_t content_hash, uint64_t word, const void *body, uint32_t body_bytes);
+                    uint32_t content_hash, uint64_t word, const void *body, uint32_t body_bytes,
+                    const uint64_t *known);
 /* Copies a block, changing its hash word, identity and generation but not its body. */
 void tm_block_copy(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at,
                    const struct tm_block *from, uint32_t hash, uint64_t word);
@@ -359,6 +360,8 @@ enum tm_write tm_dedup_share(struct tm_store *store, struct tm_worker *worker, s
 /* Names a block in the table. False: no memory. */
 bool tm_dedup_list(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t ref);
 bool tm_dedup_unlist(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t ref);
+/* Counts so many that were there and are unlisted. */
+void tm_dedup_unlisted(struct tm_store *store, enum tm_arena_kind arena, uint64_t count);
 /* The table was to name this block under its content's hash, and does not. Where the header is damaged, the hash may
  * be: then whatever names the block goes, while its bytes are still counted. */
 void tm_dedup_forget_damaged(struct tm_store *store, enum tm_arena_kind arena, uint64_t offset, uint32_t bytes);
