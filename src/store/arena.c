@@ -270,6 +270,8 @@ static uint32_t add_span(struct tm_arena *arena, unsigned order, bool for_record
     span->order = ORDER_NONE;
     span->state = TM_SPAN_IN_USE;
     arena->in_use++;
+    if (arena->draining == number) /* what was drained has gone; nobody need be told yet */
+        arena->draining = 0;
     relist_span(arena, number);
     tm_lock_release(&arena->lock, TM_LOCK_arena);
     if (store->config.ahead) {
@@ -433,22 +435,26 @@ void tm_arena_give(struct tm_arena *arena, uint32_t first)
 
 #define DRAIN_LOOKS 64u
 
-/* Live bytes of a span all of whose segments are sealed data; more than it has otherwise. */
+/* Live bytes of a span all of whose segments are sealed data; more than it has otherwise, or when there is none: then
+ * somebody is just giving the span back. */
 static uint64_t live_bytes_of(const struct tm_arena *arena, uint32_t number)
 {
     const struct tm_span *span = &arena->spans[number];
     uint64_t live = 0;
+    bool has_segments = false;
     if (span->state != TM_SPAN_IN_USE || span->for_records)
         return UINT64_MAX;
     for (unsigned i = 0; i < TM_SPAN_UNITS; i++) {
         const struct tm_segment *segment = tm_segment_at(arena, number * TM_SPAN_UNITS + i);
         unsigned state = tm_load_acquire(&segment->state);
-        if (state == TM_SEGMENT_SEALED && segment->is_stuck == 0)
-            live += tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK;
-        else if (state != TM_SEGMENT_FREE)
+        if (state == TM_SEGMENT_FREE)
+            continue;
+        if (state != TM_SEGMENT_SEALED || segment->is_stuck != 0)
             return UINT64_MAX;
+        live += tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK;
+        has_segments = true;
     }
-    return live;
+    return has_segments ? live : UINT64_MAX;
 }
 
 uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths)
@@ -478,8 +484,8 @@ uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths)
 void tm_arena_drain_end(struct tm_arena *arena, uint32_t number)
 {
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
-    TM_ASSERT(arena->draining == number);
-    arena->draining = 0;
+    if (arena->draining == number) /* else it was emptied, and is in use again */
+        arena->draining = 0;
     relist_span(arena, number);
     tm_lock_release(&arena->lock, TM_LOCK_arena);
 }

@@ -407,6 +407,24 @@ static void a_drained_span_is_ready_for_what_is_drained_next(void **state)
     assert_true(tm_store_unprepare(store));
 }
 
+static void a_span_that_is_taken_anew_is_not_being_drained(void **state)
+{
+    (void)state;
+    assert_int_equal(world_put(&world, world.ephemeral, 0, WORLD_RAW, 1), TM_WRITE_OK);
+    tm_heap_seal(world.ephemeral);
+    uint32_t span = tm_arena_drain_begin(arena, 1);
+    world_drop(&world, 0);
+    assert_true(tm_store_unprepare(store));
+    uint32_t first = take(world.ephemeral, 0);
+    uint32_t second = take(world.ephemeral, 0);
+    assert_int_equal(first / TM_SPAN_UNITS, span);
+    assert_int_equal(second / TM_SPAN_UNITS, span);
+    tm_arena_drain_end(arena, span); /* by whoever drained it before */
+    tm_arena_give(arena, first);
+    tm_arena_give(arena, second);
+    world_check(&world);
+}
+
 static void draining_looks_at_a_few_spans_at_a_time(void **state)
 {
     (void)state;
@@ -450,6 +468,7 @@ int main(void)
         cmocka_unit_test(spans_ahead_go_first_when_memory_is_short),
         CASE(a_span_that_is_being_drained_gives_no_units),
         CASE(a_drained_span_is_ready_for_what_is_drained_next),
+        CASE(a_span_that_is_taken_anew_is_not_being_drained),
         cmocka_unit_test(draining_looks_at_a_few_spans_at_a_time),
     };
     return cmocka_run_group_tests_name("arena", tests, NULL, NULL);

@@ -284,17 +284,20 @@ bool tm_store_compact(struct tm_store *store, struct tm_worker *worker, enum tm_
     if (span == 0)
         return false;
     bool has_room = true;
+    bool has_worked = false;
     for (uint32_t i = 0; i < TM_SPAN_UNITS && has_room; i++) {
         uint32_t number = span * TM_SPAN_UNITS + i;
         const struct tm_segment *segment = tm_segment_at(arena, number);
         if (tm_load_acquire(&segment->state) != TM_SEGMENT_SEALED)
             continue;
         struct tm_heap *heap = tm_heap_at(store, segment->heap);
-        if (heap != NULL && tm_heap_take(heap, number))
+        if (heap != NULL && tm_heap_take(heap, number)) {
             has_room = clean_segment(store, worker, heap, number);
+            has_worked = true;
+        }
     }
     tm_arena_drain_end(arena, span);
-    return has_room;
+    return has_room && has_worked;
 }
 
 /* ---- sampling ---- */

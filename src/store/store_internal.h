@@ -125,7 +125,8 @@ bool tm_arena_prepare(struct tm_arena *arena);
 /* Gives back a span that was committed ahead. False: there is none. */
 bool tm_arena_unprepare(struct tm_arena *arena);
 /* Chooses a span of data at least @eighths/8 of which is dead or free, all of its segments sealed, and gives none of
- * its units out until tm_arena_drain_end(). 0: none among those looked at, or another is being drained. */
+ * its units out until tm_arena_drain_end(), or until it was empty and is taken anew. 0: none among those looked at, or
+ * another is being drained. */
 uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths);
 void tm_arena_drain_end(struct tm_arena *arena, uint32_t span);
 /* Rebuilding: units in use are those of the segments whose state is not FREE. */
