@@ -149,7 +149,7 @@ static enum page_kind draw_page_kind(struct sim_world *world, struct sim_draw *d
     uint64_t number = sim_random(draw, 16);
     uint64_t which = sim_random(draw, TM_ARRAY_SIZE(unique));
     if (number < world->plan.twins)
-        return number % 2u == 0 ? PAGE_RAW_TWIN : PAGE_SHORT_TWIN;
+        return number % 2u == 0 || world->plan.theme == SIM_THEME_TWINS ? PAGE_RAW_TWIN : PAGE_SHORT_TWIN;
     return (enum page_kind)unique[which];
 }
 
@@ -212,7 +212,7 @@ void sim_put(struct sim_world *world, struct sim_draw *draw)
         return;
     act.value = draw_value(world, draw, draw_page_kind(world, draw));
     act.flags = draw_put_flags(draw, &act.spot);
-    struct tm_object_id id = sim_object_id(act.spot.object);
+    struct tm_object_id id = sim_object_id(world, act.spot.object);
     page_make(act.value, page);
     enter(world, &act.spot);
     begin_put(world, &act);
@@ -245,7 +245,7 @@ static unsigned draw_batch(struct sim_world *world, struct sim_draw *draw, struc
 
 static struct tm_page_io page_io(struct sim_world *world, const struct act *act, unsigned number)
 {
-    return (struct tm_page_io){.object = sim_object_id(act->spot.object),
+    return (struct tm_page_io){.object = sim_object_id(world, act->spot.object),
                                .index = sim_index(&act->spot),
                                .page = world->pages[sim_who()][number]};
 }
@@ -275,10 +275,27 @@ void sim_put_many(struct sim_world *world, struct sim_draw *draw)
 void sim_put_ballast(struct sim_world *world, struct sim_draw *draw, struct sim_spot *spot, enum page_kind kind)
 {
     struct act act = {.spot = *spot, .value = draw_value(world, draw, kind)};
-    struct tm_object_id id = sim_object_id(spot->object);
+    struct tm_object_id id = sim_object_id(world, spot->object);
     page_make(act.value, world->pages[sim_who()][0]);
     begin_put(world, &act);
     end_put(world, &act, tm_page_put(spot->member->handle, &id, sim_index(spot), world->pages[sim_who()][0], 0));
+}
+
+#define FRESH_AT_ONCE 6u
+
+void sim_put_fresh(struct sim_world *world, struct sim_draw *draw)
+{
+    struct sim_spot spot;
+    if (!draw_spot(world, draw, &spot))
+        return;
+    enter(world, &spot);
+    for (unsigned i = 0; i < FRESH_AT_ONCE; i++) {
+        spot.object = SIM_BALLAST + world->fresh_objects++;
+        spot.index = 0;
+        sim_put_ballast(world, draw, &spot, PAGE_SHORT);
+        world->totals->fresh++;
+    }
+    leave(world, &spot);
 }
 
 /* ---- get ---- */
@@ -315,7 +332,7 @@ void sim_get(struct sim_world *world, struct sim_draw *draw)
     if (!draw_spot(world, draw, &act.spot))
         return;
     enum tm_get_mode mode = draw_mode(draw, &act.spot, &act.flags);
-    struct tm_object_id id = sim_object_id(act.spot.object);
+    struct tm_object_id id = sim_object_id(world, act.spot.object);
     enter(world, &act.spot);
     begin_act(world, &act, act.flags != 0 ? CHANCE_REMOVE : CHANCE_NOTHING);
     enum tm_result result = tm_page_get(act.spot.member->handle, &id, sim_index(&act.spot), page, mode);
@@ -348,7 +365,7 @@ void sim_look_at(struct sim_world *world, struct tm_member *member, const struct
 {
     unsigned char *page = world->pages[sim_who()][0];
     struct deed deed = {.pool = handle->pool, .object = handle->object, .index = handle->index, .who = COROUTINES_MAX};
-    struct tm_object_id id = sim_object_id(handle->object);
+    struct tm_object_id id = sim_object_id(world, handle->object);
     size_t number = history_begin(&world->history, &deed);
     enum tm_result result = tm_page_get(member, &id, handle->index, page, TM_GET_INCLUSIVE);
     uint32_t value = result == TM_OK ? page_recognise(page) : 0;
@@ -372,7 +389,7 @@ void sim_put_stored(struct sim_world *world, struct sim_draw *draw)
         return;
     act.value = draw_value(world, draw, draw_page_kind(world, draw));
     act.flags = draw_put_flags(draw, &act.spot);
-    struct tm_object_id id = sim_object_id(act.spot.object);
+    struct tm_object_id id = sim_object_id(world, act.spot.object);
     page_make(act.value, page);
     enter(world, &act.spot);
     enum tm_codec_id form = TM_CODEC_RAW;
@@ -402,7 +419,7 @@ void sim_get_stored(struct sim_world *world, struct sim_draw *draw)
         return;
     enum tm_codec_id form = TM_CODEC_NONE;
     uint32_t bytes = 0;
-    struct tm_object_id id = sim_object_id(act.spot.object);
+    struct tm_object_id id = sim_object_id(world, act.spot.object);
     enter(world, &act.spot);
     begin_act(world, &act, CHANCE_NOTHING);
     enum tm_result result =
@@ -420,7 +437,7 @@ void sim_invalidate_page(struct sim_world *world, struct sim_draw *draw)
     struct act act = {.batch = 0};
     if (!draw_spot(world, draw, &act.spot))
         return;
-    struct tm_object_id id = sim_object_id(act.spot.object);
+    struct tm_object_id id = sim_object_id(world, act.spot.object);
     enter(world, &act.spot);
     begin_act(world, &act, CHANCE_REMOVE);
     enum tm_result result = tm_page_invalidate(act.spot.member->handle, &id, sim_index(&act.spot));
@@ -437,7 +454,7 @@ void sim_invalidate_object(struct sim_world *world, struct sim_draw *draw)
     struct sim_known before[SIM_INDICES];
     if (!draw_spot(world, draw, &spot))
         return;
-    struct tm_object_id id = sim_object_id(spot.object);
+    struct tm_object_id id = sim_object_id(world, spot.object);
     struct wide_deed deed = {.pool = spot.member->pool, .object = spot.object, .who = (uint8_t)sim_who()};
     enter(world, &spot);
     size_t number = history_begin_wide(&world->history, &deed);
@@ -466,7 +483,7 @@ static void note_keys(struct sim_world *world, const struct tm_page_key *keys, s
                             .walk = walk,
                             .kind = DEED_PRESENT,
                             .who = (uint8_t)sim_who()};
-        if (!sim_find_object(&keys[i].object, &deed.object))
+        if (!sim_find_object(world, &keys[i].object, &deed.object))
             sim_fail("a walk found an object that nobody put");
         history_note(&world->history, &deed, begin);
     }

@@ -73,6 +73,7 @@ static bool has_met_everything(const struct sim_totals *totals)
         uint64_t count;
     } needed[] = {
         {"puts stored", totals->stored},
+        {"puts in new objects", totals->fresh},
         {"puts refused", totals->refused},
         {"puts kept", totals->kept},
         {"puts without memory", totals->nomem},

@@ -54,30 +54,21 @@ struct tm_uuid sim_uuid(unsigned name)
     return (struct tm_uuid){{name + 1u, ~(uint64_t)name}};
 }
 
-struct tm_object_id sim_object_id(unsigned object)
+struct tm_object_id sim_object_id(const struct sim_world *world, unsigned object)
 {
     if (object >= SIM_BALLAST)
         return (struct tm_object_id){{object, 77, 0}};
-    return (struct tm_object_id){{object, object == 1 ? UINT64_MAX : 0, object == 2 ? UINT64_MAX : 0}};
+    uint64_t salt = world->salt[object];
+    return (struct tm_object_id){{object, object == 1 ? ~salt : salt, object == 2 ? UINT64_MAX : 0}};
 }
 
-bool sim_find_object(const struct tm_object_id *id, unsigned *object)
+bool sim_find_object(const struct sim_world *world, const struct tm_object_id *id, unsigned *object)
 {
     *object = (unsigned)id->word[0];
-    struct tm_object_id same = sim_object_id(*object);
+    if (*object >= SIM_OBJECTS && *object < SIM_BALLAST)
+        return false;
+    struct tm_object_id same = sim_object_id(world, *object);
     return memcmp(&same, id, sizeof same) == 0;
-}
-
-/* ---- drawing ---- */
-
-uint64_t sim_random(struct sim_draw *draw, uint64_t below)
-{
-    return tm_random_next(&draw->state) % below;
-}
-
-bool sim_chance(struct sim_draw *draw, unsigned of)
-{
-    return sim_random(draw, of) == 0;
 }
 
 unsigned sim_who(void)
@@ -90,95 +81,55 @@ bool sim_is_faultless(const struct sim_world *world)
     return world->plan.faults == 0;
 }
 
-static uint32_t draw_faults(struct sim_draw *draw)
-{
-    static const uint32_t kinds[] = {TM_FAULT_BIT(TM_FAULT_ALLOC), TM_FAULT_BIT(TM_FAULT_SPAN),
-                                     TM_FAULT_BIT(TM_FAULT_SEGMENT), TM_FAULT_BIT(TM_FAULT_RECORD),
-                                     TM_FAULT_BIT(TM_FAULT_TABLE), TM_FAULT_BIT(TM_FAULT_ENCODE)};
-    uint32_t mask = 0;
-    if (sim_chance(draw, 2))
-        return 0;
-    for (unsigned i = 0; i < TM_ARRAY_SIZE(kinds); i++)
-        mask |= sim_chance(draw, 3) ? kinds[i] : 0;
-    return mask;
-}
-
-enum fill {
-    FILL_NOTHING,
-    FILL_SOME,
-    FILL_FULL,
-    FILL_MANY,
-    FILLS
-};
-
-static void draw_plan(const struct sim_case *sim_case, struct sim_plan *plan)
-{
-    struct sim_draw draw = {tm_scramble(sim_case->seed ^ UINT64_C(0x706c616e))};
-    plan->coroutines = 2u + (unsigned)sim_random(&draw, COROUTINES_MAX - 1u);
-    plan->operations = 12u + (unsigned)sim_random(&draw, 72);
-    /* Few places, so that operations meet. */
-    plan->objects = 1u + (unsigned)sim_random(&draw, 1u + sim_random(&draw, SIM_OBJECTS));
-    plan->indices = 1u + (unsigned)sim_random(&draw, 1u + sim_random(&draw, SIM_INDICES));
-    for (unsigned count = 1u + (unsigned)sim_random(&draw, 3); count > 0; count--)
-        plan->pools |= 1u << sim_random(&draw, SIM_POOLS);
-    plan->dedup = !sim_chance(&draw, 4);
-    plan->ahead = sim_chance(&draw, 4);
-    plan->survives = sim_chance(&draw, 2);
-    plan->workers = 1u + (unsigned)sim_random(&draw, 6);
-    plan->spans = 2u + (unsigned)sim_random(&draw, 5);
-    plan->faults = draw_faults(&draw);
-    plan->fault_chance = 1u << sim_random(&draw, 7);
-    plan->twins = (unsigned)sim_random(&draw, 15);
-    plan->twin_count = 1u + (unsigned)sim_random(&draw, 6);
-    uint64_t fill = sim_random(&draw, 16);
-    plan->fill = fill < 5 ? FILL_NOTHING : fill < 10 ? FILL_SOME
-                                       : fill < 15   ? FILL_FULL
-                                                     : FILL_MANY;
-    plan->may_crash = plan->survives && sim_chance(&draw, 2);
-    if (sim_case->operations != 0)
-        plan->operations = sim_case->operations;
-}
-
 /* ---- operations ---- */
 
 static const struct {
     const char *name;
-    unsigned weight;
+    uint8_t weight[SIM_THEMES]; /* all, twins, growth, tenants */
     void (*act)(struct sim_world *world, struct sim_draw *draw);
 } kinds[] = {
-    {"put", 34, sim_put},
-    {"get", 22, sim_get},
-    {"put batch", 5, sim_put_many},
-    {"get batch", 5, sim_get_many},
-    {"put stored", 3, sim_put_stored},
-    {"get stored", 3, sim_get_stored},
-    {"invalidate page", 7, sim_invalidate_page},
-    {"invalidate object", 5, sim_invalidate_object},
-    {"walk", 2, sim_walk},
-    {"maintain", 6, sim_maintain},
-    {"set cap", 3, sim_set_cap},
-    {"set size", 2, sim_set_size},
-    {"reclaim", 2, sim_reclaim},
-    {"make pool", 3, sim_make_pool},
-    {"end pool", 2, sim_end_pool},
-    {"make client", 1, sim_make_client},
-    {"end client", 1, sim_end_client},
-    {"freeze or thaw", 2, sim_freeze},
-    {"set weight", 1, sim_set_weight},
-    {"set right", 1, sim_set_right},
-    {"figures", 1, sim_figures},
+    {"put", {34, 120, 34, 34}, sim_put},
+    {"put fresh", {1, 0, 40, 1}, sim_put_fresh},
+    {"get", {22, 70, 22, 10}, sim_get},
+    {"put batch", {5, 5, 5, 5}, sim_put_many},
+    {"get batch", {5, 10, 5, 2}, sim_get_many},
+    {"put stored", {3, 3, 3, 3}, sim_put_stored},
+    {"get stored", {3, 3, 3, 3}, sim_get_stored},
+    {"invalidate page", {7, 50, 7, 7}, sim_invalidate_page},
+    {"invalidate object", {5, 15, 5, 5}, sim_invalidate_object},
+    {"walk", {2, 2, 2, 2}, sim_walk},
+    {"maintain", {6, 6, 6, 25}, sim_maintain},
+    {"set cap", {3, 3, 3, 3}, sim_set_cap},
+    {"set size", {2, 2, 2, 5}, sim_set_size},
+    {"reclaim", {2, 2, 2, 8}, sim_reclaim},
+    {"make pool", {3, 3, 3, 20}, sim_make_pool},
+    {"end pool", {2, 2, 2, 15}, sim_end_pool},
+    {"make client", {1, 1, 1, 15}, sim_make_client},
+    {"end client", {1, 1, 1, 20}, sim_end_client},
+    {"freeze or thaw", {2, 2, 2, 2}, sim_freeze},
+    {"set weight", {1, 1, 1, 2}, sim_set_weight},
+    {"set right", {1, 1, 1, 4}, sim_set_right},
+    {"figures", {1, 1, 1, 4}, sim_figures},
 };
+
+/* Draws one of the kinds by their weights. */
+static unsigned draw_kind(const struct sim_world *world, struct sim_draw *draw)
+{
+    unsigned theme = world->plan.theme;
+    unsigned weights = 0;
+    unsigned kind = 0;
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(kinds); i++)
+        weights += kinds[i].weight[theme];
+    for (uint64_t at = sim_random(draw, weights); at >= kinds[kind].weight[theme]; kind++)
+        at -= kinds[kind].weight[theme];
+    return kind;
+}
 
 static void operate(struct sim_world *world, uint64_t operation)
 {
     struct sim_draw draw = {tm_scramble(tm_scramble(world->sim_case->seed) + operation)};
     unsigned who = sim_who();
-    unsigned weights = 0;
-    unsigned kind = 0;
-    for (unsigned i = 0; i < TM_ARRAY_SIZE(kinds); i++)
-        weights += kinds[i].weight;
-    for (uint64_t at = sim_random(&draw, weights); at >= kinds[kind].weight; kind++)
-        at -= kinds[kind].weight;
+    unsigned kind = draw_kind(world, &draw);
     world->operation[who] = operation;
     world->fault_calls[who] = 0;
     world->doing[who] = kinds[kind].name;
@@ -264,32 +215,58 @@ static struct sim_member *nth_member(struct sim_world *world, uint64_t n, struct
     return NULL;
 }
 
+#define MANY_PAGES 600u /* an entry for each object and each chunk: a table is loaded soon */
+
 /* Ballast: so that memory is short from the begin, or the tables are about to grow. */
 static void fill(struct sim_world *world)
 {
     struct sim_draw draw = {tm_scramble(world->sim_case->seed ^ UINT64_C(0x66696c6c))};
     unsigned room = world->plan.spans * SIM_SPAN_BYTES / PAGE_BYTES;
     unsigned pages = 0;
-    if (world->plan.fill == FILL_SOME)
+    if (world->plan.fill == SIM_FILL_SOME)
         pages = (unsigned)sim_random(&draw, room);
-    else if (world->plan.fill == FILL_FULL)
+    else if (world->plan.fill == SIM_FILL_FULL)
         pages = room + (unsigned)sim_random(&draw, room);
-    else if (world->plan.fill == FILL_MANY)
-        pages = 1150u + (unsigned)sim_random(&draw, 300);
-    enum page_kind kind = world->plan.fill == FILL_MANY ? PAGE_SHORT : PAGE_RAW;
-    unsigned per_object = world->plan.fill == FILL_MANY ? 1u : 8u;
+    else if (world->plan.fill == SIM_FILL_MANY)
+        pages = MANY_PAGES + (unsigned)sim_random(&draw, MANY_PAGES / 4u);
+    enum page_kind kind = world->plan.fill == SIM_FILL_MANY ? PAGE_SHORT : PAGE_RAW;
+    unsigned per_object = world->plan.fill == SIM_FILL_MANY ? 1u : 8u;
     uint64_t stored = world->totals->stored;
     for (unsigned i = 0, vain = 0; i < pages && vain < 8u; i++) {
         struct sim_spot spot = {.object = SIM_BALLAST + i / per_object, .index = i % per_object};
+        world->fresh_objects = i / per_object + 1u;
         /* Persistent ballast is never evicted: a quarter of it at most. */
         uint64_t n = sim_random(&draw, SIM_POOLS * SIM_CLIENTS);
         if (nth_member(world, n, &spot) == NULL)
             return;
-        if (sim_pool_is_persistent(spot.pool) && i % 4u != 0 && world->plan.fill != FILL_MANY)
+        if (sim_pool_is_persistent(spot.pool) && i % 4u != 0 && world->plan.fill != SIM_FILL_MANY)
             continue;
         sim_put_ballast(world, &draw, &spot, kind);
         vain = world->totals->stored == stored ? vain + 1u : 0;
         stored = world->totals->stored;
+    }
+}
+
+#define SPLITS_AHEAD 8u
+
+/* The objects that operations meet at get ids whose first pages are in the buckets that will be split next. */
+static void choose_salts(struct sim_world *world)
+{
+    struct sim_draw draw = {tm_scramble(world->sim_case->seed ^ UINT64_C(0x73616c74))};
+    struct sim_spot spot;
+    if (world->plan.theme != SIM_THEME_GROWTH || nth_member(world, 0, &spot) == NULL)
+        return;
+    struct tm_pool *pool = spot.member->handle->pool;
+    uint32_t buckets = pool->engine->index[pool->kind].bucket_count;
+    uint32_t full = 1u << tm_log2(buckets);
+    for (unsigned object = 0; object < SIM_OBJECTS; object++) {
+        uint32_t wanted = (buckets - full + (uint32_t)sim_random(&draw, SPLITS_AHEAD)) & (full - 1u);
+        struct tm_place place;
+        do {
+            world->salt[object] = tm_random_next(&draw.state);
+            struct tm_object_id id = sim_object_id(world, object);
+            tm_place_init(&place, pool, &id, 0);
+        } while ((place.hash & (full - 1u)) != wanted);
     }
 }
 
@@ -450,7 +427,7 @@ void sim_case_run(const struct sim_case *sim_case, struct sim_report *report, st
     report->schedule = sim_case->schedule;
     report->switch_count = 0;
     sim_report_to(report);
-    draw_plan(sim_case, &world->plan);
+    sim_draw_plan(sim_case, &world->plan);
     report->operations = world->plan.operations;
     sim_host_init(world);
     history_init(&world->history);
@@ -461,6 +438,7 @@ void sim_case_run(const struct sim_case *sim_case, struct sim_report *report, st
     start_engine(world);
     make_tenants(world);
     fill(world);
+    choose_salts(world);
     struct sim_schedule schedule = {.seed = sim_case->schedule,
                                     .switches = sim_case->switches,
                                     .switch_count = sim_case->switch_count,

@@ -45,7 +45,7 @@ struct sim_totals {
     uint64_t runs, steps, switches, operations;
     uint64_t stored, refused, kept, nomem, found, missed, taken, removed;
     uint64_t evicted, segments_evicted, segments_cleaned, shared_found, waiting_found, splits, faults;
-    uint64_t crashes, restarts, walks, undecided;
+    uint64_t crashes, restarts, walks, fresh, undecided;
 };
 
 struct sim_draw {
@@ -86,17 +86,36 @@ struct sim_known {
     uint32_t value;        /* what the page was after the last; 0: there was none, or it is not certain */
 };
 
+/* What a run is about. */
+enum sim_theme {
+    SIM_THEME_ALL,
+    SIM_THEME_TWINS,   /* few pages with few contents: shared contents come and go at every put */
+    SIM_THEME_GROWTH,  /* tables grow, and the pages that operations meet at are in the buckets that are split */
+    SIM_THEME_TENANTS, /* clients and pools come and go, while memory is short */
+    SIM_THEMES
+};
+
+/* How the store is filled at the begin. */
+enum sim_fill {
+    SIM_FILL_NOTHING,
+    SIM_FILL_SOME,
+    SIM_FILL_FULL, /* memory is short */
+    SIM_FILL_MANY  /* objects: tables are about to grow */
+};
+
 struct sim_plan {
+    enum sim_theme theme;
     unsigned coroutines, operations, objects, indices;
     unsigned pools; /* bits */
     bool dedup, ahead, survives;
+    bool has_weak_hash; /* different pages often have one hash */
     unsigned workers;
     unsigned spans;  /* of the size */
     uint32_t faults; /* TM_FAULT_BIT */
     unsigned fault_chance;
     unsigned twins; /* of values, in sixteenths */
     unsigned twin_count;
-    unsigned fill; /* how the store is filled at the begin */
+    enum sim_fill fill;
     bool may_crash;
 };
 
@@ -113,7 +132,9 @@ struct sim_world {
     struct sim_member member[SIM_POOLS][SIM_CLIENTS];
     struct sim_known known[SIM_POOLS][SIM_OBJECTS][SIM_INDICES];
     struct history history;
-    uint32_t serial; /* of values */
+    uint32_t serial;            /* of values */
+    uint64_t salt[SIM_OBJECTS]; /* in the objects' ids: where in the tables they are */
+    unsigned fresh_objects;     /* ballast so far */
     uint32_t walks;
     uint32_t batches;
     struct sim_totals *totals;
@@ -135,14 +156,20 @@ struct sim_spot {
     unsigned index; /* which of the indices; ballast: the index */
 };
 
+/* ---- plan.c ---- */
+
+/* What the case's seed says. */
+void sim_draw_plan(const struct sim_case *sim_case, struct sim_plan *plan);
+
+uint64_t sim_random(struct sim_draw *draw, uint64_t below);
+/* One chance in @of. */
+bool sim_chance(struct sim_draw *draw, unsigned of);
+
 /* ---- world.c ---- */
 
 /* Runs a case. A failure ends the process, after it was written to @report. */
 void sim_case_run(const struct sim_case *sim_case, struct sim_report *report, struct sim_totals *totals);
 
-uint64_t sim_random(struct sim_draw *draw, uint64_t below);
-/* One chance in @of. */
-bool sim_chance(struct sim_draw *draw, unsigned of);
 /* Who runs, or COROUTINES_MAX. */
 unsigned sim_who(void);
 
@@ -152,10 +179,10 @@ unsigned sim_pool_name(unsigned pool);
 bool sim_pool_may_be_of(unsigned pool, unsigned client);
 void sim_client_name(unsigned client, char name[TM_CLIENT_NAME_BYTES]);
 struct tm_uuid sim_uuid(unsigned name);
-struct tm_object_id sim_object_id(unsigned object);
+struct tm_object_id sim_object_id(const struct sim_world *world, unsigned object);
 uint32_t sim_index(const struct sim_spot *spot);
 /* The object's number; false: none of ours. */
-bool sim_find_object(const struct tm_object_id *id, unsigned *object);
+bool sim_find_object(const struct sim_world *world, const struct tm_object_id *id, unsigned *object);
 uint64_t sim_base_size(const struct sim_world *world);
 
 /* True when nothing fails on purpose, now or earlier in this run. */
@@ -172,6 +199,8 @@ void sim_get_stored(struct sim_world *world, struct sim_draw *draw);
 void sim_invalidate_page(struct sim_world *world, struct sim_draw *draw);
 void sim_invalidate_object(struct sim_world *world, struct sim_draw *draw);
 void sim_walk(struct sim_world *world, struct sim_draw *draw);
+/* Puts pages into objects that are not there yet. */
+void sim_put_fresh(struct sim_world *world, struct sim_draw *draw);
 /* Outside of coroutines: puts ballast; looks at a page without removing it. */
 void sim_put_ballast(struct sim_world *world, struct sim_draw *draw, struct sim_spot *spot, enum page_kind kind);
 void sim_look_at(struct sim_world *world, struct tm_member *member, const struct deed *handle);
