@@ -184,6 +184,10 @@ static bool rebuild_segment(void *user, uint32_t number)
         words[1] = segment->free_record;
         segment->free_record = at / TM_GRANULE_BYTES + 1u;
     }
+    if (segment->use == 0) { /* its first record was never complete, or its last was freed at the very end */
+        tm_arena_give(arena, number);
+        return true;
+    }
     if (segment->free_record != 0)
         tm_list_append(&store->records[TM_ARENA_PERSISTENT][record_class].partial, arena, tm_segment_list_link, number);
     tm_fetch_add_relaxed(&store->records_bytes, arena->unit_bytes);

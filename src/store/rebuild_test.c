@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rebuild_test.c - a store on what an earlier one left: what is referred to comes back or is known to be lost, the
+ * rest is free; an arena that is foreign or whose head is damaged is refused and not touched.
+ */
+#include "base/mix.h"
+#include "store/world_test.h"
+
+static struct world world;
+static struct tm_store *store;
+static struct tm_arena *arena; /* the persistent one */
+
+static void make_store(void)
+{
+    world_start(&world);
+    store = world.store;
+    arena = &store->arena[TM_ARENA_PERSISTENT];
+}
+
+static void start_on(unsigned spans, bool dedup)
+{
+    world_host(&world, spans, dedup);
+    world.host.host.persistent_survives = true;
+    make_store();
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    start_on(16, true);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    tm_test_faults_host = NULL;
+    tm_test_host_plan(&world.host, NULL);
+    world_fini(&world);
+    return 0;
+}
+
+static void put(unsigned index, enum world_sort sort, uint64_t number)
+{
+    assert_int_equal(world_put(&world, world.persistent, index, sort, number), TM_WRITE_OK);
+}
+
+static struct tm_content *content_of(unsigned index)
+{
+    assert_int_equal(tm_slot_type(world.page[index].slot), TM_SLOT_SHARED);
+    return tm_record_at(store, TM_ARENA_PERSISTENT, tm_slot_offset(world.page[index].slot));
+}
+
+static tm_slot adopt_for(struct tm_heap *heap, unsigned index, tm_slot slot)
+{
+    return tm_slot_adopt(store, world.worker, heap, slot, TM_WORLD_HASH(index), TM_WORLD_NUMBER(index));
+}
+
+static tm_slot adopt(unsigned index)
+{
+    struct world_page *page = &world.page[index];
+    page->heap = world.persistent;
+    return page->slot = adopt_for(world.persistent, index, page->slot);
+}
+
+/* Ends the store, in order or not, and makes the next one, which is to adopt. What was ephemeral is gone. */
+static void restart(bool in_order)
+{
+    for (unsigned i = 0; i < TM_WORLD_PAGES; i++)
+        if (world.page[i].heap == world.ephemeral)
+            world.page[i] = (struct world_page){0};
+    if (in_order)
+        world_stop(&world);
+    else
+        world_crash(&world);
+    make_store();
+    assert_true(store->adopting);
+}
+
+static unsigned adopt_all(void)
+{
+    unsigned lost = 0;
+    for (unsigned i = 0; i < TM_WORLD_PAGES; i++)
+        lost += world.page[i].heap != NULL && adopt(i) == TM_SLOT_LOST;
+    assert_true(tm_store_adopted(store));
+    world_check(&world);
+    return lost;
+}
+
+/* ---- what comes back ---- */
+
+static void everything_that_is_referred_to_comes_back(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 240; i++)
+        put(i, (enum world_sort)(i % WORLD_SORTS), i % 120); /* each of them twice */
+    for (unsigned i = 300; i < 310; i++)
+        assert_int_equal(world_put(&world, world.ephemeral, i, WORLD_RAW, i), TM_WRITE_OK);
+    world.page[5].slot |= TM_SLOT_USED;
+    for (unsigned round = 0; round < 3; round++) {
+        uint64_t blocks = tm_store_blocks(store);
+        struct tm_store_figures before = world_figures(&world);
+        restart(round == 1);
+        assert_int_equal(adopt_all(), 0);
+        for (unsigned i = 0; i < 240; i++)
+            assert_true(world_has(&world, i));
+        assert_int_equal(world.page[5].slot & TM_SLOT_USED, 0);
+        struct tm_store_figures after = world_figures(&world);
+        assert_int_equal(world_count(&world), 240);
+        assert_int_equal(after.contents_shared, before.contents_shared);
+        if (round > 0) {
+            assert_int_equal(tm_store_blocks(store), blocks);
+            assert_int_equal(after.block_bytes, before.block_bytes);
+        }
+    }
+    put(400, WORLD_LONG, 4); /* a duplicate of a duplicate */
+    assert_true(tm_slot_same(world.page[400].slot, world.page[4].slot));
+}
+
+static void a_page_that_was_alone_finds_its_twin_after_a_restart(void **state)
+{
+    (void)state;
+    put(0, WORLD_LONG, 1);
+    restart(false);
+    assert_int_equal(adopt_all(), 0);
+    assert_int_not_equal(world.page[0].slot & TM_SLOT_LISTED, 0);
+    put(1, WORLD_LONG, 1);
+    assert_int_equal(tm_slot_type(world.page[1].slot), TM_SLOT_SHARED);
+    assert_true(tm_slot_same(world.page[0].slot, world.page[1].slot));
+}
+
+static void what_nobody_refers_to_is_free(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 200; i++)
+        put(i, i % 2 == 0 ? WORLD_RAW : WORLD_LONG, i % 150);
+    for (unsigned i = 0; i < 199; i++)
+        world.page[i] = (struct world_page){0};
+    restart(false);
+    assert_int_equal(adopt_all(), 0);
+    assert_int_equal(world_count(&world), 1);
+    assert_int_equal(world_figures(&world).contents_shared, 1); /* page 199 shared with page 49 */
+    assert_int_equal(content_of(199)->references, 1);
+    assert_int_equal(tm_store_blocks(store), 1);
+    uint32_t number = tm_segment_of(arena, tm_slot_offset(content_of(199)->slot));
+    const struct tm_segment *segment = tm_segment_at(arena, number);
+    assert_int_equal(store->segment_bytes, segment->bytes + arena->unit_bytes); /* the block's and the content's */
+    assert_int_equal(world.host.spans[TM_ARENA_PERSISTENT], 2);
+}
+
+static void seeds_and_serials_go_on(void **state)
+{
+    (void)state;
+    uint64_t seeds[4];
+    memcpy(seeds, tm_store_seeds(store), sizeof seeds);
+    uint64_t serial = tm_store_next_serial(store);
+    restart(false);
+    assert_memory_equal(seeds, tm_store_seeds(store), sizeof seeds);
+    uint64_t next = tm_store_next_serial(store);
+    assert_true(next > serial);
+    tm_store_note_serial(store, next + 1000u);
+    tm_store_note_serial(store, next + 3u);
+    tm_store_note_serial(store, UINT64_MAX - 3u); /* damage: so many were never given */
+    assert_true(tm_store_next_serial(store) == next + 1001u);
+    assert_int_equal(adopt_all(), 0);
+}
+
+static void a_full_arena_is_found_again(void **state)
+{
+    (void)state;
+    start_on(3, false);
+    unsigned pages = 0;
+    while (world_put(&world, world.persistent, pages, WORLD_RAW, pages) == TM_WRITE_OK)
+        pages++;
+    assert_int_equal(arena->next_span, arena->span_count);
+    restart(false);
+    assert_int_equal(adopt_all(), 0);
+    assert_int_equal(world_count(&world), pages);
+    world_fini(&world);
+}
+
+static void an_arena_may_have_grown_but_not_shrunk(void **state)
+{
+    (void)state;
+    put(0, WORLD_RAW, 1);
+    uint32_t spans = arena->span_count;
+    uint64_t bytes = world.host.host.arena_bytes[TM_ARENA_PERSISTENT];
+    world_crash(&world);
+    world.host.host.arena_bytes[TM_ARENA_PERSISTENT] = bytes - TM_TEST_SPAN_BYTES;
+    assert_int_equal(world_create(&world), TM_CREATE_VERSION);
+    /* The address space that a longer one would have; no more of it is used than before. */
+    world.host.host.arena_bytes[TM_ARENA_PERSISTENT] = bytes + TM_TEST_SPAN_BYTES;
+    make_store();
+    assert_int_equal(arena->span_count, spans);
+    assert_int_equal(adopt_all(), 0);
+    world.host.host.arena_bytes[TM_ARENA_PERSISTENT] = bytes;
+}
+
+/* ---- what is lost ---- */
+
+static void a_damaged_block_is_lost_and_no_other(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 40; i++)
+        put(i, WORLD_LONG, i);
+    world_block(&world, 3)->hash ^= 1u;
+    world_block(&world, 9)->check ^= 1u;
+    world_block(&world, 12)->word ^= UINT64_C(1) << 45; /* generation */
+    ((unsigned char *)(world_block(&world, 20) + 1))[77] ^= 1u;
+    restart(false);
+    assert_int_equal(adopt_all(), 4);
+    for (unsigned i = 0; i < 40; i++)
+        assert_true(world_has(&world, i) == (i != 3 && i != 9 && i != 12 && i != 20));
+    world_drop(&world, 3);
+    put(3, WORLD_LONG, 3);
+}
+
+static void expect_lost(unsigned index, tm_slot slot)
+{
+    assert_true(adopt_for(world.persistent, index, slot) == TM_SLOT_LOST);
+}
+
+static tm_slot moved(tm_slot slot, uint64_t offset)
+{
+    return (slot & 0xffffffu) | offset << 24;
+}
+
+static void slots_that_make_no_sense_are_lost(void **state)
+{
+    (void)state;
+    put(0, WORLD_LONG, 1);
+    put(1, WORLD_SHORT, 1);
+    for (unsigned i = 100; i < 103; i++)
+        put(i, WORLD_LONG, 2); /* a content record */
+    uint64_t ref = tm_slot_offset(world.page[100].slot);
+    restart(false);
+    tm_slot slot = world.page[0].slot;
+    uint64_t offset = tm_slot_offset(slot);
+    uint64_t behind = tm_segment_offset(arena, arena->next_span * TM_SPAN_UNITS);
+    uint64_t free_unit = tm_segment_offset(arena, tm_segment_of(arena, offset) + 3u);
+    expect_lost(0, moved(slot, 0)); /* in the head */
+    expect_lost(0, moved(slot, behind));
+    expect_lost(0, moved(slot, UINT64_C(0xffffffffff))); /* behind the arena */
+    expect_lost(0, moved(slot, ref));                    /* among records */
+    expect_lost(0, moved(slot, free_unit));
+    expect_lost(0, moved(slot, offset + 1u));              /* beside the block */
+    expect_lost(0, (slot & ~UINT64_C(0x3ff00)) | 2u << 8); /* shorter than a header */
+    expect_lost(0, slot | 0x3ff00u);                       /* longer than its segment */
+    expect_lost(0, (slot & ~UINT64_C(15)) | TM_CODEC_ZSTD);
+    expect_lost(0, TM_SLOT_LOST);
+    expect_lost(0, slot | 15u);
+    expect_lost(1, slot); /* another page's */
+    assert_true(adopt_for(world.persistent, 0, 0) == 0);
+    assert_int_equal(adopt_all(), 0);
+}
+
+static void a_segment_belongs_to_the_first_that_adopts_from_it(void **state)
+{
+    (void)state;
+    put(0, WORLD_LONG, 1);
+    put(1, WORLD_LONG, 2);
+    assert_int_equal(tm_segment_of(arena, tm_slot_offset(world.page[0].slot)),
+                     tm_segment_of(arena, tm_slot_offset(world.page[1].slot)));
+    restart(false);
+    struct tm_heap *other = tm_heap_create(store, TM_ARENA_PERSISTENT, 77);
+    assert_true(adopt(0) != TM_SLOT_LOST);
+    assert_true(adopt_for(other, 1, world.page[1].slot) == TM_SLOT_LOST);
+    assert_true(adopt(1) != TM_SLOT_LOST);
+    assert_true(tm_store_adopted(store));
+    world_check(&world);
+    tm_heap_destroy(other);
+}
+
+static void more_references_than_a_segment_has_bytes_are_lost(void **state)
+{
+    (void)state;
+    put(0, WORLD_RAW, 1);
+    restart(false);
+    tm_slot slot = world.page[0].slot;
+    assert_true(adopt(0) != TM_SLOT_LOST);
+    expect_lost(0, slot); /* the same block once more would not fit */
+    assert_true(tm_store_adopted(store));
+    world_check(&world);
+}
+
+static void contents_that_make_no_sense_are_lost_to_all_their_pages(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 30; i++)
+        put(i, WORLD_LONG, i / 3); /* three of each */
+    content_of(0)->kind = 0;
+    content_of(3)->slot = 0;
+    content_of(6)->slot ^= UINT64_C(1) << 24; /* the offset */
+    content_of(9)->slot ^= UINT64_C(1) << 8;  /* the length */
+    content_of(12)->slot = (content_of(12)->slot & ~UINT64_C(15)) | TM_SLOT_SAME_SMALL;
+    world_block(&world, 15)->check ^= 1u;
+    world.page[18].slot += UINT64_C(1) << 24;                                               /* beside the record */
+    world.page[21].slot = moved(world.page[21].slot, 0);                                    /* in the head */
+    world.page[22].slot = moved(world.page[22].slot, UINT32_MAX);                           /* behind the arena */
+    world.page[23].slot = moved(world.page[23].slot, tm_slot_offset(content_of(24)->slot)); /* a block */
+    restart(false);
+    struct tm_heap *other = tm_heap_create(store, TM_ARENA_PERSISTENT, 77);
+    assert_true(adopt(24) != TM_SLOT_LOST);
+    assert_true(adopt_for(other, 25, world.page[25].slot) == TM_SLOT_LOST); /* another heap's */
+    tm_content_unref(store, TM_ARENA_PERSISTENT, tm_slot_offset(world.page[24].slot));
+    world.page[24] = (struct world_page){0};
+    world.page[25] = (struct world_page){0};
+    world.page[26] = (struct world_page){0};
+    unsigned lost = 0;
+    for (unsigned i = 0; i < 30; i++)
+        lost += world.page[i].heap != NULL && adopt(i) == TM_SLOT_LOST;
+    assert_int_equal(lost, 6 * 3 + 1 + 3);
+    for (unsigned i = 0; i < 30; i++)
+        assert_true(world_has(&world, i) == (i == 19 || i == 20 || i >= 27));
+    for (unsigned i = 0; i < 30; i++)
+        if (tm_slot_type(world.page[i].slot) == TM_SLOT_LOST)
+            world.page[i] = (struct world_page){0};
+    assert_true(tm_store_adopted(store));
+    world_check(&world);
+    assert_int_equal(world_figures(&world).contents_shared, 2);
+    tm_heap_destroy(other);
+}
+
+static void a_record_of_another_class_is_no_content(void **state)
+{
+    (void)state;
+    put(0, WORLD_LONG, 1);
+    put(1, WORLD_LONG, 1);
+    uint64_t right = tm_record_alloc(store, TM_ARENA_PERSISTENT, TM_RECORD_RIGHT, TM_TIER_NORMAL);
+    memcpy(tm_record_at(store, TM_ARENA_PERSISTENT, right), content_of(0), sizeof(struct tm_content));
+    *(uint32_t *)tm_record_at(store, TM_ARENA_PERSISTENT, right) = TM_RECORD_LIVE(TM_RECORD_RIGHT);
+    restart(false);
+    expect_lost(0, moved(world.page[0].slot, right));
+    assert_int_equal(adopt_all(), 0);
+    tm_record_free(store, TM_ARENA_PERSISTENT, right);
+}
+
+/* ---- the table of contents ---- */
+
+static void without_a_place_in_the_table_pages_are_adopted_all_the_same(void **state)
+{
+    (void)state;
+    put(0, WORLD_LONG, 1);
+    put(1, WORLD_LONG, 2);
+    put(2, WORLD_LONG, 2);
+    restart(false);
+    const struct tm_test_plan plan = {TM_FAULT_BIT(TM_FAULT_TABLE), true, 1};
+    tm_test_faults_host = &world.host;
+    tm_test_host_plan(&world.host, &plan);
+    assert_int_equal(adopt(0) & TM_SLOT_LISTED, 0);
+    assert_int_not_equal(world.host.failed, 0);
+    tm_test_host_plan(&world.host, NULL);
+    assert_true(adopt(1) != TM_SLOT_LOST && adopt(2) != TM_SLOT_LOST);
+    assert_true(tm_store_adopted(store));
+    world_check(&world);
+    put(3, WORLD_LONG, 1); /* its twin is not found */
+    assert_int_equal(tm_slot_type(world.page[3].slot), TM_CODEC_LZ4);
+}
+
+static void dedup_may_be_turned_on_and_off_between_stores(void **state)
+{
+    (void)state;
+    start_on(16, false);
+    put(0, WORLD_LONG, 1);
+    world.config.dedup = true;
+    restart(true);
+    assert_int_equal(adopt_all(), 0);
+    assert_int_equal(world.page[0].slot & TM_SLOT_LISTED, 0); /* nobody took its hash */
+    put(1, WORLD_LONG, 1);
+    put(2, WORLD_LONG, 1);
+    assert_int_equal(content_of(1)->references, 2);
+    put(3, WORLD_LONG, 3);
+    assert_int_not_equal(world.page[3].slot & TM_SLOT_LISTED, 0);
+    world.config.dedup = false;
+    restart(true);
+    assert_int_equal(adopt_all(), 0);
+    assert_int_equal(content_of(2)->references, 2);
+    assert_int_equal(world.page[3].slot & TM_SLOT_LISTED, 0);
+    world_fini(&world);
+}
+
+/* ---- arenas that are refused ---- */
+
+static uint64_t forged_check(const struct tm_arena_header *header)
+{
+    const uint64_t words[] = {TM_ARENA_MAGIC, (uint64_t)header->version << 32 | header->span_bytes, header->arena_bytes,
+                              header->seeds[0], header->seeds[1], header->seeds[2], header->seeds[3]};
+    uint64_t check = 0;
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(words); i++)
+        check = tm_scramble(check + words[i]);
+    return check;
+}
+
+/* Tries to make a store; it must be refused so, and leave every byte of the head as it is. */
+static void refuse(enum tm_create answer)
+{
+    size_t bytes = TM_ARENA_HEADER_BYTES + 16u * TM_SPAN_UNITS * sizeof(struct tm_segment);
+    unsigned char *head = world.host.host.arena_base[TM_ARENA_PERSISTENT];
+    unsigned char *copy = malloc(bytes);
+    assert_non_null(copy);
+    memcpy(copy, head, bytes);
+    assert_int_equal(world_create(&world), answer);
+    assert_memory_equal(copy, head, bytes);
+    assert_true(tm_test_host_is_clean(&world.host));
+    free(copy);
+}
+
+static void foreign_arenas_are_refused_untouched(void **state)
+{
+    (void)state;
+    put(0, WORLD_RAW, 1);
+    uint64_t spans = world.host.spans[TM_ARENA_PERSISTENT];
+    struct tm_arena_header *header = arena->header;
+    world_crash(&world);
+    const struct tm_arena_header own = *header;
+
+    header->version++;
+    refuse(TM_CREATE_VERSION);
+    header->check = forged_check(header);
+    refuse(TM_CREATE_VERSION);
+    *header = own;
+    header->span_bytes *= 2u;
+    header->check = forged_check(header);
+    refuse(TM_CREATE_VERSION);
+    *header = own;
+    header->arena_bytes = header->span_bytes / 2u;
+    header->check = forged_check(header);
+    refuse(TM_CREATE_VERSION);
+    *header = own;
+    header->magic ^= 1u;
+    refuse(TM_CREATE_CORRUPT);
+    *header = own;
+    for (unsigned i = 0; i < 4; i++) {
+        header->seeds[i] ^= 1u;
+        refuse(TM_CREATE_CORRUPT);
+        *header = own;
+    }
+    assert_int_equal(world.host.spans[TM_ARENA_PERSISTENT], spans);
+    make_store();
+    assert_int_equal(adopt_all(), 0);
+    assert_true(world_has(&world, 0));
+}
+
+static void without_memory_an_arena_is_refused_untouched(void **state)
+{
+    (void)state;
+    static const enum tm_test_fault faults[] = {TM_FAULT_ALLOC, TM_FAULT_INIT};
+    put(0, WORLD_RAW, 1);
+    world_crash(&world);
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(faults); i++) {
+        uint64_t at = 0;
+        do {
+            const struct tm_test_plan plan = {TM_FAULT_BIT(faults[i]), false, ++at};
+            tm_test_host_plan(&world.host, &plan);
+            if (world_create(&world) == TM_CREATE_FOUND) {
+                tm_store_destroy(world.store);
+                break;
+            }
+            assert_int_equal(world.host.failed, 1);
+            assert_true(tm_test_host_is_clean(&world.host));
+            tm_test_host_plan(&world.host, NULL);
+        } while (at < 100);
+        assert_true(at > 2 && at < 100); /* each was tried, and then none was left */
+    }
+    tm_test_host_plan(&world.host, NULL);
+    make_store();
+    assert_int_equal(adopt_all(), 0);
+    assert_true(world_has(&world, 0));
+}
+
+/* The units that damage is tried on. */
+enum place {
+    PLACE_DATA,   /* a segment of one unit with an odd number */
+    PLACE_LONG,   /* the first unit of a segment of two */
+    PLACE_INSIDE, /* the second */
+    PLACE_RECORDS,
+    PLACE_FREE,
+    PLACES
+};
+
+static struct tm_segment *unit_at(enum place place)
+{
+    uint32_t first = arena->head_spans * TM_SPAN_UNITS;
+    for (uint32_t unit = first; unit < arena->next_span * TM_SPAN_UNITS; unit++) {
+        struct tm_segment *segment = tm_segment_at(arena, unit);
+        bool is_data = segment->state != TM_SEGMENT_FREE && segment->state != TM_SEGMENT_RECORDS;
+        if ((place == PLACE_DATA && is_data && segment->order == 0 && unit % 2u == 1u) ||
+            (place == PLACE_LONG && is_data && segment->order == 1u) ||
+            (place == PLACE_INSIDE && segment->first_distance == 1u) ||
+            (place == PLACE_RECORDS && segment->state == TM_SEGMENT_RECORDS) ||
+            (place == PLACE_FREE && segment->generation == 0 && unit % TM_SPAN_UNITS > 2u))
+            return segment;
+    }
+    fail_msg("there is no unit of sort %u", place);
+    return NULL;
+}
+
+static void every_damage_to_a_descriptor_is_seen(void **state)
+{
+    (void)state;
+#define FIELD(name) offsetof(struct tm_segment, name), sizeof(((struct tm_segment *)0)->name)
+    static const struct {
+        enum place place;
+        size_t offset, bytes;
+        uint32_t value;
+    } damages[] = {
+        {PLACE_DATA, FIELD(state), TM_SEGMENT_RECORDS + 1},
+        {PLACE_DATA, FIELD(state), TM_SEGMENT_RECORDS}, /* of no class */
+        {PLACE_DATA, FIELD(order), TM_SEGMENT_ORDER_MAX + 1},
+        {PLACE_DATA, FIELD(order), 1}, /* would not be aligned */
+        {PLACE_DATA, FIELD(purpose), 1},
+        {PLACE_DATA, FIELD(bytes), 100},
+        {PLACE_DATA, FIELD(fill), TM_TEST_SPAN_BYTES},
+        {PLACE_DATA, FIELD(first_distance), 1},
+        {PLACE_LONG, FIELD(order), 0},
+        {PLACE_INSIDE, FIELD(first_distance), 0},
+        {PLACE_INSIDE, FIELD(state), TM_SEGMENT_SEALED},
+        {PLACE_RECORDS, FIELD(order), 1},
+        {PLACE_RECORDS, FIELD(purpose), TM_PURPOSE_DATA},
+        {PLACE_RECORDS, FIELD(purpose), TM_RECORD_CLASSES + 1},
+        {PLACE_FREE, FIELD(first_distance), TM_SPAN_UNITS},
+    };
+    for (unsigned i = 0; i < 100; i++)
+        put(i, WORLD_RAW, i % 98);
+    assert_true(tm_rebuild_examine(arena));
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(damages); i++) {
+        unsigned char *field = (unsigned char *)unit_at(damages[i].place) + damages[i].offset;
+        uint32_t before = 0;
+        memcpy(&before, field, damages[i].bytes);
+        memcpy(field, &damages[i].value, damages[i].bytes);
+        if (tm_rebuild_examine(arena))
+            fail_msg("damage %u was not seen", i);
+        memcpy(field, &before, damages[i].bytes);
+        assert_true(tm_rebuild_examine(arena));
+    }
+}
+
+static void data_and_records_in_one_span_are_seen(void **state)
+{
+    (void)state;
+    put(0, WORLD_RAW, 1);
+    put(1, WORLD_RAW, 1);
+    struct tm_segment *records = unit_at(PLACE_RECORDS);
+    uint32_t span = (uint32_t)(records - arena->segments) / TM_SPAN_UNITS;
+    struct tm_segment *unit = tm_segment_at(arena, span * TM_SPAN_UNITS + TM_SPAN_UNITS - 1u);
+    const struct tm_segment before = *unit;
+    *unit = *unit_at(PLACE_DATA);
+    assert_false(tm_rebuild_examine(arena));
+    *unit = before;
+    assert_true(tm_rebuild_examine(arena));
+}
+
+static void a_damaged_head_is_refused_untouched(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 40; i++)
+        put(i, WORLD_RAW, i);
+    struct tm_arena_header *header = arena->header;
+    struct tm_segment *unit = unit_at(PLACE_DATA);
+    uint64_t next_span = header->next_span;
+    uint64_t damages[] = {0, arena->head_spans - 1u, next_span - 1u, arena->span_count + 1u, UINT64_MAX};
+    world_crash(&world);
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(damages); i++) {
+        header->next_span = damages[i];
+        refuse(TM_CREATE_CORRUPT);
+    }
+    header->next_span = next_span;
+    unit->state = 77;
+    refuse(TM_CREATE_CORRUPT);
+    unit->state = TM_SEGMENT_SEALED;
+    make_store();
+    assert_int_equal(adopt_all(), 0);
+    assert_int_equal(world_count(&world), 40);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(everything_that_is_referred_to_comes_back),
+        CASE(a_page_that_was_alone_finds_its_twin_after_a_restart),
+        CASE(what_nobody_refers_to_is_free),
+        CASE(seeds_and_serials_go_on),
+        cmocka_unit_test(a_full_arena_is_found_again),
+        CASE(an_arena_may_have_grown_but_not_shrunk),
+        CASE(a_damaged_block_is_lost_and_no_other),
+        CASE(slots_that_make_no_sense_are_lost),
+        CASE(a_segment_belongs_to_the_first_that_adopts_from_it),
+        CASE(more_references_than_a_segment_has_bytes_are_lost),
+        CASE(contents_that_make_no_sense_are_lost_to_all_their_pages),
+        CASE(a_record_of_another_class_is_no_content),
+        CASE(without_a_place_in_the_table_pages_are_adopted_all_the_same),
+        cmocka_unit_test(dedup_may_be_turned_on_and_off_between_stores),
+        CASE(foreign_arenas_are_refused_untouched),
+        CASE(without_memory_an_arena_is_refused_untouched),
+        CASE(every_damage_to_a_descriptor_is_seen),
+        CASE(data_and_records_in_one_span_are_seen),
+        CASE(a_damaged_head_is_refused_untouched),
+    };
+    return cmocka_run_group_tests_name("rebuild", tests, NULL, NULL);
+}
