@@ -150,8 +150,9 @@ static tm_slot adopt_shared(struct tm_store *store, struct tm_heap *heap, tm_slo
             return TM_SLOT_LOST;
         content->heap = heap->number;
         tm_fetch_add_relaxed(&store->contents_shared, 1u);
-        /* Not listed for lack of memory: later duplicates will not find it. */
-        (void)tm_dedup_list(store, TM_ARENA_PERSISTENT, content->hash, ref);
+        /* Cleaning finds a content by the table alone: one that is not listed would lose its bytes. */
+        if (!tm_dedup_list(store, TM_ARENA_PERSISTENT, content->hash, ref))
+            store->adopting_failed = true;
     }
     if (content->heap != heap->number)
         return TM_SLOT_LOST;
@@ -184,6 +185,8 @@ bool tm_store_adopted(struct tm_store *store)
 {
     struct tm_arena *arena = &store->arena[TM_ARENA_PERSISTENT];
     TM_ASSERT(store->adopting);
+    if (store->adopting_failed)
+        return false;
     uint64_t last = (uint64_t)arena->next_span * TM_SPAN_UNITS;
     for (uint64_t unit = (uint64_t)arena->head_spans * TM_SPAN_UNITS; unit < last; unit++) {
         struct tm_segment *segment = tm_segment_at(arena, (uint32_t)unit);

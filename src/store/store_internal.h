@@ -397,7 +397,8 @@ struct tm_counts {
 
 struct tm_store {
     unsigned magic;
-    bool adopting; /* between tm_store_create() and tm_store_adopted() */
+    bool adopting;        /* between tm_store_create() and tm_store_adopted() */
+    bool adopting_failed; /* no memory for something that must be found again */
 
     /* Constant. */
     struct tm_host host;
