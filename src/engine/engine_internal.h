@@ -311,9 +311,16 @@ void tm_index_check(struct tm_engine *engine);
 
 /* ---------------------------------------------------------------- eviction */
 
-/* One step towards room for a segment or record of this kind. False: nothing more can be done for this client. */
-bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_tier tier,
-                  const struct tm_client *for_whom, unsigned attempt);
+/* What one put needs room for, and what it has had done for it. */
+struct tm_room {
+    enum tm_tier tier;
+    const struct tm_client *for_whom;
+    unsigned cleaned; /* segments */
+};
+
+/* One step towards room for a segment or record. False: nothing more can be done, or has been in vain for so long
+ * that the put had better fail. */
+bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, struct tm_room *room);
 /* One step towards a smaller charge of the pool's payers. False: nothing of theirs can go. */
 bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker);
 /* Before the store is full: a bit of eviction with each put of whoever will lose pages next. */

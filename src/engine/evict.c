@@ -27,7 +27,9 @@
 #define PATIENCE_NS UINT64_C(100000000) /* what is not half dead waits so long: it may soon be deader */
 #define CHUNKS_AT_ONCE 256u             /* about a segment of them */
 #define FRUITLESS 16u                   /* copies in a row that gave nothing back to the host */
-#define CLEAN_STEPS 1024u               /* segments copied together at most for one page that must not fail */
+#define FRUITLESS_MOST 256u             /* the same, where there is nothing left to evict */
+#define CLEANS 64u                      /* segments copied together at most for one page: about two spans */
+#define CLEANS_MOST 1024u               /* the same, for one that must not fail */
 
 /* ---- value ---- */
 
@@ -382,18 +384,27 @@ enum tm_work tm_engine_maintain(struct tm_engine *engine, unsigned steps)
 
 /* ---- room ---- */
 
-bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, enum tm_tier tier,
-                  const struct tm_client *for_whom, unsigned attempt)
+/* Copying may only move holes about, each time at another's cost: it ends after so many segments. */
+static bool clean_for(struct tm_engine *engine, struct tm_worker *worker, struct tm_room *room, unsigned eighths,
+                      unsigned most)
+{
+    if (room->cleaned >= most || !clean_any(engine, worker, eighths))
+        return false;
+    room->cleaned++;
+    return true;
+}
+
+bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, struct tm_room *room)
 {
     tm_store_drain(engine->store);
-    if (tm_store_unprepare(engine->store) || clean_any(engine, worker, HALF_DEAD))
+    if (tm_store_unprepare(engine->store) || clean_for(engine, worker, room, HALF_DEAD, CLEANS))
         return true;
-    if (evict_by_weight(engine, worker, for_whom))
+    if (evict_by_weight(engine, worker, room->for_whom))
         return true;
-    if (clean_any(engine, worker, 1))
+    if (clean_for(engine, worker, room, 1, CLEANS))
         return true;
     /* Only pages that must stay are left: copied together, their last holes make a segment. */
-    return tier != TM_TIER_NORMAL && attempt < CLEAN_STEPS && clean_any(engine, worker, 0);
+    return room->tier != TM_TIER_NORMAL && clean_for(engine, worker, room, 0, CLEANS_MOST);
 }
 
 bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)
@@ -427,9 +438,11 @@ static bool shrink_step(struct tm_engine *engine, struct tm_worker *worker, stru
     shrinking->returned = returned;
     if (shrinking->fruitless < FRUITLESS && compact_any(engine, worker, WORTH_CLEANING))
         return true;
-    shrinking->fruitless = 0;
-    return tm_store_unprepare(engine->store) || evict_by_weight(engine, worker, NULL) ||
-           compact_any(engine, worker, 1);
+    if (tm_store_unprepare(engine->store) || evict_by_weight(engine, worker, NULL)) {
+        shrinking->fruitless = 0;
+        return true;
+    }
+    return shrinking->fruitless < FRUITLESS_MOST && compact_any(engine, worker, 1);
 }
 
 /* Segments there can be: more steps than this cannot help. */

@@ -85,8 +85,10 @@ static void uncharge_page(struct put *put)
 static enum tm_result write_page(struct put *put)
 {
     struct tm_engine *engine = put->place.engine;
+    struct tm_room room = {.for_whom = put->member->client};
     unsigned patience = 0;
     for (unsigned attempt = 0; attempt < ROOM_STEPS; attempt++) {
+        room.tier = put->page.tier;
         switch (tm_put_write(engine->store, put->worker, &put->page)) {
         case TM_WRITE_OK:
             return TM_OK;
@@ -98,7 +100,7 @@ static enum tm_result write_page(struct put *put)
                 return TM_REFUSED;
             break;
         case TM_WRITE_NO_ROOM:
-            if (tm_make_room(engine, put->worker, put->page.tier, put->member->client, attempt))
+            if (tm_make_room(engine, put->worker, &room))
                 break;
             if (put->page.tier == TM_TIER_NORMAL && old_bytes(&put->place) >= put->page.bytes)
                 put->page.tier = TM_TIER_REPLACE;
@@ -115,6 +117,7 @@ static enum tm_result write_page(struct put *put)
 /* Makes the page what the handle means. On success *old is what it meant before. */
 static enum tm_result commit_page(struct put *put, tm_slot *old)
 {
+    struct tm_room room = {.tier = TM_TIER_NORMAL, .for_whom = put->member->client};
     unsigned patience = 0;
     for (unsigned attempt = 0; attempt < ROOM_STEPS; attempt++) {
         switch (tm_index_set(&put->place, put->worker, put->page.slot, put->only_over, old)) {
@@ -127,7 +130,7 @@ static enum tm_result commit_page(struct put *put, tm_slot *old)
                 return TM_REFUSED;
             break;
         case TM_SET_NOMEM:
-            if (tm_make_room(put->place.engine, put->worker, TM_TIER_NORMAL, put->member->client, attempt))
+            if (tm_make_room(put->place.engine, put->worker, &room))
                 break;
             if (patience++ >= ROOM_PATIENCE)
                 return TM_NOMEM;
