@@ -338,14 +338,20 @@ static bool clean_any(struct tm_engine *engine, struct tm_worker *worker, unsign
     return false;
 }
 
-/* Empties a span that is so dead, in either arena; or else a segment. A few looks find it if there is one near. */
-static bool compact_any(struct tm_engine *engine, struct tm_worker *worker, unsigned eighths)
+/* Empties a span that is so dead, in either arena. A few looks find it if there is one near. */
+static bool compact_span(struct tm_engine *engine, struct tm_worker *worker, unsigned eighths)
 {
     for (unsigned kind = 0; kind < TM_ARENAS; kind++)
         for (unsigned looks = 0; looks < COMPACT_LOOKS; looks++)
             if (tm_store_compact(engine->store, worker, (enum tm_arena_kind)kind, eighths))
                 return true;
-    return clean_any(engine, worker, eighths);
+    return false;
+}
+
+/* The same, or else empties a segment. */
+static bool compact_any(struct tm_engine *engine, struct tm_worker *worker, unsigned eighths)
+{
+    return compact_span(engine, worker, eighths) || clean_any(engine, worker, eighths);
 }
 
 /* How dead a segment must be to be cleaned now, when there is a thread that can come back later. */
@@ -402,6 +408,9 @@ bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, struct tm_
     if (evict_by_weight(engine, worker, room->for_whom))
         return true;
     if (clean_for(engine, worker, room, 1, CLEANS))
+        return true;
+    /* Free units may lie where they are of no use: in the other arena, or, for records, in spans of data. */
+    if (compact_span(engine, worker, 1))
         return true;
     /* Only pages that must stay are left: copied together, their last holes make a segment. */
     return room->tier != TM_TIER_NORMAL && clean_for(engine, worker, room, 0, CLEANS_MOST);

@@ -131,8 +131,7 @@ static void a_loop_larger_than_the_store_keeps_hits(void **state)
 {
     unsigned found = 0;
     (void)state;
-    for (unsigned round = 0; round < 12; round++) {
-        found = 0;
+    for (unsigned round = 0; round < 24; round++) {
         for (uint64_t i = 0; i < 3000; i++) {
             if (get(test.ephemeral, i))
                 found++;
@@ -140,7 +139,7 @@ static void a_loop_larger_than_the_store_keeps_hits(void **state)
                 put(test.ephemeral, i);
         }
     }
-    assert_true(found > 300);
+    assert_true(found > 24 * 500); /* where the least recently used went first there would be none */
     assert_true(tm_test_figures(&test).evicted_pages > 3000);
     assert_true(tm_test_figures(&test).refused_admissions > 0);
 }

@@ -7,7 +7,6 @@
  * that fits best and full spans are never looked at. Data and records do not share spans: records stay
  * when pages go, and would keep spans from emptying.
  */
-#include "base/mix.h"
 #include "store/store_internal.h"
 
 #define ORDER_NONE 0xffu
@@ -44,6 +43,11 @@ static uint32_t runs_of(uint32_t free_units, unsigned order)
     return run & begins[order];
 }
 
+static uint32_t count_units(uint32_t units)
+{
+    return (uint32_t)__builtin_popcount(units);
+}
+
 static unsigned largest_run(uint32_t free_units)
 {
     for (unsigned order = TM_SPAN_ORDERS; order-- > 0;)
@@ -63,6 +67,10 @@ static void relist_span(struct tm_arena *arena, uint32_t number)
     struct tm_span *span = &arena->spans[number];
     bool gives_units = span->state == TM_SPAN_IN_USE && number != arena->draining;
     unsigned order = gives_units ? largest_run(span->free_units) : ORDER_NONE;
+    bool counts = gives_units && !span->for_records;
+    uint32_t long_runs = counts ? count_units(runs_of(span->free_units, TM_SEGMENT_ORDER_MAX)) : 0;
+    arena->long_runs += long_runs - span->long_runs;
+    span->long_runs = (uint8_t)long_runs;
     if (order == span->order)
         return;
     if (span->order != ORDER_NONE)
@@ -70,110 +78,6 @@ static void relist_span(struct tm_arena *arena, uint32_t number)
     span->order = (uint8_t)order;
     if (order != ORDER_NONE)
         tm_list_append(&arena->partial[span->for_records][order], arena, span_link, number);
-}
-
-/* ---- head ---- */
-
-static uint64_t header_check(const struct tm_arena_header *header)
-{
-    const uint64_t words[] = {TM_ARENA_MAGIC, (uint64_t)header->version << 32 | header->span_bytes,
-                              header->arena_bytes, header->seeds[0],
-                              header->seeds[1], header->seeds[2],
-                              header->seeds[3]};
-    uint64_t check = 0;
-    for (unsigned i = 0; i < TM_ARRAY_SIZE(words); i++)
-        check = tm_scramble(check + words[i]);
-    return check;
-}
-
-/* The spans that header and descriptors take. */
-static uint32_t head_span_count(const struct tm_arena *arena)
-{
-    uint64_t bytes = TM_ARENA_HEADER_BYTES + (uint64_t)arena->span_count * TM_SPAN_UNITS * sizeof(struct tm_segment);
-    return (uint32_t)((bytes + arena->span_bytes - 1u) / arena->span_bytes);
-}
-
-static void format_header(struct tm_arena *arena)
-{
-    struct tm_arena_header *header = arena->header;
-    struct tm_host *host = &arena->store->host;
-    header->version = TM_ARENA_VERSION;
-    header->span_bytes = arena->span_bytes;
-    header->arena_bytes = host->arena_bytes[arena->kind];
-    for (unsigned i = 0; i < 4; i++)
-        header->seeds[i] = host->random(host->user);
-    header->serial = 0;
-    header->next_span = arena->next_span;
-    /* The magic comes last: whoever is killed in here leaves an arena that is still a fresh one. */
-    header->check = header_check(header);
-    tm_crash_barrier();
-    tm_store_release(&header->magic, TM_ARENA_MAGIC);
-}
-
-/* Looks at what an arena that outlives its store holds. */
-static enum tm_create examine_header(const struct tm_arena *arena)
-{
-    const struct tm_arena_header *header = arena->header;
-    if (header->magic == 0)
-        return TM_CREATE_OK;
-    if (header->magic != TM_ARENA_MAGIC)
-        return TM_CREATE_CORRUPT;
-    if (header->version != TM_ARENA_VERSION)
-        return TM_CREATE_VERSION;
-    if (header->check != header_check(header))
-        return TM_CREATE_CORRUPT;
-    bool fits = header->span_bytes == arena->span_bytes && header->arena_bytes >= header->span_bytes &&
-                header->arena_bytes <= arena->store->host.arena_bytes[arena->kind];
-    return fits ? TM_CREATE_FOUND : TM_CREATE_VERSION;
-}
-
-/* How far the head reaches depends on the length, so an arena keeps the one that it was formatted with. */
-static void set_length(struct tm_arena *arena, uint64_t bytes)
-{
-    arena->span_count = (uint32_t)(bytes / arena->span_bytes);
-    arena->head_spans = head_span_count(arena);
-    arena->next_span = arena->head_spans;
-}
-
-enum tm_create tm_arena_init(struct tm_arena *arena, struct tm_store *store, enum tm_arena_kind kind)
-{
-    const struct tm_host *host = &store->host;
-    arena->store = store;
-    arena->kind = kind;
-    arena->base = host->arena_base[kind];
-    arena->span_bytes = host->span_bytes;
-    arena->unit_bytes = host->span_bytes / TM_SPAN_UNITS;
-    arena->header = (struct tm_arena_header *)(void *)arena->base;
-    arena->segments = (struct tm_segment *)(void *)(arena->base + TM_ARENA_HEADER_BYTES);
-    bool survives = kind == TM_ARENA_PERSISTENT && host->persistent_survives;
-    enum tm_create result = survives ? examine_header(arena) : TM_CREATE_OK;
-    if (result != TM_CREATE_OK && result != TM_CREATE_FOUND)
-        return result;
-    set_length(arena, result == TM_CREATE_FOUND ? arena->header->arena_bytes : host->arena_bytes[kind]);
-    if (arena->span_count <= arena->head_spans)
-        return TM_CREATE_NOMEM;
-    arena->spans_bytes = (uint64_t)arena->span_count * sizeof(struct tm_span);
-    arena->spans = host->alloc(host->user, (size_t)arena->spans_bytes);
-    if (arena->spans == NULL)
-        return TM_CREATE_NOMEM;
-    if (result == TM_CREATE_OK)
-        format_header(arena);
-    tm_store_add_metadata(store, TM_ARENA_HEADER_BYTES);
-    return result;
-}
-
-/* Gives all memory back, but for an arena that shall outlive the store. */
-void tm_arena_fini(struct tm_arena *arena)
-{
-    struct tm_store *store = arena->store;
-    if (arena->spans == NULL)
-        return;
-    bool survives = arena->kind == TM_ARENA_PERSISTENT && store->host.persistent_survives;
-    for (uint32_t span = arena->head_spans; span < arena->next_span && !survives; span++)
-        if (arena->spans[span].state == TM_SPAN_IN_USE || arena->spans[span].state == TM_SPAN_READY)
-            store->host.span_release(store->host.user, arena->kind, span);
-    store->host.free(store->host.user, arena->spans, (size_t)arena->spans_bytes);
-    arena->spans = NULL;
 }
 
 /* ---- spans from and to the host ---- */
@@ -232,34 +136,41 @@ static uint32_t take_ready(struct tm_arena *arena)
     return number;
 }
 
-/* A span counted, claimed and committed; 0: the limit, the address space or the host says no. */
-static uint32_t commit_span(struct tm_arena *arena, enum tm_tier tier)
+enum commit {
+    COMMIT_OK,
+    COMMIT_LIMIT, /* the store is as large as it may be */
+    COMMIT_NONE   /* the address space is used up, or the host has no memory */
+};
+
+/* A span counted, claimed and committed. */
+static enum commit commit_span(struct tm_arena *arena, enum tm_tier tier, uint32_t *span)
 {
     struct tm_store *store = arena->store;
     if (!count_span(store, arena->span_bytes, tier))
-        return 0;
+        return COMMIT_LIMIT;
     uint32_t number = claim_span(arena);
     if (number == 0) {
         tm_fetch_sub(&store->span_bytes_resident, arena->span_bytes);
-        return 0;
+        return COMMIT_NONE;
     }
-    if (store->host.span_commit(store->host.user, arena->kind, number)) {
-        arena->spans[number].dirty_units = 0;
-        return number;
+    if (!store->host.span_commit(store->host.user, arena->kind, number)) {
+        unclaim_span(arena, number);
+        return COMMIT_NONE;
     }
-    unclaim_span(arena, number);
-    return 0;
+    arena->spans[number].dirty_units = 0;
+    *span = number;
+    return COMMIT_OK;
 }
 
 /* Gets one more span, and takes its first units at once: a span in use always has a segment, by which it comes back. */
-static uint32_t add_span(struct tm_arena *arena, unsigned order, bool for_records, enum tm_tier tier, uint32_t *dirty)
+static enum commit add_span(struct tm_arena *arena, unsigned order, bool for_records, enum tm_tier tier,
+                            uint32_t *first, uint32_t *dirty)
 {
     struct tm_store *store = arena->store;
     uint32_t number = take_ready(arena);
-    if (number == 0)
-        number = commit_span(arena, tier);
-    if (number == 0)
-        return 0;
+    enum commit result = number != 0 ? COMMIT_OK : commit_span(arena, tier, &number);
+    if (result != COMMIT_OK)
+        return result;
     struct tm_span *span = &arena->spans[number];
     uint32_t mask = run_mask(0, order);
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
@@ -272,6 +183,8 @@ static uint32_t add_span(struct tm_arena *arena, unsigned order, bool for_record
     arena->in_use++;
     if (arena->draining == number) /* what was drained has gone; nobody need be told yet */
         arena->draining = 0;
+    arena->in_use_records += for_records;
+    arena->free_units[for_records] += TM_SPAN_UNITS - (1u << order);
     relist_span(arena, number);
     tm_lock_release(&arena->lock, TM_LOCK_arena);
     if (store->config.ahead) {
@@ -280,7 +193,8 @@ static uint32_t add_span(struct tm_arena *arena, unsigned order, bool for_record
         if (call != NULL)
             call(store->host.user);
     }
-    return number * TM_SPAN_UNITS;
+    *first = number * TM_SPAN_UNITS;
+    return COMMIT_OK;
 }
 
 /* ---- ahead of use ---- */
@@ -291,8 +205,8 @@ bool tm_arena_prepare(struct tm_arena *arena)
 {
     if (tm_load_relaxed(&arena->ready.count) >= SPANS_AHEAD)
         return false;
-    uint32_t number = commit_span(arena, TM_TIER_NORMAL);
-    if (number == 0)
+    uint32_t number;
+    if (commit_span(arena, TM_TIER_NORMAL, &number) != COMMIT_OK)
         return false;
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
     arena->spans[number].state = TM_SPAN_READY;
@@ -315,12 +229,21 @@ bool tm_arena_unprepare(struct tm_arena *arena)
 
 /* ---- taking ---- */
 
-/* Carves a run out of a listed span. Answers its first unit, 0: none; *dirty: its units used before. */
-static uint32_t carve(struct tm_arena *arena, unsigned order, bool for_records, uint32_t *dirty)
+#define RUNS_FOR_COPIES 3u
+
+/* Carves a run out of a listed span, but leaves so many long runs of data. Answers its first unit, 0: none; *dirty:
+ * its units used before. */
+static uint32_t carve(struct tm_arena *arena, unsigned order, bool for_records, uint32_t leave, uint32_t *dirty)
 {
     uint32_t unit = 0;
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
-    for (unsigned list = order; list < TM_SPAN_ORDERS && unit == 0; list++) {
+    unsigned lists = TM_SPAN_ORDERS;
+    if (!for_records && leave != 0) {
+        bool leaves_units = arena->free_units[0] >= (leave << TM_SEGMENT_ORDER_MAX) + (1u << order);
+        lists = !leaves_units ? 0 : arena->long_runs > leave ? TM_SPAN_ORDERS
+                                                             : TM_SEGMENT_ORDER_MAX;
+    }
+    for (unsigned list = order; list < lists && unit == 0; list++) {
         uint32_t number = arena->partial[for_records][list].head;
         if (number == 0)
             continue;
@@ -330,6 +253,7 @@ static uint32_t carve(struct tm_arena *arena, unsigned order, bool for_records, 
         *dirty = (span->dirty_units & mask) >> first;
         span->free_units &= ~mask;
         span->dirty_units |= mask;
+        arena->free_units[for_records] -= 1u << order;
         relist_span(arena, number);
         unit = number * TM_SPAN_UNITS + first;
     }
@@ -358,17 +282,52 @@ static bool count_segment(struct tm_arena *arena, unsigned order, enum tm_tier t
     return false;
 }
 
+/* Long runs that are left for copies: pages that must stay can be moved together only where there is room to begin
+ * with, and into short segments fewer go. What is ephemeral can also go. */
+static uint32_t runs_to_leave(const struct tm_arena *arena, enum tm_tier tier)
+{
+    if (arena->kind != TM_ARENA_PERSISTENT || tier == TM_TIER_COPY || tier == TM_TIER_MOVE)
+        return 0;
+    return tier == TM_TIER_NORMAL ? RUNS_FOR_COPIES : RUNS_FOR_COPIES - 1u;
+}
+
+/* Records do not take the last span either, where data could not be moved together any more. */
+static bool may_take_span(struct tm_arena *arena, bool for_records, uint32_t leave)
+{
+    if (!for_records)
+        return true;
+    tm_lock_acquire(&arena->lock, TM_LOCK_arena);
+    uint32_t others = arena->released.count + arena->ready.count + arena->span_count - arena->next_span;
+    bool may = others > 1 || arena->free_units[0] >= leave << TM_SEGMENT_ORDER_MAX ||
+               arena->in_use == arena->in_use_records;
+    tm_lock_release(&arena->lock, TM_LOCK_arena);
+    return may;
+}
+
+/* Units of spans of the sort, of a new one, or for data, when there is no other way, those that records do not use. */
+static uint32_t find_units(struct tm_arena *arena, unsigned order, bool for_records, enum tm_tier tier, uint32_t *dirty)
+{
+    uint32_t leave = runs_to_leave(arena, tier);
+    uint32_t first = carve(arena, order, for_records, leave, dirty);
+    enum commit commit = COMMIT_LIMIT;
+    if (first == 0 && tier != TM_TIER_MOVE && may_take_span(arena, for_records, leave))
+        commit = add_span(arena, order, for_records, tier, &first, dirty);
+    if (first != 0 || for_records)
+        return first;
+    /* At the store's size there is room for copies: they may go above it. */
+    if (commit == COMMIT_LIMIT && leave != 0)
+        first = carve(arena, order, false, 0, dirty);
+    return first != 0 ? first : carve(arena, order, true, 0, dirty);
+}
+
 uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose, const struct tm_heap *heap,
                        enum tm_tier tier)
 {
     uint32_t dirty = 0;
     uint32_t stamp = heap != NULL ? heap->stamp : NO_STAMP;
-    bool for_records = purpose != TM_PURPOSE_DATA;
     if (!count_segment(arena, order, tier))
         return 0;
-    uint32_t first = carve(arena, order, for_records, &dirty);
-    if (first == 0)
-        first = add_span(arena, order, for_records, tier, &dirty);
+    uint32_t first = find_units(arena, order, purpose != TM_PURPOSE_DATA, tier, &dirty);
     if (first == 0) {
         tm_fetch_sub(&arena->store->segment_bytes, (uint64_t)arena->unit_bytes << order);
         return 0;
@@ -412,12 +371,15 @@ void tm_arena_give(struct tm_arena *arena, uint32_t first)
     uint32_t mask = run_mask(first % TM_SPAN_UNITS, order);
     TM_ASSERT((span->free_units & mask) == 0);
     span->free_units |= mask;
+    arena->free_units[span->for_records] += 1u << order;
     bool is_empty = span->free_units == 0xffffffffu;
     /* A span that was drained is where what is drained next goes: no need to give it back in between. */
     bool is_kept = is_empty && number == arena->draining && arena->ready.count == 0;
     if (is_empty) {
         span->state = is_kept ? TM_SPAN_READY : TM_SPAN_BUSY;
         arena->in_use--;
+        arena->in_use_records -= span->for_records;
+        arena->free_units[span->for_records] -= TM_SPAN_UNITS;
     }
     relist_span(arena, number);
     if (is_kept)
@@ -435,62 +397,89 @@ void tm_arena_give(struct tm_arena *arena, uint32_t first)
 
 #define DRAIN_LOOKS 64u
 
-/* Live bytes of a span all of whose segments are sealed data; more than it has otherwise, or when there is none: then
- * somebody is just giving the span back. */
-static uint64_t live_bytes_of(const struct tm_arena *arena, uint32_t number)
+/* A span that may be emptied. */
+struct candidate {
+    uint32_t number; /* 0: none */
+    uint64_t used;   /* bytes that will be copied, and ends of segments, which may be lost again */
+    enum tm_tier tier;
+};
+
+/* Looks at a span. False: not all of its segments are sealed data, or copying what is alive would not gain @least
+ * bytes: neither is there room in others, nor is so much dead that a new one is worth it. */
+static bool examine_span(const struct tm_arena *arena, uint32_t number, uint64_t least, struct candidate *found)
 {
     const struct tm_span *span = &arena->spans[number];
-    uint64_t live = 0;
+    uint64_t used = 0;
     bool has_segments = false;
     if (span->state != TM_SPAN_IN_USE || span->for_records)
-        return UINT64_MAX;
+        return false;
     for (unsigned i = 0; i < TM_SPAN_UNITS; i++) {
         const struct tm_segment *segment = tm_segment_at(arena, number * TM_SPAN_UNITS + i);
         unsigned state = tm_load_acquire(&segment->state);
         if (state == TM_SEGMENT_FREE)
             continue;
         if (state != TM_SEGMENT_SEALED || segment->is_stuck != 0)
-            return UINT64_MAX;
-        live += tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK;
+            return false;
+        used += (tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK) + tm_segment_end_bytes(segment);
         has_segments = true;
     }
-    return has_segments ? live : UINT64_MAX;
+    uint32_t free_units = count_units(span->free_units);
+    uint32_t leave = runs_to_leave(arena, TM_TIER_NORMAL) << TM_SEGMENT_ORDER_MAX;
+    uint64_t dead = (uint64_t)(TM_SPAN_UNITS - free_units) * arena->unit_bytes - used;
+    bool fits = used + (uint64_t)leave * arena->unit_bytes <=
+                (uint64_t)(arena->free_units[0] - free_units) * arena->unit_bytes;
+    *found = (struct candidate){number, used, fits ? TM_TIER_MOVE : TM_TIER_COPY};
+    /* Without segments somebody is just giving it back. */
+    return has_segments && (fits || (dead != 0 && dead >= least));
 }
 
-uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths)
+uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths, enum tm_tier *tier)
 {
-    uint32_t best = 0;
-    uint64_t least = (uint64_t)arena->span_bytes / 8u * (8u - eighths) + 1u;
+    uint64_t least = arena->span_bytes / 8u * eighths;
+    struct candidate best = {0, arena->span_bytes - least + 1u, TM_TIER_MOVE};
+    struct candidate found;
     uint32_t at = tm_load_relaxed(&arena->drain_cursor);
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
     uint32_t count = arena->next_span - arena->head_spans;
-    for (uint32_t i = 0; i < DRAIN_LOOKS && i < count && arena->draining == 0; i++, at++) {
-        uint32_t number = arena->head_spans + at % count;
-        uint64_t live = live_bytes_of(arena, number);
-        if (live < least) {
-            least = live;
-            best = number;
-        }
-    }
+    for (uint32_t i = 0; i < DRAIN_LOOKS && i < count && arena->draining == 0; i++, at++)
+        if (examine_span(arena, arena->head_spans + at % count, least, &found) && found.used < best.used)
+            best = found;
     tm_store_relaxed(&arena->drain_cursor, at);
-    if (best != 0) {
-        arena->draining = best;
-        relist_span(arena, best);
+    if (best.number != 0) {
+        arena->draining = best.number;
+        relist_span(arena, best.number);
     }
     tm_lock_release(&arena->lock, TM_LOCK_arena);
-    return best;
+    *tier = best.tier;
+    return best.number;
 }
 
-void tm_arena_drain_end(struct tm_arena *arena, uint32_t number)
+bool tm_arena_drain_end(struct tm_arena *arena, uint32_t number)
 {
+    bool is_empty = true;
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
-    if (arena->draining == number) /* else it was emptied, and is in use again */
+    if (arena->draining == number) { /* else it was emptied, and is in use again */
         arena->draining = 0;
+        for (unsigned i = 0; i < TM_SPAN_UNITS; i++) {
+            unsigned state = tm_load_acquire(&tm_segment_at(arena, number * TM_SPAN_UNITS + i)->state);
+            /* What waits for a reader will be free. */
+            is_empty = is_empty && (state == TM_SEGMENT_FREE || state == TM_SEGMENT_WAITING);
+        }
+    }
     relist_span(arena, number);
     tm_lock_release(&arena->lock, TM_LOCK_arena);
+    return is_empty;
 }
 
 /* ---- rebuilding ---- */
+
+static bool holds_records(const struct tm_segment *units)
+{
+    for (unsigned i = 0; i < TM_SPAN_UNITS; i++)
+        if (units[i].state != TM_SEGMENT_FREE && units[i].purpose != TM_PURPOSE_DATA)
+            return true;
+    return false;
+}
 
 void tm_arena_rebuild(struct tm_arena *arena)
 {
@@ -511,21 +500,23 @@ void tm_arena_rebuild(struct tm_arena *arena)
             tm_list_append(&arena->released, arena, span_link, number);
             continue;
         }
-        unsigned first = tm_count_trailing_zeros(used);
-        span->for_records = units[first].purpose != TM_PURPOSE_DATA;
+        span->for_records = holds_records(units);
         span->free_units = ~used;
         span->dirty_units = 0xffffffffu;
         span->state = TM_SPAN_IN_USE;
         arena->in_use++;
+        arena->in_use_records += span->for_records;
+        uint32_t used_units = count_units(used);
+        arena->free_units[span->for_records] += TM_SPAN_UNITS - used_units;
         tm_fetch_add(&store->span_bytes_resident, arena->span_bytes);
-        tm_fetch_add(&store->segment_bytes, (uint64_t)(unsigned)__builtin_popcount(used) * arena->unit_bytes);
+        tm_fetch_add(&store->segment_bytes, (uint64_t)used_units * arena->unit_bytes);
         relist_span(arena, number);
     }
 }
 
 /* ---- invariants ---- */
 
-static uint32_t check_span(const struct tm_arena *arena, uint32_t number)
+static void check_span(const struct tm_arena *arena, uint32_t number, uint32_t *free_units)
 {
     const struct tm_span *span = &arena->spans[number];
     uint32_t used = 0;
@@ -537,28 +528,32 @@ static uint32_t check_span(const struct tm_arena *arena, uint32_t number)
         TM_ASSERT(segment->first_distance == 0);
         TM_ASSERT(segment->bytes == arena->unit_bytes << segment->order);
         TM_ASSERT(segment->fill <= segment->bytes);
-        TM_ASSERT(span->for_records == (segment->purpose != TM_PURPOSE_DATA));
+        TM_ASSERT(span->for_records || segment->purpose == TM_PURPOSE_DATA);
         used |= run_mask(i, segment->order);
     }
     TM_ASSERT(span->free_units == ~used);
     TM_ASSERT(used != 0);
     TM_ASSERT(span->order == largest_run(span->free_units));
-    return 1;
+    free_units[span->for_records] += count_units(span->free_units);
 }
 
 void tm_arena_check(struct tm_arena *arena)
 {
     uint32_t in_use = 0;
     uint32_t released = 0;
+    uint32_t free_units[2] = {0, 0};
     for (uint32_t number = arena->head_spans; number < arena->next_span; number++) {
-        if (arena->spans[number].state == TM_SPAN_IN_USE)
-            in_use += check_span(arena, number);
-        else if (arena->spans[number].state == TM_SPAN_FREE)
+        if (arena->spans[number].state == TM_SPAN_IN_USE) {
+            check_span(arena, number, free_units);
+            in_use++;
+        } else if (arena->spans[number].state == TM_SPAN_FREE) {
             released++;
+        }
         TM_ASSERT(arena->spans[number].state != TM_SPAN_BUSY);
     }
     TM_ASSERT(in_use == arena->in_use);
+    TM_ASSERT(free_units[0] == arena->free_units[0] && free_units[1] == arena->free_units[1]);
     TM_ASSERT(released == arena->released.count);
     TM_ASSERT(in_use + released + arena->ready.count == arena->next_span - arena->head_spans);
-    TM_ASSERT(arena->header->check == header_check(arena->header));
+    TM_ASSERT(tm_arena_head_is_whole(arena));
 }

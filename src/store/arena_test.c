@@ -366,60 +366,115 @@ static void spans_ahead_go_first_when_memory_is_short(void **state)
 
 /* ---- draining ---- */
 
+static uint32_t drain(unsigned eighths)
+{
+    enum tm_tier tier;
+    return tm_arena_drain_begin(arena, eighths, &tier);
+}
+
+/* A full span and one in use to a quarter, a page in each unit. */
+static void put_a_span_and_a_quarter(void)
+{
+    for (unsigned i = 0; i < 40; i++)
+        assert_int_equal(world_put(&world, world.ephemeral, i, WORLD_RAW, i), TM_WRITE_OK);
+}
+
+static void a_span_is_drained_when_that_gains_something(void **state)
+{
+    (void)state;
+    enum tm_tier tier;
+    uint32_t first = arena->head_spans;
+    put_a_span_and_a_quarter();
+    tm_heap_seal(world.ephemeral);
+    assert_int_equal(drain(1), 0); /* the pages of the second have no place in the first */
+    for (unsigned i = 0; i < 8; i++)
+        world_drop(&world, i);
+    assert_int_equal(tm_arena_drain_begin(arena, 1, &tier), first + 1u); /* now they have */
+    assert_int_equal(tier, TM_TIER_MOVE);
+    assert_false(tm_arena_drain_end(arena, first + 1u));
+    world_check(&world);
+    for (unsigned i = 0; i < 40; i++)
+        world_drop(&world, i);
+
+    /* Half of a full span is dead, but no unit is free. */
+    for (unsigned i = 0; i < 256; i++)
+        assert_int_equal(world_put(&world, world.ephemeral, i, WORLD_SHORT, i), TM_WRITE_OK);
+    uint32_t numbers[TM_SPAN_UNITS];
+    unsigned count = 0;
+    while (arena->free_units[0] != 0)
+        numbers[count++] = take(world.ephemeral, 0);
+    tm_heap_seal(world.ephemeral);
+    for (unsigned i = 0; i < 256; i++)
+        if (i % 8 != 0)
+            world_drop(&world, i);
+    assert_int_equal(drain(4), 0); /* the rest of the span is in use */
+    give_row(numbers, count);
+    assert_int_equal(drain(4), 0); /* that it is hardly used is no reason yet */
+    for (unsigned i = 0; i < 256; i++)
+        world_drop(&world, i);
+}
+
 static void a_span_that_is_being_drained_gives_no_units(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 8; i++)
-        assert_int_equal(world_put(&world, world.ephemeral, i, WORLD_RAW, i), TM_WRITE_OK);
-    assert_int_equal(tm_arena_drain_begin(arena, 0), 0); /* one segment is open */
-    tm_heap_seal(world.ephemeral);
-    assert_int_equal(tm_arena_drain_begin(arena, 8), 0);
-    uint32_t span = tm_arena_drain_begin(arena, 4);
-    assert_int_equal(span, arena->head_spans);
-    assert_int_equal(tm_arena_drain_begin(arena, 0), 0); /* one at a time */
+    put_a_span_and_a_quarter();
+    for (unsigned i = 0; i < 24; i++)
+        world_drop(&world, i);
+    assert_int_equal(drain(8), 0);
+    uint32_t span = drain(4);
+    assert_int_equal(span, arena->head_spans); /* in the other a segment is open */
+    assert_int_equal(drain(0), 0);             /* one at a time */
     uint32_t number = take(world.ephemeral, 0);
     assert_int_not_equal(number / TM_SPAN_UNITS, span);
-    tm_arena_drain_end(arena, span);
-    uint32_t next = take(world.ephemeral, 0);
-    assert_int_equal(take(world.ephemeral, 0) / TM_SPAN_UNITS, next / TM_SPAN_UNITS);
+    assert_false(tm_arena_drain_end(arena, span));
+    uint32_t runs[3];
+    take_row(runs, 3, 3);
+    tm_arena_check(arena);
+    assert_int_equal(arena->in_use, 2);
+    assert_int_equal(runs[2] / TM_SPAN_UNITS, span);
+    give_row(runs, 3);
     tm_arena_give(arena, number);
-    tm_arena_give(arena, next);
-    tm_arena_give(arena, next + 1u);
+    tm_heap_seal(world.ephemeral);
     world_check(&world);
 }
 
 static void a_drained_span_is_ready_for_what_is_drained_next(void **state)
 {
     (void)state;
-    for (unsigned round = 0; round < 2; round++) {
-        assert_int_equal(world_put(&world, world.ephemeral, 0, WORLD_RAW, 1), TM_WRITE_OK);
-        tm_heap_seal(world.ephemeral);
-        uint32_t span = tm_arena_drain_begin(arena, 1);
-        assert_int_not_equal(span, 0);
-        uint64_t returned = tm_store_returned(store);
-        world_drop(&world, 0);
-        assert_int_equal(arena->ready.count, 1);
-        assert_int_equal(arena->spans[span].state, TM_SPAN_READY);
-        assert_int_equal(tm_store_returned(store), returned);
-        tm_arena_drain_end(arena, span);
-        tm_store_check(store);
-    }
+    for (unsigned i = 0; i <= TM_SPAN_UNITS; i++)
+        assert_int_equal(world_put(&world, world.ephemeral, i, WORLD_RAW, i), TM_WRITE_OK);
+    for (unsigned i = 1; i < TM_SPAN_UNITS; i++)
+        world_drop(&world, i);
+    uint32_t span = drain(1);
+    assert_int_equal(span, arena->head_spans);
+    uint64_t returned = tm_store_returned(store);
+    world_drop(&world, 0);
+    assert_int_equal(arena->ready.count, 1);
+    assert_int_equal(arena->spans[span].state, TM_SPAN_READY);
+    assert_int_equal(tm_store_returned(store), returned);
+    assert_true(tm_arena_drain_end(arena, span));
+    tm_store_check(store);
     assert_true(tm_store_unprepare(store));
 }
 
 static void a_span_that_is_taken_anew_is_not_being_drained(void **state)
 {
     (void)state;
-    assert_int_equal(world_put(&world, world.ephemeral, 0, WORLD_RAW, 1), TM_WRITE_OK);
+    put_a_span_and_a_quarter();
     tm_heap_seal(world.ephemeral);
-    uint32_t span = tm_arena_drain_begin(arena, 1);
-    world_drop(&world, 0);
+    for (unsigned i = 0; i < TM_SPAN_UNITS; i++)
+        if (i % 4u != 0)
+            world_drop(&world, i);
+    uint32_t span = drain(1);
+    assert_int_not_equal(span, 0);
+    for (unsigned i = 0; i < 40; i++)
+        world_drop(&world, i);
     assert_true(tm_store_unprepare(store));
     uint32_t first = take(world.ephemeral, 0);
     uint32_t second = take(world.ephemeral, 0);
     assert_int_equal(first / TM_SPAN_UNITS, span);
     assert_int_equal(second / TM_SPAN_UNITS, span);
-    tm_arena_drain_end(arena, span); /* by whoever drained it before */
+    assert_true(tm_arena_drain_end(arena, span)); /* by whoever drained it before */
     tm_arena_give(arena, first);
     tm_arena_give(arena, second);
     world_check(&world);
@@ -439,8 +494,8 @@ static void draining_looks_at_a_few_spans_at_a_time(void **state)
     /* An empty segment in the last span makes that the one to take. */
     for (unsigned run = 0; run < 4; run++)
         tm_segment_at(arena, numbers[99] + 8u * run)->state = TM_SEGMENT_SEALED;
-    assert_int_equal(tm_arena_drain_begin(arena, 4), 0);
-    uint32_t span = tm_arena_drain_begin(arena, 4);
+    assert_int_equal(drain(4), 0);
+    uint32_t span = drain(4);
     assert_int_equal(span, numbers[99] / TM_SPAN_UNITS);
     tm_arena_drain_end(arena, span);
     for (unsigned i = 0; i < 100; i++)
@@ -466,6 +521,7 @@ int main(void)
         cmocka_unit_test(whoever_commits_ahead_is_called_when_a_span_is_taken),
         cmocka_unit_test(spans_are_committed_ahead_while_the_store_grows),
         cmocka_unit_test(spans_ahead_go_first_when_memory_is_short),
+        CASE(a_span_is_drained_when_that_gains_something),
         CASE(a_span_that_is_being_drained_gives_no_units),
         CASE(a_drained_span_is_ready_for_what_is_drained_next),
         CASE(a_span_that_is_taken_anew_is_not_being_drained),

@@ -139,10 +139,11 @@ static struct tm_arena *arena_of(const struct tm_heap *heap)
 static unsigned dead_eighths(const struct tm_segment *segment)
 {
     uint64_t live = tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK;
-    TM_ASSERT(live <= segment->bytes);
+    uint32_t length = segment->bytes - tm_segment_end_bytes(segment);
+    TM_ASSERT(live <= length);
     if (segment->is_stuck != 0)
         return 0;
-    unsigned eighths = (unsigned)((segment->bytes - live) * TM_DEAD_BINS / segment->bytes);
+    unsigned eighths = (unsigned)((length - live) * TM_DEAD_BINS / length);
     return eighths < TM_DEAD_BINS ? eighths : TM_DEAD_BINS - 1u;
 }
 
@@ -265,13 +266,13 @@ void tm_segment_sub_live(struct tm_store *store, enum tm_arena_kind kind, uint32
     struct tm_segment *segment = tm_segment_at(arena, number);
     /* Read before the subtraction: until then our own bytes keep segment and heap in place. */
     struct tm_heap *heap = tm_heap_at(store, segment->heap);
-    uint32_t length = segment->bytes;
     bool is_sealed = tm_load_acquire(&segment->state) == TM_SEGMENT_SEALED;
+    uint32_t length = segment->bytes - tm_segment_end_bytes(segment);
     uint64_t before = tm_fetch_sub(&segment->use, bytes);
     TM_ASSERT((before & TM_USE_LIVE_MASK) >= bytes);
-    uint64_t live = (before & TM_USE_LIVE_MASK) - bytes;
+    uint64_t dead = length - (before & TM_USE_LIVE_MASK);
     uint64_t eighth = length / TM_DEAD_BINS;
-    bool crosses = (length - live) / eighth != (length - live - bytes) / eighth;
+    bool crosses = dead / eighth != (dead + bytes) / eighth;
     if (before == bytes || (is_sealed && crosses))
         reconsider(heap, number);
 }
@@ -368,6 +369,20 @@ static uint32_t open_segment(struct tm_heap *heap, unsigned lane, enum tm_tier t
     return number;
 }
 
+/* What is left in segments that other lanes have open; to puts, what copies need is not left. */
+static bool bump_any(struct tm_heap *heap, unsigned lane_number, uint32_t body_bytes, struct tm_reservation *at)
+{
+    unsigned lanes = lane_number < TM_PUT_LANES ? TM_PUT_LANES : TM_LANES;
+    bool done = false;
+    for (unsigned i = 0; i < lanes && !done; i++) {
+        struct tm_lane *lane = &heap->lane[i];
+        tm_lock_acquire(&lane->lock, TM_LOCK_lane);
+        done = bump(arena_of(heap), lane, body_bytes, at);
+        tm_lock_release(&lane->lock, TM_LOCK_lane);
+    }
+    return done;
+}
+
 bool tm_heap_reserve(struct tm_heap *heap, unsigned lane_number, uint32_t body_bytes, enum tm_tier tier,
                      struct tm_reservation *at)
 {
@@ -385,7 +400,7 @@ bool tm_heap_reserve(struct tm_heap *heap, unsigned lane_number, uint32_t body_b
 
         uint32_t fresh = open_segment(heap, lane_number, tier);
         if (fresh == 0)
-            return false;
+            return heap->kind == TM_ARENA_PERSISTENT && bump_any(heap, lane_number, body_bytes, at);
         tm_lock_acquire(&lane->lock, TM_LOCK_lane);
         uint32_t surplus = fresh;
         if (lane->segment == 0) {

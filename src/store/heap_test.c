@@ -335,8 +335,9 @@ static void segments_are_binned_by_how_dead_they_are(void **state)
     for (unsigned i = 0; i < pages; i++) {
         unsigned bin = segment->bin;
         world_drop(&world, i);
-        uint64_t dead = segment->bytes - (segment->use & TM_USE_LIVE_MASK);
-        assert_int_equal(segment->bin, dead * 8u / segment->bytes);
+        /* What is left at its end is too short for most blocks: cleaning would not gain it. */
+        uint64_t dead = segment->fill - (segment->use & TM_USE_LIVE_MASK);
+        assert_int_equal(segment->bin, dead * 8u / segment->fill);
         if (segment->bin != bin && segment->bin >= 2)
             kicks++;
         assert_int_equal(world.host.kicks, kicks); /* somebody could clean it now */

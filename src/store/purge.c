@@ -18,6 +18,7 @@ struct purge {
     enum tm_arena_kind arena;
     uint32_t segment;
     enum tm_purge why;
+    enum tm_tier tier;
     unsigned lane;
     uint64_t dropped;
     uint64_t copied_bytes;
@@ -65,7 +66,7 @@ static void copy_block(struct purge *purge, const struct tm_block *block, uint64
     uint32_t bytes = tm_slot_bytes(slot);
     bool is_shared = (block->word & TM_BLOCK_SHARED) != 0;
     struct tm_reservation at;
-    if (!tm_heap_reserve(purge->heap, purge->lane, length, TM_TIER_COPY, &at)) {
+    if (!tm_heap_reserve(purge->heap, purge->lane, length, purge->tier, &at)) {
         purge->out_of_room = true;
         return;
     }
@@ -220,6 +221,7 @@ bool tm_heap_purge_some(struct tm_store *store, struct tm_worker *worker, struct
                               .arena = heap->kind,
                               .segment = number,
                               .why = heap->purge_why,
+                              .tier = TM_TIER_COPY,
                               .lane = TM_LANE_KEPT};
         heap->purge_position = purge_blocks(&purge, heap->purge_position, blocks);
         if (heap->purge_position >= tm_segment_at(&store->arena[heap->kind], number)->fill) {
@@ -245,6 +247,7 @@ bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_h
                           .arena = heap->kind,
                           .segment = number,
                           .why = why,
+                          .tier = TM_TIER_COPY,
                           .lane = TM_LANE_KEPT};
     purge_segment(&purge);
     tm_heap_end_purge(heap, number, true);
@@ -254,7 +257,8 @@ bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_h
 }
 
 /* Copies what is alive out of a segment that was taken. False: there was no room for all. */
-static bool clean_segment(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t number)
+static bool clean_segment(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t number,
+                          enum tm_tier tier)
 {
     bool is_young = tm_segment_at(&store->arena[heap->kind], number)->age == TM_AGE_YOUNG;
     struct purge purge = {.store = store,
@@ -263,6 +267,7 @@ static bool clean_segment(struct tm_store *store, struct tm_worker *worker, stru
                           .arena = heap->kind,
                           .segment = number,
                           .why = TM_PURGE_CLEAN,
+                          .tier = tier,
                           .lane = is_young ? TM_LANE_CLEAN_YOUNG : TM_LANE_CLEAN_MAIN};
     purge_segment(&purge);
     tm_heap_end_purge(heap, number, !purge.out_of_room);
@@ -274,30 +279,27 @@ static bool clean_segment(struct tm_store *store, struct tm_worker *worker, stru
 bool tm_heap_clean(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, unsigned eighths)
 {
     uint32_t number = tm_heap_take_deadest(heap, eighths);
-    return number != 0 && clean_segment(store, worker, heap, number);
+    return number != 0 && clean_segment(store, worker, heap, number, TM_TIER_COPY);
 }
 
 bool tm_store_compact(struct tm_store *store, struct tm_worker *worker, enum tm_arena_kind kind, unsigned eighths)
 {
     struct tm_arena *arena = &store->arena[kind];
-    uint32_t span = tm_arena_drain_begin(arena, eighths);
+    enum tm_tier tier;
+    uint32_t span = tm_arena_drain_begin(arena, eighths, &tier);
     if (span == 0)
         return false;
     bool has_room = true;
-    bool has_worked = false;
     for (uint32_t i = 0; i < TM_SPAN_UNITS && has_room; i++) {
         uint32_t number = span * TM_SPAN_UNITS + i;
         const struct tm_segment *segment = tm_segment_at(arena, number);
         if (tm_load_acquire(&segment->state) != TM_SEGMENT_SEALED)
             continue;
         struct tm_heap *heap = tm_heap_at(store, segment->heap);
-        if (heap != NULL && tm_heap_take(heap, number)) {
-            has_room = clean_segment(store, worker, heap, number);
-            has_worked = true;
-        }
+        if (heap != NULL && tm_heap_take(heap, number))
+            has_room = clean_segment(store, worker, heap, number, tier);
     }
-    tm_arena_drain_end(arena, span);
-    return has_room && has_worked;
+    return tm_arena_drain_end(arena, span);
 }
 
 /* ---- sampling ---- */

@@ -413,19 +413,22 @@ static void compacting_again_and_again_comes_to_an_end(void **state)
 static void compacting_leaves_alone_what_is_being_written(void **state)
 {
     (void)state;
+    struct tm_arena *arena = &world.store->arena[TM_ARENA_EPHEMERAL];
     struct tm_reservation at;
-    put_row(heap, 0, 8, WORLD_RAW);
-    for (unsigned i = 1; i < 8; i++)
+    put_row(heap, 0, 40, WORLD_RAW); /* a span, and a quarter of another */
+    for (unsigned i = 1; i < 31; i++)
         world_drop(&world, i);
     assert_true(tm_heap_reserve(heap, 0, TM_PAGE_BYTES, TM_TIER_NORMAL, &at));
     tm_heap_seal(heap);
     tm_slot before = world.page[0].slot;
-    assert_true(tm_store_compact(world.store, world.worker, TM_ARENA_EPHEMERAL, 1));
+    assert_int_equal(at.segment / TM_SPAN_UNITS, tm_segment_of(arena, tm_slot_offset(before)) / TM_SPAN_UNITS);
+    assert_false(tm_store_compact(world.store, world.worker, TM_ARENA_EPHEMERAL, 1)); /* it is not empty */
     assert_false(tm_slot_same(before, world.page[0].slot));
-    struct tm_segment *segment = tm_segment_at(&world.store->arena[TM_ARENA_EPHEMERAL], at.segment);
+    struct tm_segment *segment = tm_segment_at(arena, at.segment);
     assert_int_equal(segment->state, TM_SEGMENT_SEALED);
     tm_heap_unreserve(heap, &at, TM_PAGE_BYTES);
     assert_int_equal(segment->state, TM_SEGMENT_FREE);
+    assert_int_equal(world_figures(&world).spans, 1);
 }
 
 static void compacting_without_room_stops_and_loses_nothing(void **state)
@@ -444,15 +447,20 @@ static void a_span_that_is_being_drained_gives_no_units(void **state)
 {
     (void)state;
     struct tm_arena *arena = &world.store->arena[TM_ARENA_EPHEMERAL];
-    put_row(heap, 0, 8, WORLD_RAW);
-    uint32_t span = tm_arena_drain_begin(arena, 4);
+    enum tm_tier tier;
+    put_row(heap, 0, 40, WORLD_RAW);
+    assert_int_equal(tm_arena_drain_begin(arena, 4, &tier), 0); /* one is full, and the other's pages have no place */
+    for (unsigned i = 0; i < 24; i++)
+        world_drop(&world, i);
+    uint32_t span = tm_arena_drain_begin(arena, 4, &tier);
     assert_int_not_equal(span, 0);
-    assert_int_equal(tm_arena_drain_begin(arena, 0), 0); /* one at a time */
-    put(heap, 8, WORLD_RAW);
-    assert_int_not_equal(tm_segment_of(arena, tm_slot_offset(world.page[8].slot)) / TM_SPAN_UNITS, span);
-    tm_arena_drain_end(arena, span);
+    assert_int_equal(tier, TM_TIER_MOVE);
+    assert_int_equal(tm_arena_drain_begin(arena, 0, &tier), 0); /* one at a time */
+    put(heap, 40, WORLD_RAW);
+    assert_int_not_equal(tm_segment_of(arena, tm_slot_offset(world.page[40].slot)) / TM_SPAN_UNITS, span);
+    assert_false(tm_arena_drain_end(arena, span));
     tm_heap_seal(heap);
-    put(heap, 9, WORLD_RAW);
+    put(heap, 41, WORLD_RAW);
     world_check(&world);
 }
 

@@ -32,18 +32,10 @@ static bool is_sane_segment(const struct tm_arena *arena, const struct tm_segmen
 static bool is_sane_span(const struct tm_arena *arena, uint32_t number)
 {
     const struct tm_segment *units = tm_segment_at(arena, number * TM_SPAN_UNITS);
-    const struct tm_segment *first = NULL;
-    for (unsigned i = 0; i < TM_SPAN_UNITS; i++) {
-        if (units[i].first_distance > i)
+    for (unsigned i = 0; i < TM_SPAN_UNITS; i++)
+        if (units[i].first_distance > i ||
+            (units[i].state != TM_SEGMENT_FREE && !is_sane_segment(arena, units, i)))
             return false;
-        if (units[i].state == TM_SEGMENT_FREE)
-            continue;
-        if (!is_sane_segment(arena, units, i))
-            return false;
-        if (first != NULL && (first->state == TM_SEGMENT_RECORDS) != (units[i].state == TM_SEGMENT_RECORDS))
-            return false;
-        first = &units[i];
-    }
     return true;
 }
 

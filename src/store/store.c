@@ -145,14 +145,16 @@ static uint64_t size_and_eighths(const struct tm_store *store, unsigned eighths)
  */
 uint64_t tm_store_limit(const struct tm_store *store, enum tm_tier tier)
 {
-    return size_and_eighths(store, tier == TM_TIER_COPY ? 7 : tier == TM_TIER_REPLACE ? 5
-                                                                                      : 0);
+    static const unsigned eighths[] = {
+        [TM_TIER_NORMAL] = 0, [TM_TIER_REPLACE] = 5, [TM_TIER_COPY] = 7, [TM_TIER_MOVE] = 7};
+    return size_and_eighths(store, eighths[tier]);
 }
 
 uint64_t tm_store_use_limit(const struct tm_store *store, enum tm_tier tier)
 {
-    return size_and_eighths(store, tier == TM_TIER_COPY ? 6 : tier == TM_TIER_REPLACE ? 4
-                                                                                      : 0);
+    static const unsigned eighths[] = {
+        [TM_TIER_NORMAL] = 0, [TM_TIER_REPLACE] = 4, [TM_TIER_COPY] = 6, [TM_TIER_MOVE] = 6};
+    return size_and_eighths(store, eighths[tier]);
 }
 
 uint64_t tm_store_metadata(const struct tm_store *store)

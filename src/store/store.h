@@ -207,7 +207,8 @@ uint64_t tm_heap_live_bytes(struct tm_heap *heap);
 enum tm_tier {
     TM_TIER_NORMAL,  /* not at all */
     TM_TIER_REPLACE, /* a page that takes the place of one at least as large */
-    TM_TIER_COPY     /* cleaning, and the records that every page needs */
+    TM_TIER_COPY,    /* cleaning, and the records that every page needs */
+    TM_TIER_MOVE     /* as far as TM_TIER_COPY, but only within spans that are there: to empty one */
 };
 
 /* A page on its way into the store. Zero it, set the first group, then call in order: tm_put_prepare,
@@ -344,10 +345,10 @@ bool tm_heap_clean(struct tm_store *store, struct tm_worker *worker, struct tm_h
 
 /*
  * Empties a whole span at least @eighths/8 of which is dead or free, so that it goes back to the host: copies what is
- * alive in it elsewhere. Looks at a few spans at a time. False: found none this time round, or no room to copy to.
+ * alive in it elsewhere. Looks at a few spans at a time. False: none came free this time round, for lack of room too.
  *
- * Called again and again it comes to an end, as long as nobody changes pages or seals heaps: copies go to open
- * segments, and a span with an open segment is not taken.
+ * Each true is a span less, or else @eighths of a span of dead bytes less: called again and again it comes to an end,
+ * as long as nobody changes pages.
  */
 bool tm_store_compact(struct tm_store *store, struct tm_worker *worker, enum tm_arena_kind arena, unsigned eighths);
 

@@ -41,6 +41,7 @@ enum tm_segment_state {
 #define TM_PURPOSE_DATA 0u /* of a segment; otherwise 1 + the record class */
 
 #define TM_DEAD_BINS 8u
+#define TM_BLOCK_BYTES_MAX (24u + TM_PAGE_BYTES) /* with its header */
 
 /* One for each unit; a segment's is that of its first unit. */
 struct tm_segment {
@@ -54,7 +55,7 @@ struct tm_segment {
     uint8_t order; /* 2^order units */
     uint8_t age;
     uint8_t first_distance; /* units back to the segment's first */
-    uint8_t bin;            /* eighths that are dead, as the heap has it listed; heap's lock */
+    uint8_t bin;            /* eighths that are dead, its end apart, as the heap has it listed; heap's lock */
     uint8_t is_stuck;       /* taken apart, and not empty: damage keeps something in it. Rebuilt. */
     uint8_t reserved;
     struct tm_link list; /* the heap's age list, the class's partial list, or the waiting list */
@@ -84,8 +85,8 @@ struct tm_span {
     struct tm_link link;
     uint8_t state;
     uint8_t for_records;
-    uint8_t order; /* largest free run, as listed; 0xff: on no list */
-    uint8_t reserved;
+    uint8_t order;     /* largest free run, as listed; 0xff: on no list */
+    uint8_t long_runs; /* free runs that the longest segment fits in, as counted by the arena */
 };
 
 struct tm_arena {
@@ -105,16 +106,20 @@ struct tm_arena {
     struct tm_list partial[2][TM_SPAN_ORDERS]; /* spans with a free run of that order: data, records */
     struct tm_list released;                   /* spans used before, now free */
     struct tm_list ready;                      /* spans committed ahead, not in use */
+    uint32_t free_units[2];                    /* of spans in use: data, records */
+    uint32_t long_runs;                        /* free ones, in spans of data, that the longest segment fits in */
     uint32_t draining;                         /* span whose free units are not given out; 0: none */
     uint32_t drain_cursor;                     /* where the search for one goes on */
     uint64_t grown_ns;                         /* atomic: when a span was taken last; 0: never */
     uint32_t next_span;                        /* first never used */
-    uint32_t in_use;                           /* spans */
+    uint32_t in_use;                           /* spans, */
+    uint32_t in_use_records;                   /* and of them those of records */
 };
 
 /* Gives every arena its head. */
 enum tm_create tm_arena_init(struct tm_arena *arena, struct tm_store *store, enum tm_arena_kind kind);
 void tm_arena_fini(struct tm_arena *arena);
+bool tm_arena_head_is_whole(const struct tm_arena *arena);
 /* A segment's number, or 0. @heap: NULL for records. No locks held. */
 uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose, const struct tm_heap *heap,
                        enum tm_tier tier);
@@ -125,10 +130,12 @@ bool tm_arena_prepare(struct tm_arena *arena);
 /* Gives back a span that was committed ahead. False: there is none. */
 bool tm_arena_unprepare(struct tm_arena *arena);
 /* Chooses a span of data at least @eighths/8 of which is dead or free, all of its segments sealed, and gives none of
- * its units out until tm_arena_drain_end(), or until it was empty and is taken anew. 0: none among those looked at, or
+ * its units out until tm_arena_drain_end(), or until it was empty and is taken anew. *tier: for the copies; it fits
+ * into what others have free, or so much of it is dead that a new span is worth it. 0: none among those looked at, or
  * another is being drained. */
-uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths);
-void tm_arena_drain_end(struct tm_arena *arena, uint32_t span);
+uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths, enum tm_tier *tier);
+/* False: something is left in it. */
+bool tm_arena_drain_end(struct tm_arena *arena, uint32_t span);
 /* Rebuilding: units in use are those of the segments whose state is not FREE. */
 void tm_arena_rebuild(struct tm_arena *arena);
 void tm_arena_check(struct tm_arena *arena);
@@ -147,6 +154,13 @@ static inline unsigned char *tm_arena_address(const struct tm_arena *arena, uint
 static inline uint64_t tm_segment_offset(const struct tm_arena *arena, uint32_t number)
 {
     return (uint64_t)number * (arena->unit_bytes / TM_GRANULE_BYTES);
+}
+
+/* Bytes at a sealed segment's end that no block of full length fits in: neither alive nor worth a copy. */
+static inline uint32_t tm_segment_end_bytes(const struct tm_segment *segment)
+{
+    uint32_t left = segment->bytes - segment->fill;
+    return left < TM_BLOCK_BYTES_MAX ? left : 0;
 }
 
 /* The segment that @offset lies in. */
@@ -172,7 +186,7 @@ struct tm_block {
     uint64_t word;
     uint64_t check;
 };
-TM_STATIC_ASSERT(sizeof(struct tm_block) == 24);
+TM_STATIC_ASSERT(sizeof(struct tm_block) == 24 && sizeof(struct tm_block) + TM_PAGE_BYTES == TM_BLOCK_BYTES_MAX);
 
 #define TM_BLOCK_SHARED (UINT64_C(1) << 23)
 
