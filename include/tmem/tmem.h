@@ -51,6 +51,9 @@
  * of a store is a limit on resident bytes that may be exceeded by 2 % or 8 MiB, whichever is more,
  * for moments.
  *
+ * A NULL handle, or any other NULL that is not said to be legal, is TMEM_INVALID. What a call would have
+ * returned through a pointer is written only where it says so.
+ *
  * Nothing here prints, exits, or aborts for lack of memory.
  */
 #ifndef TMEM_TMEM_H
@@ -338,7 +341,7 @@ struct tmem_io {
  * The same as @count single calls, in order, but cheaper: each entry's `result` receives what the
  * single call would have answered. Two entries may name one handle.
  *
- * Results: TMEM_OK (every entry has its own result), TMEM_INVALID (nothing was done),
+ * Results: TMEM_OK (every entry has its own result), TMEM_INVALID (@flags or @mode; nothing was done),
  * TMEM_UNAVAILABLE.
  */
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_put_many(struct tmem_pool *pool, struct tmem_io *io, size_t count,

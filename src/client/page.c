@@ -56,8 +56,8 @@ enum tmem_result tmem_put_many(struct tmem_pool *pool, struct tmem_io *io, size_
 {
     if (pool == NULL || (io == NULL && count != 0))
         return TMEM_INVALID;
-    tm_page_put_many(tm_member_of(pool), (struct tm_page_io *)(void *)io, count, flags);
-    return TMEM_OK;
+    bool is_valid = tm_page_put_many(tm_member_of(pool), (struct tm_page_io *)(void *)io, count, flags);
+    return is_valid ? TMEM_OK : TMEM_INVALID;
 }
 
 enum tmem_result tmem_get_many(struct tmem_pool *pool, struct tmem_io *io, size_t count, enum tmem_get_mode mode)

@@ -51,7 +51,8 @@ static enum tmem_result create_host(const struct tm_uri *uri, struct tm_host_lin
         tm_error_set(error, "no memory, or not enough address space (is a limit set? see ulimit -v)");
         return TMEM_NOMEM;
     case TM_HOST_LINUX_BAD_FD:
-        tm_error_set(error, "arena-fd=%d: not a memory file that can be resized and mapped", uri->arena_fd);
+        tm_error_set(error, "arena-fd=%d: not a memory file, empty or as a store left it; not touched",
+                     uri->arena_fd);
         return TMEM_INVALID;
     case TM_HOST_LINUX_NO_MEMFD:
         tm_error_set(error, "persistent=memfd: the kernel gave no memory file (too many open files?)");
@@ -99,7 +100,7 @@ static enum tmem_result start(const struct tm_uri *uri, struct tmem_store *store
         return result;
     store->maintenance = uri->maintenance;
     if (uri->maintenance && !tm_host_linux_start_worker(store->host, maintain, store->engine)) {
-        tm_error_set(error, "no thread for background work (is a limit set? see ulimit -u)");
+        tm_error_set(error, "no thread for background work (is a limit set? see ulimit -u and -v)");
         return TMEM_NOMEM;
     }
     return TMEM_OK;
@@ -127,7 +128,8 @@ enum tmem_result tmem_open(const char *text, struct tmem_store **result, struct 
     if (outcome != TMEM_OK)
         return outcome;
     if (uri.size_bytes > tm_host_linux_machine_bytes()) {
-        tm_error_set(error, "size: this machine has only %llu MiB of memory",
+        tm_error_set(error, "size=%lluM: this machine has %llu MiB of memory (choose a size below that)",
+                     (unsigned long long)(uri.size_bytes >> 20),
                      (unsigned long long)(tm_host_linux_machine_bytes() >> 20));
         return TMEM_INVALID;
     }

@@ -152,7 +152,8 @@ struct tm_page_io {
     enum tm_result result;
     void *page;
 };
-void tm_page_put_many(struct tm_member *member, struct tm_page_io *io, size_t count, uint32_t flags);
+/* False: the flags are not valid for the pool; every entry says so, and nothing was done. */
+bool tm_page_put_many(struct tm_member *member, struct tm_page_io *io, size_t count, uint32_t flags);
 void tm_page_get_many(struct tm_member *member, struct tm_page_io *io, size_t count, enum tm_get_mode mode);
 
 /* @body has TM_PAGE_BYTES of room. */

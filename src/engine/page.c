@@ -256,7 +256,7 @@ enum tm_result tm_page_put(struct tm_member *member, const struct tm_object_id *
     return result;
 }
 
-void tm_page_put_many(struct tm_member *member, struct tm_page_io *io, size_t count, uint32_t flags)
+bool tm_page_put_many(struct tm_member *member, struct tm_page_io *io, size_t count, uint32_t flags)
 {
     TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
     struct tm_store *store = member->pool->engine->store;
@@ -267,6 +267,7 @@ void tm_page_put_many(struct tm_member *member, struct tm_page_io *io, size_t co
         io[i].result = ok ? put_with(worker, member, &io[i].object, io[i].index, io[i].page, flags) : TM_INVALID;
     }
     tm_worker_release(store, worker);
+    return is_valid;
 }
 
 enum tm_result tm_page_put_stored(struct tm_member *member, const struct tm_object_id *object, uint32_t index,
