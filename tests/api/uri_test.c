@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* uri_test.c - what tmem_open() answers to URIs, and that every message names what is wrong and what would be right. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <tmem/tmem.h>
+
+struct row {
+    const char *uri;
+    enum tmem_result result;
+    const char *names, *remedy; /* what the message contains */
+};
+
+static const struct row bad[] = {
+    {"", TMEM_INVALID, "''", "embedded:"},
+    {"embedded", TMEM_INVALID, "'embedded'", "embedded:["},
+    {"Embedded:", TMEM_INVALID, "'Embedded:'", "embedded:["},
+    {"file:/x", TMEM_INVALID, "'file:/x'", "embedded:["},
+    {"unix:/run/tmem.sock", TMEM_UNSUPPORTED, "unix:/run/tmem.sock", "use embedded:"},
+    {"embedded:size", TMEM_INVALID, "'size'", "key=value"},
+    {"embedded:size=16M,", TMEM_INVALID, "','", "nothing follows"},
+    {"embedded:,size=16M", TMEM_INVALID, "''", "key=value"},
+    {"embedded:=16M", TMEM_INVALID, "''", "(size, codec,"},
+    {"embedded:sise=16M", TMEM_INVALID, "'sise'", "(size, codec,"},
+    {"embedded:size=", TMEM_INVALID, "size=", "such as 512M"},
+    {"embedded:size=0", TMEM_INVALID, "size=0", "at least 16M"},
+    {"embedded:size=16777215", TMEM_INVALID, "size=16777215", "at least 16M"},
+    {"embedded:size=-1", TMEM_INVALID, "size=-1", "such as 512M"},
+    {"embedded:size=12Q", TMEM_INVALID, "size=12Q", "such as 512M"},
+    {"embedded:size=1.5G", TMEM_INVALID, "size=1.5G", "such as 512M"},
+    {"embedded:size= 64M", TMEM_INVALID, "size= 64M", "such as 512M"},
+    {"embedded:size=0x4000000", TMEM_INVALID, "size=0x4000000", "such as 512M"},
+    {"embedded:size=64MM", TMEM_INVALID, "size=64MM", "such as 512M"},
+    {"embedded:size=M", TMEM_INVALID, "size=M", "such as 512M"},
+    {"embedded:size=18446744073709551616", TMEM_INVALID, "size=18446744073709551616", "such as 512M"},
+    {"embedded:size=17179869184G", TMEM_INVALID, "size=17179869184G", "such as 512M"},
+    {"embedded:size=1000000G", TMEM_INVALID, "size=1024000000M", "choose a size below"},
+    {"embedded:codec=", TMEM_INVALID, "codec=", "(lz4, zstd,"},
+    {"embedded:codec=gzip", TMEM_INVALID, "codec=gzip", "(lz4, zstd,"},
+    {"embedded:codec=zstd:0", TMEM_INVALID, "codec=zstd:0", "-7 ... -1 or 1 ... 19"},
+    {"embedded:codec=zstd:20", TMEM_INVALID, "codec=zstd:20", "-7 ... -1 or 1 ... 19"},
+    {"embedded:codec=zstd:-8", TMEM_INVALID, "codec=zstd:-8", "-7 ... -1 or 1 ... 19"},
+    {"embedded:codec=zstd:", TMEM_INVALID, "codec=zstd:", "-7 ... -1 or 1 ... 19"},
+    {"embedded:codec=lz4:3", TMEM_INVALID, "codec=lz4:3", "only zstd"},
+    {"embedded:dedup=yes", TMEM_INVALID, "dedup=yes", "on or off"},
+    {"embedded:workers=0", TMEM_INVALID, "workers=0", "1 ... 64"},
+    {"embedded:workers=65", TMEM_INVALID, "workers=65", "1 ... 64"},
+    {"embedded:workers=many", TMEM_INVALID, "workers=many", "1 ... 64"},
+    {"embedded:persistent=disk", TMEM_INVALID, "persistent=disk", "anon or memfd"},
+    {"embedded:maintenance=later", TMEM_INVALID, "maintenance=later", "thread or none"},
+    {"embedded:arena-fd=", TMEM_INVALID, "arena-fd=", "open memory file"},
+    {"embedded:arena-fd=-1", TMEM_INVALID, "arena-fd=-1", "open memory file"},
+    {"embedded:arena-fd=99999", TMEM_INVALID, "arena-fd=99999", "memory file"},
+};
+
+static void bad_uris_are_refused_with_a_remedy(void **state)
+{
+    struct tmem_store *const untouched = (struct tmem_store *)(uintptr_t)64;
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct tmem_store *store = untouched;
+        struct tmem_error error = {""};
+        enum tmem_result result = tmem_open(bad[i].uri, &store, &error);
+        if (result != bad[i].result || store != untouched || strstr(error.text, bad[i].names) == NULL ||
+            strstr(error.text, bad[i].remedy) == NULL)
+            fail_msg("'%s': %s: '%s'", bad[i].uri, tmem_result_text(result), error.text);
+        assert_int_equal(tmem_open(bad[i].uri, &store, NULL), bad[i].result);
+    }
+}
+
+static void good_uris_are_taken(void **state)
+{
+    static const char *const good[] = {
+        "embedded:", "embedded:size=16M", "embedded:size=16777216", "embedded:size=16384k",
+        "embedded:size=16m,codec=none,dedup=off,workers=1,persistent=anon,maintenance=none",
+        "embedded:codec=zstd:-7,size=32M,persistent=memfd,maintenance=thread,dedup=on", "embedded:size=16M,workers=64",
+        "embedded:size=32M,codec=zstd:19"};
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct tmem_store *store = NULL;
+        struct tmem_error error = {""};
+        if (tmem_open(good[i], &store, &error) != TMEM_OK)
+            fail_msg("'%s': '%s'", good[i], error.text);
+        tmem_close(store);
+    }
+    tmem_close(NULL);
+}
+
+static void a_long_uri_is_refused_whole(void **state)
+{
+    static char uri[5000];
+    struct tmem_store *store = NULL;
+    struct tmem_error error;
+    (void)state;
+    memset(uri, '9', sizeof uri - 1);
+    assert_int_equal(tmem_open(uri, &store, &error), TMEM_INVALID);
+    memcpy(uri, "embedded:size=", 14);
+    assert_int_equal(tmem_open(uri, &store, &error), TMEM_INVALID);
+    assert_non_null(strstr(error.text, "too long"));
+    uri[80] = 0;
+    assert_int_equal(tmem_open(uri, &store, &error), TMEM_INVALID);
+    memcpy(uri, "embedded:codec", 14);
+    assert_int_equal(tmem_open(uri, &store, &error), TMEM_INVALID);
+    assert_int_equal(tmem_open(NULL, &store, &error), TMEM_INVALID);
+    assert_int_equal(tmem_open("embedded:", NULL, &error), TMEM_INVALID);
+    assert_null(store);
+}
+
+/* An arena that is somebody else's is left alone. */
+static void foreign_arenas_are_not_touched(void **state)
+{
+    static const struct {
+        off_t length_bytes;
+        enum tmem_result result;
+    } files[] = {{8192, TMEM_INVALID}, {4 << 20, TMEM_CORRUPT}};
+    static unsigned char bytes[8192];
+    static unsigned char after[sizeof bytes];
+    struct tmem_store *store = NULL;
+    struct tmem_error error;
+    char uri[64];
+    (void)state;
+    memset(bytes, 0x5a, sizeof bytes);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        int fd = memfd_create("api-test", MFD_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, bytes, sizeof bytes), sizeof bytes);
+        assert_int_equal(ftruncate(fd, files[i].length_bytes), 0);
+        snprintf(uri, sizeof uri, "embedded:size=16M,arena-fd=%d", fd);
+        assert_int_equal(tmem_open(uri, &store, &error), files[i].result);
+        assert_non_null(strstr(error.text, "arena-fd="));
+        assert_non_null(strstr(error.text, "not touched"));
+        assert_int_equal(pread(fd, after, sizeof after, 0), sizeof after);
+        assert_memory_equal(bytes, after, sizeof after);
+        assert_int_equal(lseek(fd, 0, SEEK_END), files[i].length_bytes);
+        close(fd);
+    }
+    snprintf(uri, sizeof uri, "embedded:size=16M,arena-fd=%d", STDIN_FILENO);
+    assert_int_equal(tmem_open(uri, &store, &error), TMEM_INVALID);
+    assert_null(store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_uris_are_refused_with_a_remedy),
+        cmocka_unit_test(good_uris_are_taken),
+        cmocka_unit_test(a_long_uri_is_refused_whole),
+        cmocka_unit_test(foreign_arenas_are_not_touched),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
