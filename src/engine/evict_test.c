@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/mix.h"
 #include "tests/support/test_engine.h"
 
 static struct tm_test_engine test;
@@ -182,6 +183,36 @@ static void a_smaller_size_gives_memory_back_before_it_returns(void **state)
     assert_true(get(test.ephemeral, 1));
 }
 
+/* As many bytes as the store needs if nothing ephemeral is left, records apart. */
+static uint64_t bytes_that_stay(void)
+{
+    return tm_store_metadata(test.engine->store) + tm_heap_segment_bytes(test.persistent->pool->account->heap);
+}
+
+static void any_size_with_room_for_what_must_stay_can_be_set(void **state)
+{
+    (void)state;
+    uint64_t dice = 1;
+    for (unsigned round = 0; round < 16; round++) {
+        unsigned share = (unsigned)(tm_random_next(&dice) % 8u);
+        enum tm_test_sort sort = (enum tm_test_sort)(TM_TEST_SHORT + (unsigned)(tm_random_next(&dice) % 3u));
+        for (uint64_t i = 0; i < (sort == TM_TEST_SHORT ? 20000u : 1500u); i++) {
+            struct tm_member *member = tm_random_next(&dice) % 8u < share ? test.persistent : test.ephemeral;
+            (void)tm_test_put(member, i / 16u, (uint32_t)(i % 64u), sort, i);
+            if (tm_random_next(&dice) % 8u < 3u)
+                (void)tm_test_invalidate(test.persistent, i / 32u, (uint32_t)(i / 2u % 64u));
+        }
+        uint64_t pages = tm_test_counts(test.persistent).pages;
+        uint64_t needed = bytes_that_stay() + 4u * TM_TEST_SPAN_BYTES; /* two for records, two that are partly used */
+        uint64_t size = needed + (SIZE - needed) / 16u * round;
+        assert_int_equal(tm_engine_set_size(test.engine, size), TM_OK);
+        assert_true(tm_test_figures(&test).resident_bytes <= size);
+        assert_int_equal(tm_test_counts(test.persistent).pages, pages);
+        tm_test_engine_stop(&test);
+        tm_test_engine_start(&test);
+    }
+}
+
 static void reclaiming_gives_back_what_was_said_to_be_freeable(void **state)
 {
     (void)state;
@@ -243,6 +274,7 @@ int main(void)
         TEST(a_loop_larger_than_the_store_keeps_hits),
         TEST(pages_without_bytes_go_when_their_records_are_needed),
         TEST(a_smaller_size_gives_memory_back_before_it_returns),
+        TEST(any_size_with_room_for_what_must_stay_can_be_set),
         TEST(reclaiming_gives_back_what_was_said_to_be_freeable),
         TEST(background_work_comes_to_an_end),
     };
