@@ -86,7 +86,7 @@ static uint32_t count_pages(void)
 static void fill_again_and_again(enum tm_test_sort sort, unsigned percent)
 {
     memset(is_there, 0, sizeof is_there);
-    for (unsigned round = 0; round < 6; round++) {
+    for (unsigned round = 0; round < 4; round++) {
         fill(test.persistent, sort);
         assert_true(percent_in_use() >= percent);
         assert_int_equal(count_pages(), tm_test_counts(test.persistent).pages);
@@ -100,7 +100,7 @@ static void fill_with_every_sort(unsigned spans, uint64_t size_bytes)
 {
     static const unsigned percents[TM_TEST_SORTS] = {
         [TM_TEST_WORD] = 90, [TM_TEST_SHORT] = 90, [TM_TEST_LONG] = 80, [TM_TEST_RAW] = 75};
-    for (pages_of_object = 1; pages_of_object <= 64; pages_of_object *= 8u) {
+    for (pages_of_object = 1; pages_of_object <= 64; pages_of_object *= 64u) {
         for (unsigned sort = TM_TEST_WORD; sort < TM_TEST_SORTS; sort++) {
             if (sort == TM_TEST_WORD && pages_of_object == 64)
                 continue; /* too many pages for the row */
@@ -156,11 +156,13 @@ static void records_get_the_room_that_pages_left(void **state)
     assert_true(percent_in_use() >= 90);
 }
 
-/* And free units between records go to pages, if need be. */
+/* And free units between records go to pages, if need be; they are found again there. */
 static void pages_get_the_room_that_records_left(void **state)
 {
     (void)state;
-    tm_test_engine_init(&test, SPANS_OF_ROOM, TM_TEST_PLENTY);
+    tm_test_engine_host(&test, SPANS_OF_ROOM, TM_TEST_PLENTY);
+    test.host.host.persistent_survives = true;
+    tm_test_engine_start(&test);
     uint32_t count = 0;
     while (tm_test_put(test.persistent, count, 0, TM_TEST_SMALL, count) == TM_OK)
         count++;
@@ -172,6 +174,13 @@ static void pages_get_the_room_that_records_left(void **state)
         more++;
     assert_true(more > 600);
     tm_engine_check(test.engine);
+    tm_test_engine_crash(&test);
+    tm_engine_check(test.engine);
+    for (uint32_t i = 0; i < more; i++)
+        assert_true(tm_test_has(test.persistent, UINT64_C(1) << 40, i, TM_TEST_RAW, i));
+    tm_client_destroy(test.client);
+    tm_test_engine_stop(&test);
+    tm_test_host_wipe(&test.host);
 }
 
 /* ---- compaction ---- */

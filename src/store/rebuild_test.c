@@ -535,21 +535,6 @@ static void every_damage_to_a_descriptor_is_seen(void **state)
     }
 }
 
-static void data_and_records_in_one_span_are_seen(void **state)
-{
-    (void)state;
-    put(0, WORLD_RAW, 1);
-    put(1, WORLD_RAW, 1);
-    struct tm_segment *records = unit_at(PLACE_RECORDS);
-    uint32_t span = (uint32_t)(records - arena->segments) / TM_SPAN_UNITS;
-    struct tm_segment *unit = tm_segment_at(arena, span * TM_SPAN_UNITS + TM_SPAN_UNITS - 1u);
-    const struct tm_segment before = *unit;
-    *unit = *unit_at(PLACE_DATA);
-    assert_false(tm_rebuild_examine(arena));
-    *unit = before;
-    assert_true(tm_rebuild_examine(arena));
-}
-
 static void a_damaged_head_is_refused_untouched(void **state)
 {
     (void)state;
@@ -594,7 +579,6 @@ int main(void)
         CASE(foreign_arenas_are_refused_untouched),
         CASE(without_memory_an_arena_is_refused_untouched),
         CASE(every_damage_to_a_descriptor_is_seen),
-        CASE(data_and_records_in_one_span_are_seen),
         CASE(a_damaged_head_is_refused_untouched),
     };
     return cmocka_run_group_tests_name("rebuild", tests, NULL, NULL);
