@@ -184,6 +184,20 @@ static void whole_blocks_that_decode_to_no_page_are_damaged(void **state)
     world_fini(&world);
 }
 
+static void a_length_above_a_page_is_not_decoded(void **state)
+{
+    (void)state;
+    static struct {
+        struct tm_block block;
+        unsigned char body[TM_PAGE_BYTES + 64u];
+    } odd;
+    unsigned char page[TM_PAGE_BYTES];
+    start(TM_CODEC_LZ4);
+    odd.block.word = (uint64_t)TM_CODEC_LZ4 << 19 | (TM_PAGE_BYTES + 1u);
+    assert_false(tm_block_decode(world.store, world.worker, &odd.block, page));
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +209,7 @@ int main(void)
         cmocka_unit_test(a_block_is_not_taken_for_another),
         cmocka_unit_test(a_page_is_read_again_before_it_is_called_damaged),
         cmocka_unit_test(whole_blocks_that_decode_to_no_page_are_damaged),
+        cmocka_unit_test(a_length_above_a_page_is_not_decoded),
     };
     return cmocka_run_group_tests_name("block", tests, NULL, NULL);
 }

@@ -255,6 +255,73 @@ static void a_put_given_up_gives_its_twin_back(void **state)
     assert_int_equal(content_of(0)->references, 2);
 }
 
+static void a_twin_that_does_not_decode_is_not_shared(void **state)
+{
+    (void)state;
+    put(world.ephemeral, 0, WORLD_LONG, 1);
+    fail_call(TM_FAULT_DECODE, 1);
+    put(world.ephemeral, 1, WORLD_LONG, 1);
+    assert_int_equal(world.host.failed, 1);
+    assert_int_equal(tm_slot_type(world.page[0].slot), TM_CODEC_LZ4);
+    assert_int_equal(tm_slot_type(world.page[1].slot), TM_CODEC_LZ4);
+}
+
+/* ---- damage to the hash under which a block is listed ---- */
+
+static uint64_t entries(void)
+{
+    return world.store->contents[TM_ARENA_EPHEMERAL].entry_count;
+}
+
+static void what_names_a_damaged_block_is_found_all_the_same(void **state)
+{
+    (void)state;
+    enum {
+        PAGES = 400
+    }; /* enough for the table to have grown */
+    for (unsigned i = 0; i < PAGES; i++)
+        put(world.ephemeral, i, WORLD_SHORT, i);
+    tm_heap_seal(world.ephemeral);
+    for (unsigned i = 0; i < PAGES; i++) {
+        if (i % 2 == 0)
+            world_block(&world, i)->content_hash ^= UINT32_C(0x10001) << i % 16u;
+        assert_int_equal(entries(), PAGES - i);
+        world_drop(&world, i);
+    }
+    assert_int_equal(entries(), 0);
+}
+
+static void a_damaged_block_that_moves_is_listed_no_more(void **state)
+{
+    (void)state;
+    put(world.ephemeral, 0, WORLD_LONG, 1);
+    put(world.ephemeral, 1, WORLD_LONG, 2);
+    world_block(&world, 0)->content_hash ^= 4u;
+    tm_slot before = world.page[0].slot;
+    tm_heap_seal(world.ephemeral);
+    assert_true(tm_heap_clean(world.store, world.worker, world.ephemeral, 0));
+    assert_false(tm_slot_same(before, world.page[0].slot));
+    assert_int_equal(world.page[0].slot & TM_SLOT_LISTED, 0);
+    assert_int_not_equal(world.page[1].slot & TM_SLOT_LISTED, 0);
+    assert_int_equal(entries(), 1);
+    assert_false(world_has(&world, 0)); /* copying does not mend it */
+    world_drop(&world, 0);
+}
+
+static void a_damaged_block_that_nothing_names_is_looked_for_in_vain(void **state)
+{
+    (void)state;
+    put(world.ephemeral, 0, WORLD_LONG, 1);
+    world.refuses_swap = true; /* the table names the content now, and the page keeps its block */
+    put(world.ephemeral, 1, WORLD_LONG, 1);
+    world.refuses_swap = false;
+    assert_int_not_equal(world.page[0].slot & TM_SLOT_LISTED, 0);
+    world_block(&world, 0)->content_hash ^= 4u;
+    world_drop(&world, 0);
+    assert_int_equal(entries(), 1);
+    assert_true(world_has(&world, 1));
+}
+
 /* ---- no room ---- */
 
 static void without_room_for_a_content_nothing_changes(void **state)
@@ -377,6 +444,10 @@ int main(void)
         CASE(a_twin_whose_page_has_changed_is_left_alone),
         CASE(a_twin_that_goes_while_it_is_copied_is_entered_anew),
         CASE(a_put_given_up_gives_its_twin_back),
+        CASE(a_twin_that_does_not_decode_is_not_shared),
+        CASE(what_names_a_damaged_block_is_found_all_the_same),
+        CASE(a_damaged_block_that_moves_is_listed_no_more),
+        CASE(a_damaged_block_that_nothing_names_is_looked_for_in_vain),
         CASE(without_room_for_a_content_nothing_changes),
         CASE(without_a_place_in_the_table_pages_stay_apart),
         CASE(an_evicted_content_is_missed_by_all_its_pages),

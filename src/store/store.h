@@ -328,7 +328,7 @@ bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_h
 bool tm_heap_purge_some(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, unsigned blocks);
 bool tm_heap_purge_begin(struct tm_heap *heap, enum tm_age age, enum tm_purge why);
 
-/* True while fewer than two segments can be had without taking one apart. */
+/* True while the size leaves less than two segments, so that one should be taken apart ahead of need. */
 bool tm_store_is_tight(const struct tm_store *store);
 
 /* Turns the oldest young segment into the youngest main segment, without copying. */
