@@ -428,7 +428,7 @@ TMEM_API TMEM_MUST_USE enum tmem_result tmem_walk(struct tmem_pool *pool, struct
 /* Counters of a pool, or of all pools of a client. Counts since its creation unless marked "now". */
 struct tmem_counters {
     uint64_t pages;            /* now */
-    uint64_t pages_max;        /* most there ever were */
+    uint64_t pages_max;        /* most there ever were, but for a few dozen for each CPU */
     uint64_t objects;          /* now */
     uint64_t puts;             /* asked for */
     uint64_t puts_stored;      /* answered TMEM_OK */

@@ -46,19 +46,21 @@ struct tm_table {
     enum tm_lock_class lock_class;
 
     uint32_t bucket_count; /* atomic; grows under `growing` */
-    uint32_t growing;      /* atomic flag: somebody splits */
-    uint64_t entry_count;  /* atomic */
-    uint64_t bytes;        /* atomic; what is in use of the memory below */
 
     /* directory[0] has 2^TM_TABLE_BASE_BITS buckets, directory[k] as many as all before it. Set
      * before bucket_count reaches them. */
     struct tm_bucket *directory[TM_TABLE_LEVELS];
 
     /* Overflow lines in the same shape; protected by overflow_lock. Number 0 is not used. */
+    struct tm_bucket *overflow_directory[TM_TABLE_LEVELS];
+
+    /* What changes with every entry, away from what every look-up reads. */
+    uint64_t entry_count TM_ALIGNED(TM_CACHE_LINE); /* atomic */
+    uint64_t bytes;                                 /* atomic; what is in use of the memory above */
+    uint32_t growing;                               /* atomic flag: somebody splits */
     struct tm_lock overflow_lock;
     uint32_t overflow_free; /* first free line, linked through its `overflow` */
     uint32_t overflow_next; /* first line never used */
-    struct tm_bucket *overflow_directory[TM_TABLE_LEVELS];
 };
 
 /* Makes an empty table. False: no memory; nothing to undo. */

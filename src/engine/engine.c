@@ -98,33 +98,35 @@ void tm_engine_destroy(struct tm_engine *engine)
 
 /* ---- figures ---- */
 
-static uint64_t tally_of(const struct tm_pool *pool, enum tm_tally tally)
+uint64_t tm_tally_of(const struct tm_pool *pool, enum tm_tally tally)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < TM_TALLY_SHARDS; i++)
         sum += tm_load_relaxed(&pool->tallies[i].count[tally]);
-    return sum;
+    /* While others count, what was taken away may be seen before what it was taken from. */
+    return (int64_t)sum < 0 ? 0 : sum;
 }
 
 static void add_counts(const struct tm_pool *pool, struct tm_page_counts *out)
 {
-    out->pages += tm_load_relaxed(&pool->pages);
-    out->pages_max += tm_load_relaxed(&pool->pages_max);
-    out->objects += tally_of(pool, TM_TALLY_OBJECTS);
-    out->same_filled += tally_of(pool, TM_TALLY_SAME);
-    out->shared += tally_of(pool, TM_TALLY_SHARED);
-    out->puts += tally_of(pool, TM_TALLY_PUTS);
-    out->puts_replaced += tally_of(pool, TM_TALLY_PUTS_REPLACED);
-    out->puts_refused += tally_of(pool, TM_TALLY_PUTS_REFUSED);
-    out->puts_dropped_old += tally_of(pool, TM_TALLY_PUTS_DROPPED_OLD);
-    out->gets += tally_of(pool, TM_TALLY_GETS);
-    out->gets_found += tally_of(pool, TM_TALLY_GETS_FOUND);
-    out->gets_corrupt += tally_of(pool, TM_TALLY_GETS_CORRUPT);
-    out->invalidates += tally_of(pool, TM_TALLY_INVALIDATES);
-    out->invalidates_found += tally_of(pool, TM_TALLY_INVALIDATES_FOUND);
-    out->object_invalidates += tally_of(pool, TM_TALLY_OBJECT_INVALIDATES);
-    out->object_invalidates_found += tally_of(pool, TM_TALLY_OBJECT_INVALIDATES_FOUND);
-    out->evicted += tally_of(pool, TM_TALLY_EVICTED);
+    uint64_t pages = tm_tally_of(pool, TM_TALLY_PAGES);
+    out->pages += pages;
+    out->pages_max += tm_max_u64(pages, tm_load_relaxed(&pool->pages_max));
+    out->objects += tm_tally_of(pool, TM_TALLY_OBJECTS);
+    out->same_filled += tm_tally_of(pool, TM_TALLY_SAME);
+    out->shared += tm_tally_of(pool, TM_TALLY_SHARED);
+    out->puts += tm_tally_of(pool, TM_TALLY_PUTS);
+    out->puts_replaced += tm_tally_of(pool, TM_TALLY_PUTS_REPLACED);
+    out->puts_refused += tm_tally_of(pool, TM_TALLY_PUTS_REFUSED);
+    out->puts_dropped_old += tm_tally_of(pool, TM_TALLY_PUTS_DROPPED_OLD);
+    out->gets += tm_tally_of(pool, TM_TALLY_GETS);
+    out->gets_found += tm_tally_of(pool, TM_TALLY_GETS_FOUND);
+    out->gets_corrupt += tm_tally_of(pool, TM_TALLY_GETS_CORRUPT);
+    out->invalidates += tm_tally_of(pool, TM_TALLY_INVALIDATES);
+    out->invalidates_found += tm_tally_of(pool, TM_TALLY_INVALIDATES_FOUND);
+    out->object_invalidates += tm_tally_of(pool, TM_TALLY_OBJECT_INVALIDATES);
+    out->object_invalidates_found += tm_tally_of(pool, TM_TALLY_OBJECT_INVALIDATES_FOUND);
+    out->evicted += tm_tally_of(pool, TM_TALLY_EVICTED);
 }
 
 void tm_pool_figures(struct tm_member *member, struct tm_pool_figures *out)

@@ -67,7 +67,8 @@ enum tm_tally {
     TM_TALLY_OBJECT_INVALIDATES,
     TM_TALLY_OBJECT_INVALIDATES_FOUND,
     TM_TALLY_EVICTED,
-    TM_TALLY_OBJECTS, /* now; a shard may be negative */
+    TM_TALLY_PAGES,   /* now; a shard may be negative */
+    TM_TALLY_OBJECTS, /* now */
     TM_TALLY_SAME,    /* now */
     TM_TALLY_SHARED,  /* now */
     TM_TALLIES
@@ -75,7 +76,7 @@ enum tm_tally {
 
 /* Counters of a pool, spread so that threads do not share a line. */
 struct tm_tallies {
-    uint64_t count[TM_TALLIES + 1]; /* atomic */
+    uint64_t count[TM_TALLIES]; /* atomic */
 } TM_ALIGNED(TM_CACHE_LINE);
 
 /* Whose pages they are: a client's private pools of one kind, or one shared pool. */
@@ -122,8 +123,7 @@ struct tm_pool {
     uint32_t member_count;
     uint64_t charged; /* shared: bytes of its pages */
 
-    uint64_t pages;        /* atomic */
-    uint64_t pages_max;    /* atomic */
+    uint64_t pages_max;    /* atomic; see tm_note_pages() */
     uint32_t evict_stripe; /* atomic: where evicting chunks goes on */
     struct tm_stripe stripe[TM_POOL_STRIPES];
     struct tm_tallies tallies[TM_TALLY_SHARDS];
@@ -178,9 +178,12 @@ struct tm_sketch {
     uint64_t *words; /* atomic; lines of 8 words; NULL: no memory for it, all pages look alike */
     uint64_t bytes;
     uint32_t lines;
-    uint32_t hand;   /* atomic: lines halved by the sweep under way; `lines`: none is */
-    uint64_t events; /* atomic: since the last sweep began */
     uint64_t period; /* atomic: events between two sweeps */
+    struct {
+        uint64_t events; /* atomic: of the threads with this shard, ever */
+    } TM_ALIGNED(TM_CACHE_LINE) shard[TM_TALLY_SHARDS];
+    uint64_t events TM_ALIGNED(TM_CACHE_LINE); /* atomic: since the last sweep began, in bunches */
+    uint32_t hand;                             /* atomic: lines halved by the sweep under way; `lines`: none is */
 };
 
 /* Makes the counters, for a store of about so many pages; others may use the sketch already. False: no memory. */
@@ -188,7 +191,8 @@ bool tm_sketch_start(struct tm_sketch *sketch, const struct tm_host *host, uint6
 void tm_sketch_fini(struct tm_sketch *sketch, const struct tm_host *host);
 /* How many events pass before what was counted weighs half. */
 void tm_sketch_set_period(struct tm_sketch *sketch, uint64_t events);
-void tm_sketch_add(struct tm_sketch *sketch, uint32_t hash, unsigned number);
+/* One more event. @shard: of tallies. */
+void tm_sketch_add(struct tm_sketch *sketch, unsigned shard, uint32_t hash, unsigned number);
 /* Begins to bring a page's counters into the cache. */
 void tm_sketch_prefetch(const struct tm_sketch *sketch, uint32_t hash, unsigned number);
 unsigned tm_sketch_estimate(const struct tm_sketch *sketch, uint32_t hash, unsigned number);
@@ -240,6 +244,9 @@ static inline void tm_tally_add(struct tm_pool *pool, unsigned shard, enum tm_ta
 {
     tm_fetch_add_relaxed(&pool->tallies[shard % TM_TALLY_SHARDS].count[tally], change);
 }
+
+/* The sum over all threads; exact when none is at work. */
+uint64_t tm_tally_of(const struct tm_pool *pool, enum tm_tally tally);
 
 /* A pool or client that an evictor found: false when it is ending. */
 bool tm_pool_pin(struct tm_pool *pool);

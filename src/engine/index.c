@@ -9,6 +9,9 @@
 #include "base/mix.h"
 #include "engine/index_internal.h"
 
+/* How many pages more one thread may have put before the most that there were is looked at. */
+#define PAGES_MAX_STEP 32u
+
 void tm_place_init(struct tm_place *place, struct tm_pool *pool, const struct tm_object_id *id, uint32_t index)
 {
     place->engine = pool->engine;
@@ -76,12 +79,21 @@ static void count_kind(struct tm_pool *pool, unsigned shard, tm_slot slot, uint6
         tm_tally_add(pool, shard, TM_TALLY_SHARED, change);
 }
 
-void tm_note_pages(struct tm_pool *pool, uint64_t change)
+static void raise_pages_max(struct tm_pool *pool)
 {
-    uint64_t pages = tm_fetch_add_relaxed(&pool->pages, change) + change;
+    uint64_t pages = tm_tally_of(pool, TM_TALLY_PAGES);
     uint64_t most = tm_load_relaxed(&pool->pages_max);
-    while ((int64_t)change > 0 && pages > most && !tm_compare_exchange(&pool->pages_max, &most, pages)) {
+    while (pages > most && !tm_compare_exchange(&pool->pages_max, &most, pages)) {
     }
+}
+
+/* The most is looked at while pages are few, and now and then: threads that put would meet at it. */
+void tm_note_pages(struct tm_pool *pool, unsigned shard, uint64_t change)
+{
+    uint64_t *count = &pool->tallies[shard % TM_TALLY_SHARDS].count[TM_TALLY_PAGES];
+    uint64_t pages = tm_fetch_add_relaxed(count, change) + change;
+    if ((int64_t)change > 0 && (pages < PAGES_MAX_STEP || pages % PAGES_MAX_STEP == 0))
+        raise_pages_max(pool);
 }
 
 void tm_note_change(struct tm_pool *pool, unsigned shard, tm_slot old, tm_slot slot)
@@ -91,7 +103,7 @@ void tm_note_change(struct tm_pool *pool, unsigned shard, tm_slot old, tm_slot s
     if (slot != 0)
         count_kind(pool, shard, slot, 1);
     if ((old == 0) != (slot == 0))
-        tm_note_pages(pool, slot != 0 ? 1u : (uint64_t)-1);
+        tm_note_pages(pool, shard, slot != 0 ? 1u : (uint64_t)-1);
 }
 
 void tm_note_removed(struct tm_pool *pool, unsigned shard, const tm_slot *slots, unsigned count)
@@ -103,7 +115,7 @@ void tm_note_removed(struct tm_pool *pool, unsigned shard, const tm_slot *slots,
         count_kind(pool, shard, slots[i], (uint64_t)-1);
         pages++;
     }
-    tm_note_pages(pool, -pages);
+    tm_note_pages(pool, shard, -pages);
 }
 
 /* Locked: stores a slot. For a restart this is the moment. */

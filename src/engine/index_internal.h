@@ -17,7 +17,7 @@ enum tm_set tm_chunk_add(const struct tm_place *place, const struct tm_chunk *sh
 
 /* The books of a slot that changed from @old to @slot. */
 void tm_note_change(struct tm_pool *pool, unsigned shard, tm_slot old, tm_slot slot);
-void tm_note_pages(struct tm_pool *pool, uint64_t change);
+void tm_note_pages(struct tm_pool *pool, unsigned shard, uint64_t change);
 /* The books of all of a chunk's slots at once. */
 void tm_note_removed(struct tm_pool *pool, unsigned shard, const tm_slot *slots, unsigned count);
 

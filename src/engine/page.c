@@ -217,7 +217,7 @@ static enum tm_result end_put(struct put *put, enum tm_result result)
     if (result != TM_OK)
         return fail_put(put, result);
     if (put->place.pool->kind == TM_ARENA_EPHEMERAL && !tm_slot_is_inline(put->page.slot)) {
-        tm_sketch_add(&engine->sketch, put->place.hash, put->place.page);
+        tm_sketch_add(&engine->sketch, put->place.shard, put->place.hash, put->place.page);
         tm_age_heap(engine, put->place.pool->account);
         tm_evict_ahead(engine, put->worker, put->place.pool->account, put->member->client);
     }
@@ -440,7 +440,7 @@ static enum tm_result finish_get(struct get *get, void *page)
             tm_tally_add(get->place.pool, get->place.shard, TM_TALLY_GETS_FOUND, 1);
             /* A page that needs no block is not evicted either: nobody asks how often it was wanted. */
             if (get->place.pool->kind == TM_ARENA_EPHEMERAL && !tm_slot_is_inline(get->slot))
-                tm_sketch_add(&get->place.engine->sketch, get->place.hash, get->place.page);
+                tm_sketch_add(&get->place.engine->sketch, get->place.shard, get->place.hash, get->place.page);
             return TM_OK;
         case TM_READ_MISS:
             return TM_MISS;

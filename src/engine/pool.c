@@ -117,7 +117,7 @@ static void fill(struct tm_pool *pool, uint32_t flags, const struct tm_uuid *uui
     pool->members = NULL;
     pool->member_count = 0;
     pool->charged = 0;
-    pool->pages = pool->pages_max = 0;
+    pool->pages_max = 0;
     memset(pool->tallies, 0, sizeof pool->tallies);
     for (unsigned i = 0; i < TM_POOL_STRIPES; i++)
         pool->stripe[i].first_object = pool->stripe[i].last_object = 0;
@@ -424,7 +424,7 @@ static void end_pool(struct tm_member *last)
     tm_index_remove_pool(engine, pool);
     for (unsigned attempt = 0; tm_load_seq(&pool->pins) != 0; attempt++)
         tm_platform_wait(attempt);
-    TM_ASSERT(pool->pages == 0);
+    TM_ASSERT(tm_tally_of(pool, TM_TALLY_PAGES) == 0);
     if (pool->is_shared) {
         TM_ASSERT(pool->charged == 0);
         pool->members = NULL;

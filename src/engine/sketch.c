@@ -15,6 +15,7 @@
 #define COUNTERS 4u
 #define PAGES_PER_LINE 8u
 #define LINES_PER_EVENT 4u
+#define BUNCH 16u /* events of one shard that are counted together */
 #define COUNTER_MAX 15u
 
 bool tm_sketch_start(struct tm_sketch *sketch, const struct tm_host *host, uint64_t pages)
@@ -111,15 +112,15 @@ static bool is_to_be_halved(const struct tm_sketch *sketch, uint32_t line)
     return hand < sketch->lines && line >= hand;
 }
 
-/* One more event: the sweep goes on, or begins when its time has come. */
+/* A bunch of events more: the sweep goes on, or begins when its time has come. */
 static void age(struct tm_sketch *sketch)
 {
     uint32_t hand = tm_load_relaxed(&sketch->hand);
-    for (unsigned i = 0; i < LINES_PER_EVENT && hand < sketch->lines; i++) {
+    for (unsigned i = 0; i < BUNCH * LINES_PER_EVENT && hand < sketch->lines; i++) {
         if (tm_compare_exchange(&sketch->hand, &hand, hand + 1u))
             halve_line(sketch, hand++);
     }
-    uint64_t event = tm_load_relaxed(&sketch->events) + 1u;
+    uint64_t event = tm_load_relaxed(&sketch->events) + BUNCH;
     bool begins = event >= tm_load_relaxed(&sketch->period) && hand >= sketch->lines;
     tm_store_relaxed(&sketch->events, begins ? 0 : event);
     if (begins)
@@ -131,7 +132,7 @@ void tm_sketch_set_period(struct tm_sketch *sketch, uint64_t events)
     tm_store_relaxed(&sketch->period, tm_max_u64(events, sketch->lines));
 }
 
-void tm_sketch_add(struct tm_sketch *sketch, uint32_t hash, unsigned number)
+void tm_sketch_add(struct tm_sketch *sketch, unsigned shard, uint32_t hash, unsigned number)
 {
     uint64_t *words = words_of(sketch);
     if (words == NULL)
@@ -148,7 +149,11 @@ void tm_sketch_add(struct tm_sketch *sketch, uint32_t hash, unsigned number)
                 tm_store_relaxed(spot.word[i], tm_load_relaxed(spot.word[i]) + more);
             }
         }
-    age(sketch);
+    uint64_t *events = &sketch->shard[shard % TM_TALLY_SHARDS].events;
+    uint64_t event = tm_load_relaxed(events) + 1u;
+    tm_store_relaxed(events, event);
+    if (event % BUNCH == 0)
+        age(sketch);
 }
 
 unsigned tm_sketch_estimate(const struct tm_sketch *sketch, uint32_t hash, unsigned number)
