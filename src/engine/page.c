@@ -356,6 +356,16 @@ static bool is_same(const struct get *get, tm_slot slot)
            tm_pinned_is(place->engine->store, place->pool->kind, get->worker, get->hazard, slot);
 }
 
+/* The page still is what was read. */
+static bool is_still_there(const struct get *get)
+{
+    struct tm_found found;
+    tm_index_lock(&get->place, &found);
+    bool is_there = found.slot != NULL && is_same(get, *found.slot);
+    tm_index_unlock(&get->place, &found);
+    return is_there;
+}
+
 /* Removes the page if it still is what was read. False: somebody else was quicker. */
 static bool remove_same(struct get *get)
 {
@@ -376,23 +386,23 @@ static bool remove_same(struct get *get)
     return true;
 }
 
-/* The pinned block behind the slot failed its check: a persistent page stays and says so, an ephemeral one goes. */
-static enum tm_result damaged(struct get *get)
-{
-    struct tm_pool *pool = get->place.pool;
-    tm_tally_add(pool, get->place.shard, TM_TALLY_GETS_CORRUPT, 1);
-    if (pool->kind == TM_ARENA_PERSISTENT)
-        return TM_CORRUPT;
-    (void)remove_same(get);
-    return TM_MISS;
-}
-
 enum tm_read {
     TM_READ_DONE,
     TM_READ_MISS,
     TM_READ_CORRUPT,
-    TM_READ_RACED
+    TM_READ_RACED /* somebody else was quicker: look again */
 };
+
+/* The pinned block behind the slot failed its check: a persistent page stays and says so, an ephemeral one goes. */
+static enum tm_read damaged(struct get *get)
+{
+    struct tm_pool *pool = get->place.pool;
+    bool stays = pool->kind == TM_ARENA_PERSISTENT;
+    if (!(stays ? is_still_there(get) : remove_same(get)))
+        return TM_READ_RACED;
+    tm_tally_add(pool, get->place.shard, TM_TALLY_GETS_CORRUPT, 1);
+    return stays ? TM_READ_CORRUPT : TM_READ_MISS;
+}
 
 /* Copies the found page out, and removes it if the get is exclusive, while what was found is still pinned. */
 static enum tm_read copy_page(struct get *get, void *page)
@@ -403,7 +413,7 @@ static enum tm_read copy_page(struct get *get, void *page)
     if (!is_pinned)
         tm_same_fill(page, tm_slot_word(get->slot));
     else if (!tm_pinned_read(store, get->worker, get->hazard, get->place.hash, get->place.page, page))
-        result = damaged(get) == TM_CORRUPT ? TM_READ_CORRUPT : TM_READ_MISS;
+        result = damaged(get);
     if (result == TM_READ_DONE && get->is_exclusive && !remove_same(get))
         result = TM_READ_RACED;
     if (is_pinned)
@@ -505,6 +515,24 @@ void tm_page_get_many(struct tm_member *member, struct tm_page_io *io, size_t co
     tm_worker_release(store, worker);
 }
 
+/* Copies the found page's stored form out. */
+static enum tm_read copy_stored(struct get *get, enum tm_codec_id *codec, void *body, uint32_t *body_bytes)
+{
+    struct tm_store *store = get->place.engine->store;
+    if (tm_slot_is_inline(get->slot)) {
+        uint64_t word = tm_slot_word(get->slot);
+        memcpy(body, &word, sizeof word);
+        *codec = TM_CODEC_SAME;
+        *body_bytes = sizeof word;
+        return TM_READ_DONE;
+    }
+    bool whole = tm_pinned_read_stored(store, get->worker, get->hazard, get->place.hash, get->place.page, codec, body,
+                                       body_bytes);
+    enum tm_read result = whole ? TM_READ_DONE : damaged(get);
+    tm_unpin(get->worker, get->hazard);
+    return result;
+}
+
 enum tm_result tm_page_get_stored(struct tm_member *member, const struct tm_object_id *object, uint32_t index,
                                   enum tm_codec_id *codec, void *body, uint32_t *body_bytes)
 {
@@ -512,20 +540,13 @@ enum tm_result tm_page_get_stored(struct tm_member *member, const struct tm_obje
     struct tm_store *store = member->pool->engine->store;
     struct tm_worker *worker = tm_worker_acquire(store);
     struct get get;
+    enum tm_result result;
+    enum tm_read read = TM_READ_RACED;
     begin_get(&get, member, object, index, worker, 0, TM_GET_INCLUSIVE);
-    enum tm_result result = find_page(&get);
-    if (result == TM_OK && tm_slot_is_inline(get.slot)) {
-        uint64_t word = tm_slot_word(get.slot);
-        memcpy(body, &word, sizeof word);
-        *codec = TM_CODEC_SAME;
-        *body_bytes = sizeof word;
-    } else if (result == TM_OK) {
-        bool whole =
-            tm_pinned_read_stored(store, worker, 0, get.place.hash, get.place.page, codec, body, body_bytes);
-        if (!whole)
-            result = damaged(&get);
-        tm_unpin(worker, 0);
-    }
+    while (read == TM_READ_RACED && (result = find_page(&get)) == TM_OK)
+        read = copy_stored(&get, codec, body, body_bytes);
+    if (result == TM_OK && read != TM_READ_DONE)
+        result = read == TM_READ_MISS ? TM_MISS : TM_CORRUPT;
     if (result == TM_OK)
         tm_tally_add(member->pool, get.place.shard, TM_TALLY_GETS_FOUND, 1);
     tm_worker_release(store, worker);

@@ -11,18 +11,23 @@ static struct sim_world *of(void *user)
 
 /* ---- failures ---- */
 
-/* Drawn from the operation and how many calls it has made: not from what others do meanwhile. */
+/* One in so many operations cannot decode anything. */
+#define CANNOT_DECODE 4u
+
+/* Drawn from the operation and how many calls it has made: not from what others do meanwhile. What cannot be decoded
+ * cannot be decoded later in the same operation either, as if it were damaged. */
 static bool decide(struct tm_test_host *test, enum tm_test_fault fault)
 {
     struct sim_world *world = of(test);
-    if (!sim_is_running() || (world->plan.faults & TM_FAULT_BIT(fault)) == 0)
-        return false;
     unsigned who = sim_who();
-    uint64_t call = world->fault_calls[who]++;
-    uint64_t drawn = tm_scramble(tm_scramble(world->sim_case->seed + world->operation[who]) + call);
-    if (drawn % world->plan.fault_chance != 0)
+    if (!sim_is_running() || (world->plan.faults & TM_FAULT_BIT(fault)) == 0 || world->is_spared[who])
         return false;
-    world->totals->faults++;
+    bool is_decode = fault == TM_FAULT_DECODE;
+    uint64_t call = is_decode ? UINT64_MAX : world->fault_calls[who]++;
+    uint64_t drawn = tm_scramble(tm_scramble(world->sim_case->seed + world->operation[who]) + call);
+    if (drawn % (is_decode ? CANNOT_DECODE : world->plan.fault_chance) != 0)
+        return false;
+    world->totals->faults[fault]++;
     return true;
 }
 

@@ -199,6 +199,11 @@ static void end_put(struct sim_world *world, struct act *act, enum tm_result res
         check_refusal(world, act, result);
         end_act(world, act, keeps ? DEED_ABSENT : DEED_REMOVE, act->value, 0);
         return;
+    case TM_INVALID: /* of a stored form */
+        if (!sim_may_be_unreadable(world))
+            sim_fail("a put said that its page is no page");
+        end_act(world, act, DEED_NONE, act->value, act->before.value);
+        return;
     default:
         sim_fail("a put answered %d", (int)result);
     }
@@ -315,6 +320,11 @@ static void end_get(struct sim_world *world, struct act *act, enum tm_result res
         end_act(world, act, DEED_ABSENT, 0, 0);
         return;
     }
+    if (result == TM_CORRUPT && sim_may_be_unreadable(world) && sim_pool_is_persistent(act->spot.pool)) {
+        world->totals->corrupt++;
+        end_act(world, act, DEED_PRESENT, 0, act->before.value);
+        return;
+    }
     if (result != TM_OK)
         sim_fail("a get answered %d", (int)result);
     uint32_t value = page_recognise(page);
@@ -424,8 +434,10 @@ void sim_get_stored(struct sim_world *world, struct sim_draw *draw)
     begin_act(world, &act, CHANCE_NOTHING);
     enum tm_result result =
         tm_page_get_stored(act.spot.member->handle, &id, sim_index(&act.spot), &form, body, &bytes);
+    world->is_spared[sim_who()] = true;
     if (result == TM_OK && !codec->decode(codec, world->codec_context[sim_who()], form, body, bytes, page))
         sim_fail("law 3: a stored form does not decode");
+    world->is_spared[sim_who()] = false;
     end_get(world, &act, result, page);
     leave(world, &act.spot);
 }

@@ -23,7 +23,8 @@ static uint32_t draw_faults(struct sim_draw *draw)
         return 0;
     for (unsigned i = 0; i < TM_ARRAY_SIZE(kinds); i++)
         mask |= sim_chance(draw, 3) ? kinds[i] : 0;
-    return mask;
+    /* Seldom, since then what cannot be read is no error. */
+    return sim_chance(draw, 4) ? mask | TM_FAULT_BIT(TM_FAULT_DECODE) : mask;
 }
 
 static unsigned draw_pools(struct sim_draw *draw, unsigned count)

@@ -44,7 +44,8 @@ struct sim_case {
 struct sim_totals {
     uint64_t runs, steps, switches, operations;
     uint64_t stored, refused, kept, nomem, found, missed, taken, removed;
-    uint64_t evicted, segments_evicted, segments_cleaned, shared_found, waiting_found, splits, faults;
+    uint64_t evicted, segments_evicted, segments_cleaned, shared_found, splits;
+    uint64_t corrupt, faults[TM_FAULTS];
     uint64_t crashes, restarts, walks, fresh, undecided;
 };
 
@@ -141,6 +142,7 @@ struct sim_world {
     /* By coroutine, and one more for outside. */
     uint64_t operation[COROUTINES_MAX + 1u];
     uint64_t fault_calls[COROUTINES_MAX + 1u];
+    bool is_spared[COROUTINES_MAX + 1u]; /* nothing fails on purpose: it looks at what came out */
     uint32_t began[COROUTINES_MAX + 1u]; /* when the operation under way began; 0: none is */
     const char *doing[COROUTINES_MAX + 1u];
     unsigned char pages[COROUTINES_MAX + 1u][SIM_BATCH][PAGE_BYTES];
@@ -187,6 +189,8 @@ uint64_t sim_base_size(const struct sim_world *world);
 
 /* True when nothing fails on purpose, now or earlier in this run. */
 bool sim_is_faultless(const struct sim_world *world);
+/* True where decoding may fail on purpose, and what is stored well cannot always be read. */
+bool sim_may_be_unreadable(const struct sim_world *world);
 
 /* ---- pages.c ---- */
 
