@@ -39,7 +39,8 @@ enum tm_exit bench_collect_file(const char *path, unsigned char *pages, uint64_t
     int error = errno;
     (void)close(file);
     if (error != 0)
-        return tm_fail(TM_EXIT_FAILED, "cannot read %s: %s", path, tm_error_text(error, cause));
+        return tm_fail(TM_EXIT_FAILED, "cannot read %s: %s (try: a file that tools/corpus made)", path,
+                       tm_error_text(error, cause));
     if (found == 0)
         return tm_fail(TM_EXIT_FAILED, "%s holds no page: it is smaller than %u bytes (try: tools/corpus)", path,
                        TM_PAGE_BYTES);

@@ -62,14 +62,16 @@ static enum tm_exit check_contents(const struct tm_mount *mount, const char *poi
     struct stat here;
     struct stat source;
     if (stat(point, &here) != 0)
-        return tm_fail(tm_exit_of_error(errno), "cannot look at %s: %s", point, tm_error_text(errno, cause));
+        return tm_fail(tm_exit_of_error(errno), "cannot look at %s: %s (%s)", point, tm_error_text(errno, cause),
+                       tm_error_remedy(errno, "MNT must exist; try: mkdir"));
     if (!S_ISDIR(here.st_mode))
         return tm_fail(TM_EXIT_NOT_FOUND, "%s is no directory (MNT must be an empty directory, or DIR itself)", point);
     if (fstat(mount->source.root, &source) == 0 && source.st_dev == here.st_dev && source.st_ino == here.st_ino)
         return TM_EXIT_OK;
     int empty = is_empty(point);
     if (empty < 0)
-        return tm_fail(tm_exit_of_error(errno), "cannot read %s: %s", point, tm_error_text(errno, cause));
+        return tm_fail(tm_exit_of_error(errno), "cannot read %s: %s (%s)", point, tm_error_text(errno, cause),
+                       tm_error_remedy(errno, "MNT must exist; try: mkdir"));
     if (empty == 0)
         return tm_fail(TM_EXIT_FAILED,
                        "%s is not empty, and it is not %s itself: the mount would hide what is in it (try an empty "
@@ -101,8 +103,8 @@ enum tm_exit tm_mountpoint_check(struct tm_mount *mount)
     char cause[TM_ERROR_TEXT_SIZE];
     const char *point = mount->options.point;
     if (tm_mount_resolve(point, mount->point) != 0)
-        return tm_fail(tm_exit_of_error(errno), "cannot mount at %s: %s (try: mkdir %s)", point,
-                       tm_error_text(errno, cause), point);
+        return tm_fail(tm_exit_of_error(errno), "cannot mount at %s: %s (%s)", point, tm_error_text(errno, cause),
+                       tm_error_remedy(errno, "MNT must exist; try: mkdir"));
     enum tm_exit code = check_not_mounted(mount->point);
     if (code == TM_EXIT_OK)
         code = check_contents(mount, mount->point);

@@ -40,6 +40,7 @@ const char tm_options_help[] =
     "\n"
     "Exit status: 0 mounted, 1 failed, 2 usage, 3 DIR or MNT not found, 4 denied, 5 no daemon.\n";
 
+#define SIZE_MIN (UINT64_C(16) << 20) /* as tmem_open() has it */
 #define READ_AHEAD_DEFAULT (UINT64_C(128) << 10)
 #define READ_AHEAD_MAX (UINT64_C(8) << 20)
 #define TIMEOUT_MAX 86400.0
@@ -98,6 +99,8 @@ static enum tm_exit parse_read_ahead(const char *value, struct tm_options *optio
 static enum tm_exit parse_size(const char *value, struct tm_options *options)
 {
     enum tm_size_problem problem = tm_size_parse(value, &options->size_bytes);
+    if (problem == TM_SIZE_OK && options->size_bytes < SIZE_MIN)
+        return tm_fail(TM_EXIT_USAGE, "--size %s is too small: a store needs at least 16M (try: --size 512M)", value);
     if (problem == TM_SIZE_OK)
         return TM_EXIT_OK;
     return tm_fail(TM_EXIT_USAGE, "--size '%s' is not a size: %s (try: --size 512M)", value,
@@ -120,7 +123,8 @@ static enum tm_exit parse_threads(const char *value, struct tm_options *options)
     char *end = NULL;
     long number = strtol(value, &end, 10);
     if (end == value || *end != '\0' || number < 1 || number > (long)THREADS_MAX)
-        return tm_fail(TM_EXIT_USAGE, "--threads '%s' is not a number from 1 to %u", value, THREADS_MAX);
+        return tm_fail(TM_EXIT_USAGE, "--threads '%s' is not a number from 1 to %u (try: --threads 8)", value,
+                       THREADS_MAX);
     options->threads = (unsigned)number;
     return TM_EXIT_OK;
 }
@@ -209,6 +213,9 @@ static enum tm_exit check(const struct tm_options *options)
     if (options->point == NULL)
         return tm_fail(TM_EXIT_USAGE, "mount: no MNT; to lay the cache over %s: tmem mount --read-only %s %s",
                        options->directory, options->directory, options->directory);
+    if (options->directory[0] == '\0' || options->point[0] == '\0')
+        return tm_fail(TM_EXIT_USAGE, "mount: %s is an empty name (is a variable not set?)",
+                       options->directory[0] == '\0' ? "DIR" : "MNT");
     if (!options->read_only)
         return tm_fail(TM_EXIT_USAGE, "mount: this version only mounts read-only, and wants to be told so "
                                       "(add: --read-only)");

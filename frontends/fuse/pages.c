@@ -52,7 +52,9 @@ enum tm_exit tm_pages_open(struct tm_pages *pages, const char *uri, const char *
     result = tmem_client_create(pages->store, client_name, NULL, &pages->client);
     if (result != TMEM_OK) {
         tm_pages_close(pages);
-        return tm_fail(exit_of_result(result), "cannot become client '%s' of the store: %s (try another: --name NAME)",
+        return tm_fail(exit_of_result(result),
+                       "cannot become client '%s' of the store: %s (a name is 1 to 63 letters, digits and . _ - : @ "
+                       "and nobody else's; try: --name NAME)",
                        client_name, tmem_result_text(result));
     }
     result = tmem_pool_create(pages->client, TMEM_POOL_EPHEMERAL, NULL, &pages->pool);

@@ -82,7 +82,8 @@ static enum tm_exit check_directory(const char *directory, int place)
     char cause[TM_ERROR_TEXT_SIZE];
     struct stat status;
     if (fstat(place, &status) != 0)
-        return tm_fail(tm_exit_of_error(errno), "cannot look at %s: %s", directory, tm_error_text(errno, cause));
+        return tm_fail(tm_exit_of_error(errno), "cannot look at %s: %s (%s)", directory, tm_error_text(errno, cause),
+                       tm_error_remedy(errno, "it has gone just now"));
     if (!S_ISDIR(status.st_mode))
         return tm_fail(TM_EXIT_NOT_FOUND, "%s is no directory (name the directory that holds the file)", directory);
     if (is_made_when_read(place))
@@ -109,11 +110,13 @@ static enum tm_exit open_root(struct tm_source *source, const char *directory, i
     if (view >= 0)
         (void)close(view);
     if (source->root < 0)
-        return tm_fail(tm_exit_of_error(error), "cannot open %s: %s", directory, tm_error_text(error, cause));
+        return tm_fail(tm_exit_of_error(error), "cannot open %s: %s (%s)", directory, tm_error_text(error, cause),
+                       tm_error_remedy(error, "it has gone just now"));
     if (fstat(source->root, &status) != 0 || fstatvfs(place, &filesystem) != 0) {
         error = errno;
         tm_source_close(source);
-        return tm_fail(tm_exit_of_error(error), "cannot look at %s: %s", directory, tm_error_text(error, cause));
+        return tm_fail(tm_exit_of_error(error), "cannot look at %s: %s (%s)", directory, tm_error_text(error, cause),
+                       tm_error_remedy(error, "it has gone just now"));
     }
     source->device = status.st_dev;
     source->mount_flags = filesystem.f_flag & (ST_NOSUID | ST_NODEV | ST_NOEXEC);
@@ -131,8 +134,8 @@ enum tm_exit tm_source_open(struct tm_source *source, const char *directory)
         return tm_fail(TM_EXIT_FAILED, "%s is a mount whose process has died (try: tmem umount %s)", directory,
                        directory);
     if (place < 0)
-        return tm_fail(tm_exit_of_error(errno), "cannot open %s: %s (does it exist? DIR is what is cached)",
-                       directory, tm_error_text(errno, cause));
+        return tm_fail(tm_exit_of_error(errno), "cannot open %s: %s (%s)", directory, tm_error_text(errno, cause),
+                       tm_error_remedy(errno, "does it exist? DIR is what is cached"));
     enum tm_exit code = check_directory(directory, place);
     if (code == TM_EXIT_OK)
         code = open_root(source, directory, place);

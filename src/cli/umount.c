@@ -74,7 +74,8 @@ static enum tm_exit find(const char *path, struct tm_mount_entry *entry)
     char cause[TM_ERROR_TEXT_SIZE];
     char point[PATH_MAX];
     if (tm_mount_resolve(path, point) != 0)
-        return tm_fail(tm_exit_of_error(errno), "cannot unmount %s: %s", path, tm_error_text(errno, cause));
+        return tm_fail(tm_exit_of_error(errno), "cannot unmount %s: %s (%s)", path, tm_error_text(errno, cause),
+                       tm_error_remedy(errno, "`findmnt -t " TM_MOUNT_TYPE "` lists what is mounted"));
     int found = tm_mount_find(point, entry);
     if (found < 0)
         return tm_fail(TM_EXIT_FAILED, "cannot read the table of mounts: %s (is /proc mounted?)",
@@ -101,7 +102,7 @@ enum tm_exit tm_cli_umount(int count, char **arguments)
         else
             path = arguments[i];
     }
-    if (path == NULL)
+    if (path == NULL || *path == '\0')
         return tm_cli_usage("umount", "no mount point");
 
     struct tm_mount_entry entry;

@@ -66,6 +66,26 @@ __attribute__((weak)) _Noreturn void tm_platform_panic(const char *file, int lin
     abort();
 }
 
+const char *tm_error_remedy(int error, const char *if_missing)
+{
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+        return if_missing;
+    case EACCES:
+    case EPERM:
+        return "who may use it, and each directory above it? try: ls -ld, or sudo";
+    case ELOOP:
+        return "its symbolic links lead to themselves";
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return "is a limit set? see ulimit -a";
+    default:
+        return "does `ls` show it?";
+    }
+}
+
 enum tm_exit tm_exit_of_error(int error)
 {
     switch (error) {

@@ -37,6 +37,12 @@ enum tm_exit tm_fail(enum tm_exit code, const char *format, ...) TM_PRINTF(2, 3)
 /* tm_error_text - the system's words for @error, beginning in lower case, in @text; returns it. */
 const char *tm_error_text(int error, char text[static TM_ERROR_TEXT_SIZE]);
 
+/*
+ * tm_error_remedy - what to do about a path that cannot be used for @error; @if_missing says what where it does not
+ * exist. Never empty.
+ */
+const char *tm_error_remedy(int error, const char *if_missing);
+
 /* tm_exit_of_error - the exit code for a system call's error: not found, denied, or failed. */
 enum tm_exit tm_exit_of_error(int error);
 

@@ -213,6 +213,15 @@ static void exit_codes(void **state)
     assert_int_equal(tm_exit_of_error(EPERM), TM_EXIT_DENIED);
     assert_int_equal(tm_exit_of_error(EIO), TM_EXIT_FAILED);
     assert_string_equal(tm_error_text(ENOENT, text), "no such file or directory");
+    assert_string_equal(tm_error_remedy(ENOENT, "try: mkdir"), "try: mkdir");
+    assert_string_equal(tm_error_remedy(ENOTDIR, "try: mkdir"), "try: mkdir");
+    static const int others[] = {EACCES, EPERM, ELOOP, EMFILE, ENOMEM, EIO, 0};
+    for (size_t i = 0; i < TM_ARRAY_SIZE(others); i++) {
+        const char *remedy = tm_error_remedy(others[i], "try: mkdir");
+        assert_true(strlen(remedy) > 0);
+        assert_null(strstr(remedy, "mkdir"));
+    }
+    assert_non_null(strstr(tm_error_remedy(EACCES, ""), "sudo"));
 }
 
 static void mounts_are_found(void **state)

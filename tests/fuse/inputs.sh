@@ -40,6 +40,8 @@ expect 2 'unexpected argument' version 1
 note "options of mount"
 expect 2 'no DIR' mount
 expect 2 'no MNT' mount --read-only "$dir"
+expect 2 'DIR is an empty name' mount --read-only '' "$mnt"
+expect 2 'MNT is an empty name' mount --read-only "$dir" ''
 expect 2 'add: --read-only' mount "$dir" "$mnt"
 expect 2 "unknown option '--nonsense'" mount --read-only --nonsense "$dir" "$mnt"
 expect 2 "unknown option '-o'" mount --read-only -o ro "$dir" "$mnt"
@@ -50,7 +52,9 @@ for size in 0 -1 12Q '' K 1.5 1..5G 99999999999999999999 20000P 1e9 '1 G' 0x10 4
     expect 2 "$size.*try: --size" mount --read-only --size "$size" "$dir" "$mnt"
 done
 expect 2 'more than the .* this machine has' mount --read-only --size 1P "$dir" "$mnt"
-expect 2 'at least\|minimum\|small' mount --read-only --size 4K "$dir" "$mnt"
+expect 2 '4K is too small.*at least 16M.*try: --size' mount --read-only --size 4K "$dir" "$mnt"
+expect 2 'size=102400000M: this machine has .*choose a size below' \
+    mount --read-only --store embedded:size=100000G "$dir" "$mnt"
 expect 2 'read-ahead.*not a size' mount --read-only --read-ahead lots "$dir" "$mnt"
 expect 2 'too large' mount --read-only --read-ahead 1G "$dir" "$mnt"
 for seconds in -1 soon '' 1x nan inf 1e9; do
@@ -58,14 +62,15 @@ for seconds in -1 soon '' 1x nan inf 1e9; do
     expect 2 'number of seconds' mount --read-only --entry-timeout "$seconds" "$dir" "$mnt"
 done
 for threads in 0 -3 65 many 1.5 ''; do
-    expect 2 'threads' mount --read-only --threads "$threads" "$dir" "$mnt"
+    expect 2 'threads.*try: --threads' mount --read-only --threads "$threads" "$dir" "$mnt"
 done
 expect 2 'codec' mount --read-only --codec lzma "$dir" "$mnt"
 expect 2 'codec' mount --read-only --codec 'lz4,size=1G' "$dir" "$mnt"
 expect 2 'names the whole store' mount --read-only --store embedded:size=64M --size 64M "$dir" "$mnt"
 expect 2 'cannot open the store nonsense:' mount --read-only --store nonsense: "$dir" "$mnt"
 expect 2 'cannot open the store' mount --read-only --store embedded:nonsense=1 "$dir" "$mnt"
-expect 2 'client' mount --read-only --size 64M --name 'no/such name' "$dir" "$mnt"
+expect 2 'client.*letters, digits.*try: --name' mount --read-only --size 64M --name 'no/such name' "$dir" "$mnt"
+expect 2 'client.*try: --name' mount --read-only --size 64M --name '' "$dir" "$mnt"
 
 note "DIR"
 expect 3 'does it exist' mount --read-only "$work/missing" "$mnt"
@@ -84,7 +89,8 @@ for verb in umount stats; do
     expect 2 'no mount point' $verb
     expect 2 'unknown option' $verb --nonsense "$mnt"
     expect 2 'more than one' $verb "$mnt" "$dir"
-    expect 3 'no such file' $verb "$work/missing"
+    expect 2 'no mount point' $verb ''
+    expect 3 'no such file.*findmnt' $verb "$work/missing"
 done
 expect 3 'not mounted' umount "$mnt"
 expect 3 'no tmem mount' umount /proc
@@ -122,7 +128,11 @@ if unshare -m true 2>/dev/null; then
         expect_apart 4 'permission denied' 'mount -t tmpfs none /dev; mknod -m 600 /dev/fuse c 10 229' \
             "${ordinary[@]}" "$TMEM" mount --read-only --size 16M "$dir" "$mnt"
         chmod 700 "$work/secret"
-        expect_apart 4 'permission denied' true "${ordinary[@]}" "$TMEM" mount --read-only "$work/secret/x" "$mnt"
+        expect_apart 4 'permission denied.*sudo' true \
+            "${ordinary[@]}" "$TMEM" mount --read-only "$work/secret/x" "$mnt"
+        expect_apart 4 'permission denied.*sudo' true "${ordinary[@]}" "$TMEM" mount --read-only "$work/secret" "$mnt"
+        expect_apart 4 'permission denied.*sudo' true "${ordinary[@]}" "$TMEM" mount --read-only "$dir" "$work/secret/x"
+        expect_apart 4 'permission denied.*sudo' true "${ordinary[@]}" "$TMEM" mount --read-only "$dir" "$work/secret"
         mount_tmem "$dir" "$mnt"
         "${ordinary[@]}" "$TMEM" stats "$mnt" >/dev/null || fail "who may read DIR may ask for statistics"
         chmod 700 "$dir"
