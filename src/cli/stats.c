@@ -111,7 +111,8 @@ static enum tm_exit explain(const char *path, int error)
     char point[PATH_MAX];
     struct tm_mount_entry entry;
     if (tm_mount_resolve(path, point) != 0)
-        return tm_fail(tm_exit_of_error(errno), "cannot read statistics of %s: %s (%s)", path, tm_error_text(errno, cause),
+        return tm_fail(tm_exit_of_error(errno), "cannot read statistics of %s: %s (%s)", path,
+                       tm_error_text(errno, cause),
                        tm_error_remedy(errno, "`findmnt -t " TM_MOUNT_TYPE "` lists what is mounted"));
     bool is_ours = tm_mount_find(point, &entry) == 1 && strcmp(entry.type, TM_MOUNT_TYPE) == 0;
     if (!is_ours)
