@@ -94,7 +94,7 @@ static enum tmem_result parse_codec(const char *value, struct tm_uri *uri, struc
             return TMEM_INVALID;
         }
         if (!tm_codec_create(codecs[i].id, level, &made)) {
-            tm_error_set(error, "codec=%s: this build has no such codec (try: codec=zstd, or configure with -Dlzo=true)",
+            tm_error_set(error, "codec=%s: this build has no such codec (try codec=zstd, or configure with -Dlzo=true)",
                          value);
             return TMEM_UNSUPPORTED;
         }
