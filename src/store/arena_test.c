@@ -231,6 +231,24 @@ static void a_host_without_memory_costs_nothing(void **state)
     tm_arena_give(arena, number);
 }
 
+static void puts_leave_room_for_copies_where_the_arena_ends(void **state)
+{
+    (void)state;
+    static const enum tm_tier tiers[] = {TM_TIER_NORMAL, TM_TIER_REPLACE, TM_TIER_COPY};
+    begin(3); /* two spans for pages that must stay: 64 units, a page each */
+    start();
+    unsigned index = 0;
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(tiers); i++) {
+        while (world_put_tier(&world, world.persistent, index, WORLD_RAW, index, tiers[i]) == TM_WRITE_OK)
+            index++;
+        unsigned runs = i == 0 ? 3u : i == 1 ? 2u
+                                             : 0; /* that are left, with pieces of others */
+        assert_true(64u - index >= runs * 8u && 64u - index <= runs * 11u);
+        world_check(&world);
+    }
+    world_fini(&world);
+}
+
 static void address_space_ends(void **state)
 {
     (void)state;
@@ -516,6 +534,7 @@ int main(void)
         CASE(what_records_left_is_wiped_for_records_too),
         CASE(a_span_goes_back_with_its_last_unit),
         CASE(a_host_without_memory_costs_nothing),
+        cmocka_unit_test(puts_leave_room_for_copies_where_the_arena_ends),
         cmocka_unit_test(address_space_ends),
         cmocka_unit_test(an_arena_that_holds_only_its_head_is_refused),
         cmocka_unit_test(whoever_commits_ahead_is_called_when_a_span_is_taken),

@@ -393,6 +393,27 @@ static void an_evicted_content_is_missed_by_all_its_pages(void **state)
     assert_int_equal(world_figures(&world).spans, 1); /* the content's record went with its last page */
 }
 
+static void a_pin_is_known_by_its_block(void **state)
+{
+    (void)state;
+    enum tm_arena_kind arena = TM_ARENA_EPHEMERAL;
+    struct tm_store *store = world.store;
+    put(world.ephemeral, 0, WORLD_LONG, 1);
+    put(world.ephemeral, 1, WORLD_LONG, 1);
+    put(world.ephemeral, 2, WORLD_LONG, 2);
+    put(world.ephemeral, 3, WORLD_SMALL, 2);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(tm_pin(store, arena, world.worker, 3, world.page[i].slot));
+        for (unsigned k = 0; k < 4; k++)
+            assert_true(tm_pinned_is(store, arena, world.worker, 3, world.page[k].slot) == (k == i || i + k == 1));
+        tm_unpin(world.worker, 3);
+    }
+    assert_true(tm_pin(store, arena, world.worker, 3, world.page[0].slot));
+    purge_all(TM_PURGE_ALL);
+    assert_false(tm_pinned_is(store, arena, world.worker, 3, world.page[0].slot)); /* evicted */
+    tm_unpin(world.worker, 3);
+}
+
 static void a_content_that_was_used_gets_a_second_chance(void **state)
 {
     (void)state;
@@ -451,6 +472,7 @@ int main(void)
         CASE(without_room_for_a_content_nothing_changes),
         CASE(without_a_place_in_the_table_pages_stay_apart),
         CASE(an_evicted_content_is_missed_by_all_its_pages),
+        CASE(a_pin_is_known_by_its_block),
         CASE(a_content_that_was_used_gets_a_second_chance),
         CASE(a_dead_content_block_is_neither_kept_nor_swapped),
     };

@@ -136,19 +136,22 @@ static void a_heap_ends_when_nobody_is_at_work_in_it(void **state)
     (void)state;
     for (unsigned way = 0; way < 2; way++) {
         struct tm_heap *ending = tm_heap_create(store, TM_ARENA_EPHEMERAL, 5);
+        struct tm_reservation at;
         pthread_t thread;
         __atomic_store_n(&has_ended, 0u, __ATOMIC_RELEASE);
-        if (way == 0) /* somebody counts its bytes */
+        assert_true(tm_heap_reserve(ending, 0, 100, TM_TIER_NORMAL, &at));
+        if (way == 0) /* somebody counts its bytes; otherwise only the writer is not done */
             assert_true(tm_lock_try(&ending->purge_lock));
-        else /* somebody takes a segment apart */
-            tm_fetch_add(&ending->segment_bytes, 8u);
         assert_int_equal(pthread_create(&thread, NULL, end_heap, ending), 0);
+        while (tm_load_acquire(&tm_segment_at(arena, at.segment)->state) != TM_SEGMENT_SEALED)
+            wait_a_little(); /* sealing is the first that it does */
         wait_a_little();
         assert_int_equal(__atomic_load_n(&has_ended, __ATOMIC_ACQUIRE), 0);
         if (way == 0)
             tm_lock_release_tried(&ending->purge_lock);
-        else
-            tm_fetch_sub(&ending->segment_bytes, 8u);
+        wait_a_little();
+        assert_int_equal(__atomic_load_n(&has_ended, __ATOMIC_ACQUIRE), 0);
+        tm_heap_unreserve(ending, &at, 100);
         pthread_join(thread, NULL);
         assert_int_equal(has_ended, 1);
     }

@@ -504,6 +504,33 @@ static void sampling_goes_round_all_main_blocks(void **state)
     block->word = word;
 }
 
+/* A visit that takes the very segment apart that is sampled. */
+static void purge_visit(void *user, uint32_t hash, unsigned number)
+{
+    uint64_t dropped;
+    bool *done = user;
+    (void)hash;
+    (void)number;
+    if (!*done)
+        *done = tm_heap_purge(world.store, world.worker, heap, TM_AGE_MAIN, TM_PURGE_ALL, &dropped);
+}
+
+static void a_segment_may_go_while_it_is_sampled(void **state)
+{
+    (void)state;
+    static unsigned visits[TM_WORLD_PAGES];
+    bool done = false;
+    put_row(heap, 0, 40, WORLD_SHORT);
+    assert_true(tm_heap_promote(heap));
+    tm_heap_sample_main(heap, world.worker, 5, purge_visit, &done);
+    assert_true(done);
+    assert_int_equal(world_count(&world), 0);
+    assert_false(tm_store_drain(world.store));
+    assert_int_equal(world.store->segment_bytes, 0);
+    tm_heap_sample_main(heap, world.worker, 5, count_visit, visits); /* nothing there */
+    assert_int_equal(visits[0], 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -531,6 +558,7 @@ int main(void)
         CASE(compacting_without_room_stops_and_loses_nothing),
         CASE(a_span_that_is_being_drained_gives_no_units),
         CASE(sampling_goes_round_all_main_blocks),
+        CASE(a_segment_may_go_while_it_is_sampled),
     };
     return cmocka_run_group_tests_name("purge", tests, NULL, NULL);
 }

@@ -275,6 +275,7 @@ static void contents_that_make_no_sense_are_lost_to_all_their_pages(void **state
     (void)state;
     for (unsigned i = 0; i < 30; i++)
         put(i, WORLD_LONG, i / 3); /* three of each */
+    tm_slot bare = world.page[27].slot;
     content_of(0)->kind = 0;
     content_of(3)->slot = 0;
     content_of(6)->slot ^= UINT64_C(1) << 24; /* the offset */
@@ -287,6 +288,11 @@ static void contents_that_make_no_sense_are_lost_to_all_their_pages(void **state
     world.page[23].slot = moved(world.page[23].slot, tm_slot_offset(content_of(24)->slot)); /* a block */
     restart(false);
     struct tm_heap *other = tm_heap_create(store, TM_ARENA_PERSISTENT, 77);
+    tm_slot *nested = &((struct tm_content *)tm_record_at(store, TM_ARENA_PERSISTENT, tm_slot_offset(bare)))->slot;
+    tm_slot own = *nested;
+    *nested = bare; /* a content that refers to a content, of the right length */
+    expect_lost(27, bare);
+    *nested = own;
     assert_true(adopt(24) != TM_SLOT_LOST);
     assert_true(adopt_for(other, 25, world.page[25].slot) == TM_SLOT_LOST); /* another heap's */
     tm_content_unref(store, TM_ARENA_PERSISTENT, tm_slot_offset(world.page[24].slot));
