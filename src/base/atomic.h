@@ -8,7 +8,15 @@
 #ifndef TM_BASE_ATOMIC_H
 #define TM_BASE_ATOMIC_H
 
+#include <stdint.h>
+
 #include "base/platform.h"
+
+/*
+ * A 64-bit word in a structure that these operations are used on. 32-bit x86 aligns others to four bytes only, and one
+ * that lies across two cache lines is slow at best. What the address of one points to is plain uint64_t.
+ */
+typedef uint64_t tm_atomic64 __attribute__((aligned(8)));
 
 #ifdef TM_SIM
 #define TM_SIM_POINT() tm_platform_sim_point()

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "base/atomic.h"
+
 static void the_folded_product_is_that_of_128_bits(void **state)
 {
     static const uint64_t known[][3] = {
@@ -108,6 +110,21 @@ static void small_helpers_do_as_they_are_named(void **state)
     assert_int_equal(tm_count_trailing_zeros(UINT64_C(1) << 40), 40);
 }
 
+/* ---- atomic words ---- */
+
+struct after_a_byte {
+    uint8_t byte;
+    tm_atomic64 word;
+};
+
+static void atomic_words_lie_in_one_cache_line(void **state)
+{
+    struct after_a_byte row[16];
+    (void)state;
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(row); i++)
+        assert_int_equal((uintptr_t)&row[i].word % sizeof row[i].word, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +134,7 @@ int main(void)
         cmocka_unit_test(neighbouring_pages_spread_over_all_buckets),
         cmocka_unit_test(sums_and_products_say_whether_they_fit),
         cmocka_unit_test(small_helpers_do_as_they_are_named),
+        cmocka_unit_test(atomic_words_lie_in_one_cache_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,9 +55,9 @@ struct tm_table {
     struct tm_bucket *overflow_directory[TM_TABLE_LEVELS];
 
     /* What changes with every entry, away from what every look-up reads. */
-    uint64_t entry_count TM_ALIGNED(TM_CACHE_LINE); /* atomic */
-    uint64_t bytes;                                 /* atomic; what is in use of the memory above */
-    uint32_t growing;                               /* atomic flag: somebody splits */
+    tm_atomic64 entry_count TM_ALIGNED(TM_CACHE_LINE); /* atomic */
+    tm_atomic64 bytes;                                 /* atomic; what is in use of the memory above */
+    uint32_t growing;                                  /* atomic flag: somebody splits */
     struct tm_lock overflow_lock;
     uint32_t overflow_free; /* first free line, linked through its `overflow` */
     uint32_t overflow_next; /* first line never used */

@@ -76,7 +76,7 @@ enum tm_tally {
 
 /* Counters of a pool, spread so that threads do not share a line. */
 struct tm_tallies {
-    uint64_t count[TM_TALLIES]; /* atomic */
+    tm_atomic64 count[TM_TALLIES]; /* atomic */
 } TM_ALIGNED(TM_CACHE_LINE);
 
 /* Whose pages they are: a client's private pools of one kind, or one shared pool. */
@@ -123,7 +123,7 @@ struct tm_pool {
     uint32_t member_count;
     uint64_t charged; /* shared: bytes of its pages */
 
-    uint64_t pages_max;    /* atomic; see tm_note_pages() */
+    tm_atomic64 pages_max; /* atomic; see tm_note_pages() */
     uint32_t evict_stripe; /* atomic: where evicting chunks goes on */
     struct tm_stripe stripe[TM_POOL_STRIPES];
     struct tm_tallies tallies[TM_TALLY_SHARDS];
@@ -156,12 +156,12 @@ struct tm_client {
     uint64_t serial;
     uint64_t record; /* 0: none */
 
-    uint32_t weight;             /* atomic */
-    uint32_t frozen;             /* atomic */
-    uint64_t cap_bytes;          /* atomic */
-    uint64_t charged;            /* atomic */
-    uint64_t charged_max;        /* atomic */
-    uint64_t evicted_for_others; /* atomic */
+    uint32_t weight;                /* atomic */
+    uint32_t frozen;                /* atomic */
+    tm_atomic64 cap_bytes;          /* atomic */
+    tm_atomic64 charged;            /* atomic */
+    tm_atomic64 charged_max;        /* atomic */
+    tm_atomic64 evicted_for_others; /* atomic */
 
     struct tm_account account[TM_ARENAS];
 
@@ -178,12 +178,12 @@ struct tm_sketch {
     uint64_t *words; /* atomic; lines of 8 words; NULL: no memory for it, all pages look alike */
     uint64_t bytes;
     uint32_t lines;
-    uint64_t period; /* atomic: events between two sweeps */
+    tm_atomic64 period; /* atomic: events between two sweeps */
     struct {
-        uint64_t events; /* atomic: of the threads with this shard, ever */
+        tm_atomic64 events; /* atomic: of the threads with this shard, ever */
     } TM_ALIGNED(TM_CACHE_LINE) shard[TM_TALLY_SHARDS];
-    uint64_t events TM_ALIGNED(TM_CACHE_LINE); /* atomic: since the last sweep began, in bunches */
-    uint32_t hand;                             /* atomic: lines halved by the sweep under way; `lines`: none is */
+    tm_atomic64 events TM_ALIGNED(TM_CACHE_LINE); /* atomic: since the last sweep began, in bunches */
+    uint32_t hand;                                /* atomic: lines halved by the sweep under way; `lines`: none is */
 };
 
 /* Makes the counters, for a store of about so many pages; others may use the sketch already. False: no memory. */
@@ -220,10 +220,10 @@ struct tm_engine {
     struct tm_pool *pools_free;
     uint64_t pool_count;
 
-    uint64_t refused_admissions; /* atomic */
-    uint64_t evicted_ended;      /* pages evicted from pools that are gone; control lock */
-    bool is_ahead;               /* a thread of its own does the background work */
-    uint64_t patient_since_ns;   /* atomic: when something was left to be cleaned later; 0: never */
+    tm_atomic64 refused_admissions; /* atomic */
+    uint64_t evicted_ended;         /* pages evicted from pools that are gone; control lock */
+    bool is_ahead;                  /* a thread of its own does the background work */
+    tm_atomic64 patient_since_ns;   /* atomic: when something was left to be cleaned later; 0: never */
 };
 
 /* Where a page belongs. */

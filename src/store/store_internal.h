@@ -45,7 +45,7 @@ enum tm_segment_state {
 
 /* One for each unit; a segment's is that of its first unit. */
 struct tm_segment {
-    uint64_t use;        /* atomic: writers << 40 | bytes of live blocks; records: number in use */
+    tm_atomic64 use;     /* atomic: writers << 40 | bytes of live blocks; records: number in use */
     uint32_t heap;       /* number of the heap. Rebuilt. */
     uint32_t generation; /* of the segment's bytes; in every header */
     uint32_t fill;       /* bytes given out; by its lane or class, constant once sealed */
@@ -110,7 +110,7 @@ struct tm_arena {
     uint32_t long_runs;                        /* free ones, in spans of data, that the longest segment fits in */
     uint32_t draining;                         /* span whose free units are not given out; 0: none */
     uint32_t drain_cursor;                     /* where the search for one goes on */
-    uint64_t grown_ns;                         /* atomic: when a span was taken last; 0: never */
+    tm_atomic64 grown_ns;                      /* atomic: when a span was taken last; 0: never */
     uint32_t next_span;                        /* first never used */
     uint32_t in_use;                           /* spans, */
     uint32_t in_use_records;                   /* and of them those of records */
@@ -272,14 +272,14 @@ struct tm_heap {
     uint32_t next_free; /* while it is not in use */
     uint32_t stamp;     /* the account's, never given before: the number may have been another account's */
 
-    uint64_t segment_bytes; /* atomic */
+    tm_atomic64 segment_bytes; /* atomic */
 
     struct tm_lock lock; /* the lists, and bin and links of the segments on them */
     struct tm_list list[TM_AGES];
     struct tm_list bin[TM_DEAD_BINS];
-    uint64_t age_bytes[TM_AGES]; /* written under the lock, read anywhere */
-    struct tm_lock purge_lock;   /* only ever tried: the segment that is taken apart bit by bit, and how far it is */
-    uint32_t purge_segment;      /* 0: none */
+    tm_atomic64 age_bytes[TM_AGES]; /* written under the lock, read anywhere */
+    struct tm_lock purge_lock;      /* only ever tried: the segment that is taken apart bit by bit, and how far it is */
+    uint32_t purge_segment;         /* 0: none */
     uint32_t purge_position;
     enum tm_purge purge_why;
     uint32_t sample_segment; /* where tm_heap_sample_main() goes on */
@@ -319,8 +319,8 @@ unsigned tm_heap_put_lane(const struct tm_heap *heap, unsigned worker_number);
 struct tm_worker {
     uint32_t busy; /* atomic */
     unsigned number;
-    uint64_t hazard[TM_HAZARDS]; /* atomic: offset << 1 | arena, or 0; read by who frees */
-    tm_slot pinned[TM_HAZARDS];  /* the block slot behind it */
+    tm_atomic64 hazard[TM_HAZARDS]; /* atomic: offset << 1 | arena, or 0; read by who frees */
+    tm_slot pinned[TM_HAZARDS];     /* the block slot behind it */
     uint32_t pinned_hash[TM_HAZARDS];
     void *context;        /* of the codec */
     unsigned char *body;  /* TM_PAGE_BYTES */
@@ -402,7 +402,7 @@ void tm_contents_free_unreferenced(struct tm_store *store);
 /* Counters that every put touches, spread so that threads do not share a line. */
 #define TM_COUNT_SHARDS 8u
 struct tm_counts {
-    uint64_t blocks[TM_CODEC_IDS]; /* atomic; a shard may be negative, the sum is not */
+    tm_atomic64 blocks[TM_CODEC_IDS]; /* atomic; a shard may be negative, the sum is not */
 } TM_ALIGNED(TM_CACHE_LINE);
 
 #define TM_STORE_MAGIC 0x73746f72u
@@ -442,17 +442,17 @@ struct tm_store {
     struct tm_counts counts[TM_COUNT_SHARDS];
 
     /* Atomic. */
-    uint64_t size_bytes;
-    uint64_t span_bytes_resident;
-    uint64_t segment_bytes; /* of all segments in use */
-    uint64_t metadata_bytes;
-    uint64_t records_bytes; /* segments of records: inside span bytes, but metadata */
-    uint64_t returned_bytes;
-    uint64_t contents_shared;
-    uint64_t evicted_segments;
-    uint64_t cleaned_segments;
-    uint64_t cleaned_bytes;
-    uint64_t corrupt_blocks;
+    tm_atomic64 size_bytes;
+    tm_atomic64 span_bytes_resident;
+    tm_atomic64 segment_bytes; /* of all segments in use */
+    tm_atomic64 metadata_bytes;
+    tm_atomic64 records_bytes; /* segments of records: inside span bytes, but metadata */
+    tm_atomic64 returned_bytes;
+    tm_atomic64 contents_shared;
+    tm_atomic64 evicted_segments;
+    tm_atomic64 cleaned_segments;
+    tm_atomic64 cleaned_bytes;
+    tm_atomic64 corrupt_blocks;
 };
 
 /* Resident bytes that a taker of this tier may go up to by a new span; and bytes of metadata and of segments in use,
