@@ -96,6 +96,21 @@ static void good_uris_are_taken(void **state)
     tmem_close(NULL);
 }
 
+/* A codec that is a build option. */
+static void a_codec_that_is_not_built_in_is_unsupported(void **state)
+{
+    struct tmem_store *store = NULL;
+    struct tmem_error error = {""};
+    enum tmem_result result = tmem_open("embedded:size=16M,codec=lzo", &store, &error);
+    (void)state;
+    if (result != TMEM_OK) {
+        assert_int_equal(result, TMEM_UNSUPPORTED);
+        assert_non_null(strstr(error.text, "codec=lzo"));
+        assert_non_null(strstr(error.text, "-Dlzo=true"));
+    }
+    tmem_close(store);
+}
+
 static void a_long_uri_is_refused_whole(void **state)
 {
     static char uri[5000];
@@ -154,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_uris_are_refused_with_a_remedy),
         cmocka_unit_test(good_uris_are_taken),
+        cmocka_unit_test(a_codec_that_is_not_built_in_is_unsupported),
         cmocka_unit_test(a_long_uri_is_refused_whole),
         cmocka_unit_test(foreign_arenas_are_not_touched),
     };
