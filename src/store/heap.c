@@ -240,7 +240,8 @@ static void reconsider(struct tm_heap *heap, uint32_t number)
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
     /* Between the caller's subtraction and here the segment may have been freed and be in use again,
      * even for another heap; what is looked at now is what counts. */
-    bool is_ours = tm_load_acquire(&segment->state) == TM_SEGMENT_SEALED && segment->heap == heap->number;
+    bool is_ours = tm_load_acquire(&segment->state) == TM_SEGMENT_SEALED;
+    is_ours = is_ours && segment->heap == heap->number;
     if (is_ours && tm_load_acquire(&segment->use) == 0) {
         unlist_segment(heap, number, TM_SEGMENT_WAITING);
         is_empty = true;
