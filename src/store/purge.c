@@ -176,7 +176,9 @@ static uint32_t purge_blocks(struct purge *purge, uint32_t at, unsigned count)
     uint32_t bytes;
     for (unsigned i = 0; i < SCOUT_AHEAD && i < count; i++)
         scouted = scout(purge, segment, scouted);
-    while (count-- > 0 && (bytes = block_bytes_at(purge, segment, at, &block)) != 0) {
+    /* Cleaning only copies: without room for one page it looks for no more of them. */
+    while (count-- > 0 && !(purge->out_of_room && purge->why == TM_PURGE_CLEAN) &&
+           (bytes = block_bytes_at(purge, segment, at, &block)) != 0) {
         if (count >= SCOUT_AHEAD)
             scouted = scout(purge, segment, scouted);
         if (tm_block_codec(block->word) != TM_CODEC_NONE && tm_block_generation(block->word) == segment->generation)

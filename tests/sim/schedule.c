@@ -19,7 +19,7 @@
 
 #include "base/mix.h"
 
-#define STEPS_MAX 3000000u  /* a run that takes longer does not end */
+#define STEPS_MAX 2000000u  /* of one operation: if it takes more, it does not end */
 #define LONELY_WAITS 10000u /* waits without anybody else to run: for what? */
 #define VAIN_WAITS 64u      /* in a row: whoever is waited for may be stalled */
 #define HANGING_WAITS 200000u
@@ -46,6 +46,7 @@ static struct {
     unsigned alive;
     unsigned held[COROUTINES_MAX + 1u]; /* ranks */
     uint32_t step;
+    uint32_t progress; /* the last step at which an operation ended */
     unsigned next_listed;
     uint32_t waits;        /* in a row, of all */
     uint32_t lonely_waits; /* of the last that runs, whatever it did in between */
@@ -212,8 +213,8 @@ static void go_to(unsigned to, unsigned usual)
 static void count_step(void)
 {
     run.step++;
-    if (run.step > STEPS_MAX)
-        sim_fail("does not end: %u steps", STEPS_MAX);
+    if (run.step - run.progress > STEPS_MAX)
+        sim_fail("does not end: no operation has ended for %u steps", STEPS_MAX);
     if (run.step == run.schedule.crash_at) {
         run.is_over = true;
         coroutine_leave();
@@ -228,6 +229,11 @@ bool sim_is_running(void)
 uint32_t sim_step(void)
 {
     return run.step;
+}
+
+void sim_progress(void)
+{
+    run.progress = run.step;
 }
 
 void sim_point(void)

@@ -64,6 +64,9 @@ enum sim_end sim_run(const struct sim_schedule *schedule, unsigned count, void (
 /* A switching point of the tests' own. Outside of coroutines it does nothing. */
 void sim_point(void);
 
+/* One operation more has ended: so whoever goes on does not do so for ever. */
+void sim_progress(void);
+
 /* Where failures are described from now on, outside of a run, too. */
 void sim_report_to(struct sim_report *report);
 

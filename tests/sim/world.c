@@ -142,6 +142,7 @@ static void operate(struct sim_world *world, uint64_t operation)
     kinds[kind].act(world, &draw);
     world->began[who] = 0;
     world->totals->operations++;
+    sim_progress();
 }
 
 /* What one coroutine does: every so many-th operation. */
