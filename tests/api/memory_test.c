@@ -6,6 +6,7 @@
  * Each limit is tried in a child of its own, which ends with what it met.
  */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +24,17 @@
 
 #define MIB (UINT64_C(1) << 20)
 #define PAGES 6000u
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED true
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED false
+#endif
 
 enum met {
     MET_NOTHING = 10, /* everything was stored */
@@ -156,21 +168,13 @@ static void a_page_that_cannot_be_stored_is_refused(void **state)
 
 int main(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef SANITIZED
-    printf("skip: a sanitizer needs address space without limit (try: a build without b_sanitize)\n");
-    return 77;
-#else
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_that_cannot_be_opened_says_so),
         cmocka_unit_test(a_page_that_cannot_be_stored_is_refused),
     };
+    if (IS_SANITIZED) {
+        printf("skip: a sanitizer needs address space without limit (try: a build without b_sanitize)\n");
+        return 77;
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
-#endif
 }
