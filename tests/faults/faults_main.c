@@ -38,9 +38,11 @@ static const struct faults_setup setups[] = {
 #define SPARSE 1u
 #endif
 
+/* From one call on nothing can be had any more: as on a machine that is out of memory. */
 #define MEMORY_FAULTS                                                                              \
     (TM_FAULT_BIT(TM_FAULT_ALLOC) | TM_FAULT_BIT(TM_FAULT_SPAN) | TM_FAULT_BIT(TM_FAULT_SEGMENT) | \
      TM_FAULT_BIT(TM_FAULT_RECORD) | TM_FAULT_BIT(TM_FAULT_TABLE))
+#define MEMORY_STRIDE 10u
 
 static char replay[256]; /* the run under way */
 
@@ -119,23 +121,29 @@ static bool run(struct sweep *sweep, const struct faults_setup *setup, const str
 static uint64_t run_all(struct sweep *sweep, const struct faults_setup *setup, uint32_t mask, bool for_ever)
 {
     uint64_t runs = 0;
-    uint64_t stride = sweep->is_complete ? 1 : setup->stride * SPARSE;
+    uint64_t most = mask == MEMORY_FAULTS ? MEMORY_STRIDE : 1u; /* of what has failed one by one already */
+    uint64_t stride = sweep->is_complete ? 1 : setup->stride * SPARSE * most;
     struct tm_test_plan plan = {.mask = mask, .for_ever = for_ever, .at = 1u + sweep->seed % stride};
     for (; run(sweep, setup, &plan); plan.at += stride)
         runs++;
     return runs;
 }
 
+static void run_both(struct sweep *sweep, const struct faults_setup *setup, uint32_t mask)
+{
+    uint64_t before = sweep->injected;
+    uint64_t alone = mask == MEMORY_FAULTS ? 0 : run_all(sweep, setup, mask, false);
+    uint64_t later = run_all(sweep, setup, mask, true);
+    printf("%-6s %-8s %5llu calls failed alone, %5llu with all after them: %llu failures\n", setup->name,
+           name_of_mask(mask), (unsigned long long)alone, (unsigned long long)later,
+           (unsigned long long)(sweep->injected - before));
+}
+
 static void run_setup(struct sweep *sweep, const struct faults_setup *setup)
 {
-    for (unsigned fault = 0; fault < TM_FAULTS; fault++) {
-        uint64_t before = sweep->injected;
-        uint64_t calls = run_all(sweep, setup, TM_FAULT_BIT(fault), false);
-        uint64_t later = run_all(sweep, setup, TM_FAULT_BIT(fault), true);
-        printf("%-6s %-8s %5llu calls failed alone, %5llu with all after them: %llu failures\n", setup->name,
-               tm_test_fault_name((enum tm_test_fault)fault), (unsigned long long)calls, (unsigned long long)later,
-               (unsigned long long)(sweep->injected - before));
-    }
+    for (unsigned fault = 0; fault < TM_FAULTS; fault++)
+        run_both(sweep, setup, TM_FAULT_BIT(fault));
+    run_both(sweep, setup, MEMORY_FAULTS);
 }
 
 static int run_only(struct sweep *sweep, const char *only)
