@@ -107,7 +107,26 @@ same "mounted twice: mounts" 1 "$(grep -c " $mnt " /proc/self/mountinfo)"
 same "statistics of a file: exit status" 3 $?
 umount_tmem "$mnt"
 
-note "no /dev/fuse, no permission, no memory"
+note "too little address space"
+# Opening the store fails with a remedy, or pages cannot be kept: what is read is right all the same.
+refused=0 served=0
+head -c 20M /dev/urandom >"$work/full/large"
+is_sanitized || for limit in 100000 200000 300000 350000 400000 600000; do
+    if (ulimit -v $limit && exec "$TMEM" mount --read-only --size 64M --threads 4 "$work/full" "$mnt") \
+        2>"$work/stderr"; then
+        cmp "$mnt/large" "$work/full/large" || fail "with $limit KiB of address space: other bytes"
+        "$TMEM" stats "$mnt" >/dev/null || fail "with $limit KiB of address space: no statistics"
+        umount_tmem "$mnt"
+        served=$((served + 1))
+    else
+        grep -q 'memory\|ulimit' "$work/stderr" || fail "with $limit KiB: $(cat "$work/stderr")"
+        nothing_mounted "with $limit KiB of address space"
+        refused=$((refused + 1))
+    fi
+done
+is_sanitized || check "some limits are too small, and some are not" [ $refused -gt 0 -a $served -gt 0 ]
+
+note "no /dev/fuse, no permission"
 # unshare keeps what is done to /dev away from everybody else.
 if unshare -m true 2>/dev/null; then
     expect_apart() {
