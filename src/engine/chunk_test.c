@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/mix.h"
 #include "tests/support/test_engine.h"
 
 static struct tm_test_engine test;
@@ -343,6 +344,106 @@ static void a_chunk_that_does_not_fit_under_the_cap_is_not_made(void **state)
     assert_true(has(test.persistent, 1, 1));
 }
 
+/* ---- equal hashes ---- */
+
+/* Names that differ in one part only; of two objects, the last, it is the object's hash that counts for the second. */
+enum part {
+    PART_WORD_0,
+    PART_WORD_1,
+    PART_WORD_2,
+    PART_CHUNK,
+    PART_OBJECT,
+    PARTS
+};
+
+struct name {
+    struct tm_object_id id;
+    uint32_t index;
+};
+
+static struct name name_at(enum part part, uint32_t number)
+{
+    struct name name = {{{7, 7, 7}}, 0};
+    if (part == PART_CHUNK)
+        name.index = TM_INDEX_OF_CHUNK(number);
+    else
+        name.id.word[part == PART_OBJECT ? PART_WORD_0 : part] = number;
+    return name;
+}
+
+static uint32_t hash_of(struct tm_member *member, const struct name *name)
+{
+    struct tm_place place;
+    tm_place_init(&place, member->pool, &name->id, name->index);
+    return place.hash;
+}
+
+static uint32_t second_hash_of(struct tm_member *member, enum part part, const struct name *name)
+{
+    if (part != PART_OBJECT)
+        return hash_of(member, name);
+    return (uint32_t)tm_mix_handle(test.engine->seeds, member->pool->number, name->id.word, UINT64_MAX);
+}
+
+#define NAMES (1u << 20)
+
+static void find_equal(struct tm_member *member, enum part part, struct name pair[2])
+{
+    static uint32_t seen[NAMES];
+    memset(seen, 0, sizeof seen);
+    for (uint32_t number = 1; number < NAMES; number++) {
+        pair[0] = name_at(part, number);
+        uint32_t hash = hash_of(member, &pair[0]);
+        uint32_t second_hash = second_hash_of(member, part, &pair[0]);
+        pair[1] = name_at(part, seen[hash >> 12]);
+        if (seen[hash >> 12] != 0 && second_hash_of(member, part, &pair[1]) == hash)
+            return;
+        seen[second_hash >> 12] = number;
+    }
+    fail();
+}
+
+static bool is_there(struct tm_member *member, const struct name *name, uint64_t number)
+{
+    unsigned char wanted[TM_PAGE_BYTES];
+    unsigned char page[TM_PAGE_BYTES];
+    tm_test_page(wanted, TM_TEST_SHORT, number);
+    return tm_page_get(member, &name->id, name->index, page, TM_GET_INCLUSIVE) == TM_OK &&
+           memcmp(page, wanted, sizeof page) == 0;
+}
+
+static void names_with_equal_hashes_are_told_apart(void **state)
+{
+    unsigned char page[TM_PAGE_BYTES];
+    struct name pair[2];
+    (void)state;
+    for (unsigned part = 0; part < PARTS; part++) {
+        struct tm_member *member = both[part % 2u];
+        struct tm_heap *heap = member->pool->account->heap;
+        find_equal(member, (enum part)part, pair);
+        for (unsigned i = 0; i < 2; i++) {
+            assert_int_equal(tm_page_get(member, &pair[i].id, pair[i].index, page, TM_GET_INCLUSIVE), TM_MISS);
+            tm_test_page(page, TM_TEST_SHORT, 10u * part + i);
+            assert_int_equal(tm_page_put(member, &pair[i].id, pair[i].index, page, TM_PUT_PLAIN), TM_OK);
+        }
+        for (unsigned i = 0; i < 2; i++)
+            assert_true(is_there(member, &pair[i], 10u * part + i));
+        /* Also when the store asks who a block belongs to. */
+        tm_heap_seal(heap);
+        struct tm_worker *worker = tm_worker_acquire(test.engine->store);
+        assert_true(tm_heap_clean(test.engine->store, worker, heap, 0));
+        tm_worker_release(test.engine->store, worker);
+        for (unsigned i = 0; i < 2; i++)
+            assert_true(is_there(member, &pair[i], 10u * part + i));
+        tm_engine_check(test.engine);
+        assert_int_equal(tm_page_invalidate(member, &pair[0].id, pair[0].index), TM_OK);
+        assert_true(is_there(member, &pair[1], 10u * part + 1u));
+        assert_int_equal(tm_page_invalidate(member, &pair[0].id, pair[0].index), TM_MISS);
+        assert_int_equal(tm_object_invalidate(member, &pair[1].id), TM_OK);
+        assert_int_equal(tm_test_counts(member).pages, 0);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -362,6 +463,7 @@ int main(void)
         TEST(a_put_that_gets_no_memory_leaves_no_trace),
         TEST(a_chunk_without_memory_does_not_grow),
         TEST(a_chunk_that_does_not_fit_under_the_cap_is_not_made),
+        TEST(names_with_equal_hashes_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

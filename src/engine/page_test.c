@@ -457,6 +457,29 @@ static void an_exclusive_get_takes_what_it_removes_although_the_slot_is_equal(vo
     }
 }
 
+/* ---- damage ---- */
+
+static void a_damaged_page_has_no_stored_form_either(void **state)
+{
+    unsigned char body[TM_PAGE_BYTES];
+    enum tm_codec_id codec;
+    uint32_t body_bytes;
+    struct tm_object_id id = {{1, 0, 0}};
+    (void)state;
+    for (unsigned pool = 0; pool < 2; pool++) {
+        assert_int_equal(tm_test_put(both[pool], 1, 1, TM_TEST_LONG, 1), TM_OK);
+        tm_test_block(both[pool], 1, 1)->check ^= 1u;
+        enum tm_result wanted = pool == 0 ? TM_MISS : TM_CORRUPT;
+        for (unsigned again = 0; again < 2; again++)
+            assert_int_equal(tm_page_get_stored(both[pool], &id, 1, &codec, body, &body_bytes), wanted);
+        assert_int_equal(tm_test_look(both[pool], 1, 1), wanted);
+        assert_int_equal(tm_test_counts(both[pool]).gets_found, 0);
+        assert_int_equal(tm_test_counts(both[pool]).gets_corrupt, pool == 0 ? 1 : 3);
+        assert_int_equal(tm_test_put(both[pool], 1, 1, TM_TEST_LONG, 2), TM_OK);
+        assert_true(tm_test_has(both[pool], 1, 1, TM_TEST_LONG, 2));
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -479,6 +502,7 @@ int main(void)
         TEST(a_put_without_a_segment_drops_the_older_page),
         TEST(a_page_moves_in_its_stored_form),
         TEST(a_stored_form_that_is_no_page_changes_nothing),
+        TEST(a_damaged_page_has_no_stored_form_either),
         TEST(an_exclusive_get_takes_what_it_removes_although_the_slot_is_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,6 +198,25 @@ static void a_pool_that_cannot_be_made_leaves_nothing(void **state)
     }
 }
 
+static void names_of_shared_pools_count_as_a_whole(void **state)
+{
+    static const struct tm_uuid names[] = {{{3, 4}}, {{3, 5}}, {{2, 4}}};
+    struct tm_member *pools[TM_ARRAY_SIZE(names)];
+    (void)state;
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(names); i++) {
+        struct tm_member *refused = NULL;
+        assert_int_equal(tm_pool_create(test.client, TM_POOL_SHARED, &names[i], &refused), TM_DENIED);
+        assert_int_equal(tm_client_authorise(test.client, &names[i]), TM_OK);
+        pools[i] = tm_test_pool(test.client, TM_POOL_SHARED, &names[i]);
+        assert_int_equal(tm_test_put(pools[i], 1, 1, TM_TEST_SHORT, i), TM_OK);
+    }
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(names); i++) {
+        assert_true(tm_test_has(pools[i], 1, 1, TM_TEST_SHORT, i));
+        assert_int_equal(tm_client_deauthorise(test.client, &names[i]), TM_OK);
+        assert_int_equal(tm_client_deauthorise(test.client, &names[i]), TM_NOT_FOUND);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -209,6 +228,7 @@ int main(void)
         TEST(nobody_is_charged_above_the_cap_by_another_member),
         TEST(what_the_last_members_cannot_pay_for_goes),
         TEST(a_pool_that_cannot_be_made_leaves_nothing),
+        TEST(names_of_shared_pools_count_as_a_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
