@@ -258,6 +258,60 @@ static void a_rebuild_without_memory_changes_nothing(void **state)
     }
 }
 
+/* ---- no memory for what a restart needs to know ---- */
+
+/* Makes a client with pools, as far as memory goes. True: all of it. */
+static bool make_all(struct tm_client **client)
+{
+    static const struct tm_uuid uuid = {{8, 9}};
+    struct tm_member *member;
+    enum tm_result results[5] = {tm_client_create(test.engine, "second", 100, UINT64_MAX, client)};
+    if (results[0] == TM_OK) {
+        results[1] = tm_client_authorise(*client, &uuid);
+        if (results[1] == TM_OK)
+            results[2] = tm_pool_create(*client, TM_POOL_SHARED | TM_POOL_PERSISTENT, &uuid, &member);
+        results[3] = tm_pool_create(*client, TM_POOL_PERSISTENT, NULL, &member);
+        results[4] = tm_pool_create(*client, 0, NULL, &member);
+    } else {
+        *client = NULL;
+    }
+    bool done = true;
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(results); i++) {
+        assert_true(results[i] == TM_OK || results[i] == TM_NOMEM);
+        done = done && results[i] == TM_OK;
+    }
+    return done;
+}
+
+static void what_could_not_be_made_is_not_found_after_a_restart(void **state)
+{
+    (void)state;
+    assert_int_equal(tm_test_put(test.persistent, 1, 1, TM_TEST_SHORT, 1), TM_OK);
+    bool done = false;
+    unsigned rounds = 0;
+    for (; !done; rounds++) {
+        const struct tm_test_plan plan = {TM_FAULT_BIT(TM_FAULT_ALLOC) | TM_FAULT_BIT(TM_FAULT_RECORD), false,
+                                          rounds / 2u + 1u};
+        struct tm_client *client = NULL;
+        tm_test_host_plan(&test.host, &plan);
+        (void)make_all(&client);
+        done = test.host.failed == 0;
+        tm_test_host_plan(&test.host, NULL);
+        struct tm_engine_figures before = tm_test_figures(&test);
+        if (rounds % 2u == 0) {
+            tm_test_engine_crash(&test); /* what was made is there, and only that */
+            client = tm_client_find(test.engine, "second");
+            assert_int_equal(tm_test_figures(&test).clients, before.clients);
+        }
+        tm_engine_check(test.engine);
+        if (client != NULL)
+            tm_client_destroy(client);
+        assert_int_equal(tm_test_figures(&test).clients, 1);
+        assert_true(tm_test_has(test.persistent, 1, 1, TM_TEST_SHORT, 1));
+    }
+    assert_true(rounds > 10);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -269,6 +323,7 @@ int main(void)
         TEST(records_that_make_no_sense_go),
         TEST(of_a_chunk_that_was_growing_the_larger_one_counts),
         TEST(a_rebuild_without_memory_changes_nothing),
+        TEST(what_could_not_be_made_is_not_found_after_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

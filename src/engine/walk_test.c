@@ -107,6 +107,26 @@ static void a_walk_misses_nothing_while_the_index_grows(void **state)
             assert_true(seen[i][index] >= 1);
 }
 
+static void a_walk_through_others_pages_goes_on_in_steps(void **state)
+{
+    uint64_t position[4] = {0};
+    struct tm_page_key keys[64];
+    size_t count;
+    size_t found = 0;
+    unsigned steps = 0;
+    (void)state;
+    for (uint32_t object = 0; object < 6000; object++)
+        assert_int_equal(tm_test_put(test.persistent, object, 0, TM_TEST_SMALL, object), TM_OK);
+    struct tm_member *other = tm_test_pool(test.client, TM_POOL_PERSISTENT, NULL);
+    assert_int_equal(tm_test_put(other, 1, 5, TM_TEST_SMALL, 1), TM_OK);
+    for (; tm_pool_walk(other, position, keys, TM_ARRAY_SIZE(keys), &count); steps++) {
+        found += count;
+        assert_true(count == 0 || keys[0].index == 5);
+    }
+    assert_int_equal(found, 1);
+    assert_true(steps > 2); /* most of them without a page, and none that takes long */
+}
+
 static void a_walk_over_an_empty_pool_ends(void **state)
 {
     uint64_t position[4] = {0};
@@ -209,6 +229,7 @@ int main(void)
         TEST(a_walk_lists_no_other_pools_pages),
         TEST(a_walk_misses_nothing_while_the_index_grows),
         TEST(a_walk_over_an_empty_pool_ends),
+        TEST(a_walk_through_others_pages_goes_on_in_steps),
         TEST(a_batch_answers_as_single_calls_would),
         TEST(of_two_exclusive_gets_in_a_batch_one_succeeds),
         TEST(the_later_of_two_puts_in_a_batch_counts),
