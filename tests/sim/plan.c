@@ -47,9 +47,7 @@ static enum sim_fill draw_fill(struct sim_draw *draw)
 /* What a theme needs to be one. */
 static void draw_theme(struct sim_draw *draw, struct sim_plan *plan)
 {
-    static const uint8_t themes[] = {SIM_THEME_ALL, SIM_THEME_ALL, SIM_THEME_ALL, SIM_THEME_TWINS,
-                                     SIM_THEME_TWINS, SIM_THEME_TENANTS, SIM_THEME_TENANTS, SIM_THEME_GROWTH};
-    plan->theme = (enum sim_theme)themes[sim_random(draw, TM_ARRAY_SIZE(themes))];
+    plan->theme = (enum sim_theme)sim_random(draw, SIM_THEMES);
     switch (plan->theme) {
     case SIM_THEME_TWINS:
         plan->dedup = true;

@@ -253,7 +253,7 @@ static void fill(struct sim_world *world)
     }
 }
 
-#define SPLITS_AHEAD 8u
+#define SPLITS_AHEAD 32u
 
 /* The objects that operations meet at get ids whose first pages are in the buckets that will be split next. */
 static void choose_salts(struct sim_world *world)
