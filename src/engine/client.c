@@ -478,8 +478,8 @@ static bool charge_client(struct tm_client *client, uint64_t bytes)
 {
     uint64_t charged = tm_load_relaxed(&client->charged);
     do {
-        uint64_t sum;
-        if (!tm_add_u64(charged, bytes, &sum) || sum > tm_load_relaxed(&client->cap_bytes))
+        /* Bytes that exist: their sum is far from overflowing. */
+        if (charged + bytes > tm_load_relaxed(&client->cap_bytes))
             return false;
     } while (!tm_compare_exchange(&client->charged, &charged, charged + bytes));
     note_most(client, charged + bytes);
@@ -500,7 +500,8 @@ static void charge_client_anyway(struct tm_client *client, uint64_t bytes)
 /* What each of @members of a shared pool is charged: an equal part, rounded up. */
 static uint64_t part_of(const struct tm_pool *pool, uint32_t members)
 {
-    return members == 0 ? 0 : (pool->charged + members - 1u) / members;
+    TM_ASSERT(members != 0); /* whoever leaves last stays until the pages are gone */
+    return (pool->charged + members - 1u) / members;
 }
 
 bool tm_charge_newcomer(struct tm_pool *pool, struct tm_member *member, bool anyway)
