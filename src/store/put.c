@@ -176,7 +176,8 @@ static bool is_listed(tm_slot slot)
 
 /* What releasing these slots will look at comes into the cache together: first all headers, then all buckets. (Going
  * through them with the releases a fixed distance behind was slower: the core waits for the headers.) */
-static void prefetch_listed(const struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots, unsigned count)
+static void prefetch_listed(const struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots,
+                            unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
         if (is_listed(slots[i]))
