@@ -28,7 +28,9 @@ static size_t level_bytes(unsigned level, uint32_t base)
 static struct tm_bucket *line_at(struct tm_bucket *const *directory, uint32_t number, uint32_t base)
 {
     unsigned level = level_of(number, base);
-    return &directory[level][number - level_first(level, base)];
+    /* The line exists, so its level does; others may find that out at the same time. */
+    struct tm_bucket *lines = __atomic_load_n(&directory[level], __ATOMIC_RELAXED);
+    return &lines[number - level_first(level, base)];
 }
 
 static struct tm_bucket *allocate_level(struct tm_table *table, unsigned level, uint32_t base)

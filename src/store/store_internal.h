@@ -159,7 +159,7 @@ static inline uint64_t tm_segment_offset(const struct tm_arena *arena, uint32_t 
 /* Bytes at a sealed segment's end that no block of full length fits in: neither alive nor worth a copy. */
 static inline uint32_t tm_segment_end_bytes(const struct tm_segment *segment)
 {
-    uint32_t left = segment->bytes - segment->fill;
+    uint32_t left = segment->bytes - tm_load_relaxed(&segment->fill);
     return left < TM_BLOCK_BYTES_MAX ? left : 0;
 }
 
