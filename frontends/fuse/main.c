@@ -9,6 +9,7 @@
  * full, and only a filesystem with dirty pages could wait for itself.
  */
 #include "background.h"
+#include "list.h"
 #include "mountpoint.h"
 #include "session.h"
 #include "worker.h"
@@ -169,6 +170,8 @@ int main(int count, char **arguments)
         return code;
     if (mount.options.help)
         return tm_print_stdout(tm_options_help);
+    if (mount.options.list)
+        return tm_list_mounts(mount.options.json);
     keep_memory_small();
     allow_many_descriptors();
     mount.began_ns = tm_version_now_ns();

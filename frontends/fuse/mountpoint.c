@@ -75,7 +75,7 @@ static enum tm_exit check_contents(const struct tm_mount *mount, const char *poi
     if (empty == 0)
         return tm_fail(TM_EXIT_FAILED,
                        "%s is not empty, and it is not %s itself: the mount would hide what is in it (try an empty "
-                       "directory, or lay the cache over DIR: tmem mount --read-only %s %s)",
+                       "directory, or lay the cache over DIR: tmem mount %s %s)",
                        point, mount->options.directory, mount->options.directory, mount->options.directory);
     return TM_EXIT_OK;
 }

@@ -15,30 +15,27 @@
 #include <unistd.h>
 
 const char tm_options_help[] =
-    "usage: tmem mount --read-only [options] DIR MNT\n"
-    "\n"
-    "Shows DIR again in MNT. File pages are kept compressed in a tmem store, so that a working set\n"
-    "larger than memory is not read from the disk again and again. MNT may be DIR itself: the cache\n"
-    "is laid over it, and programs need no new path. Undo it with `tmem umount MNT`.\n"
-    "\n"
-    "  --read-only            required; writing answers \"read-only file system\"\n"
-    "  --size SIZE            memory of the store (default: a quarter of the machine's)\n"
-    "  --codec NAME           lz4 (default), zstd, zstd:LEVEL, none\n"
-    "  --store URI            the store to use, instead of --size and --codec\n"
-    "  --name NAME            the name of this client in the store (default: mount-PID)\n"
-    "  --read-ahead SIZE      read up to this much at once from the disk (default 128K, 0: only what is\n"
-    "                         asked for)\n"
-    "  --attr-timeout SECS    how long the kernel may use attributes without asking (default 1)\n"
-    "  --entry-timeout SECS   the same for names, also for names that do not exist (default 1)\n"
-    "  --threads N            requests served at once (default: 2 per CPU, 4 to 16)\n"
-    "  --foreground           stay; end the mount with ^C\n"
-    "  --background           return when the mount answers (default)\n"
-    "\n"
-    "A file that has changed on DIR is read anew when it is opened again. What is mounted below DIR is\n"
-    "not shown, as with `mount --bind`. Only root's mounts are seen by other users, or those of users\n"
-    "to whom /etc/fuse.conf allows it (user_allow_other).\n"
-    "\n"
-    "Exit status: 0 mounted, 1 failed, 2 usage, 3 DIR or MNT not found, 4 denied, 5 no daemon.\n";
+    "usage: tmem mount [options] DIR MNT\n"
+    "       tmem mount --list [--json]  (all tmem mounts, alive or dead)\n"
+    "Shows DIR again in MNT, its files' pages kept compressed in memory. MNT may be\n"
+    "DIR itself: the cache is laid over it. `tmem umount MNT` undoes it.\n"
+    "  --size SIZE           memory of the store (default: a quarter of the RAM)\n"
+    "  --codec NAME          lz4 (default), zstd, zstd:LEVEL, none\n"
+    "  --store URI           the store, instead of --size and --codec\n"
+    "  --name NAME           of this client in the store (default: mount-PID)\n"
+    "  --read-only           changes answer \"read-only file system\"\n"
+    "  --writeback           what is written reaches DIR at fsync and close\n"
+    "  --exclusive           DIR is only changed through MNT: no watch, and faster\n"
+    "  --watch HOW           notice changes by auto (default), fanotify, inotify, off\n"
+    "  --read-ahead SIZE     read this much from the disk at once (default 128K)\n"
+    "  --attr-timeout SECS   how long the kernel may use attributes (default 1)\n"
+    "  --entry-timeout SECS  the same for names, missing ones too (default 1)\n"
+    "  --threads N           requests served at once (default: 2 per CPU, 4 to 16)\n"
+    "  --foreground          stay; ^C ends the mount\n"
+    "  --background          return when the mount answers (default)\n"
+    "  -o OPT[,OPT...]       as in fstab: ro, noexec, size=1G ... (tmem-mount(8))\n"
+    "  --help                this text\n"
+    "Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 no daemon.\n";
 
 #define SIZE_MIN (UINT64_C(16) << 20) /* as tmem_open() has it */
 #define READ_AHEAD_DEFAULT (UINT64_C(128) << 10)
@@ -46,8 +43,11 @@ const char tm_options_help[] =
 #define TIMEOUT_MAX 86400.0
 #define THREADS_MAX 64u
 
-enum tm_option {
+enum option {
     OPTION_READ_ONLY,
+    OPTION_EXCLUSIVE,
+    OPTION_WRITEBACK,
+    OPTION_WATCH,
     OPTION_SIZE,
     OPTION_CODEC,
     OPTION_STORE,
@@ -58,27 +58,29 @@ enum tm_option {
     OPTION_THREADS,
     OPTION_FOREGROUND,
     OPTION_BACKGROUND,
+    OPTION_LIST,
+    OPTION_JSON,
     OPTION_HELP,
 };
 
-static const struct {
-    const char *name;
-    enum tm_option option;
-    bool has_value;
-} table[] = {
-    {"--read-only", OPTION_READ_ONLY, false},
-    {"--size", OPTION_SIZE, true},
-    {"--codec", OPTION_CODEC, true},
-    {"--store", OPTION_STORE, true},
-    {"--name", OPTION_NAME, true},
-    {"--read-ahead", OPTION_READ_AHEAD, true},
-    {"--attr-timeout", OPTION_ATTR_TIMEOUT, true},
-    {"--entry-timeout", OPTION_ENTRY_TIMEOUT, true},
-    {"--threads", OPTION_THREADS, true},
-    {"--foreground", OPTION_FOREGROUND, false},
-    {"--background", OPTION_BACKGROUND, false},
-    {"--help", OPTION_HELP, false},
-    {"-h", OPTION_HELP, false},
+static const struct tm_option_name names[] = {
+    {"read-only", OPTION_READ_ONLY, false, false},
+    {"exclusive", OPTION_EXCLUSIVE, false, true},
+    {"writeback", OPTION_WRITEBACK, false, true},
+    {"watch", OPTION_WATCH, true, true},
+    {"size", OPTION_SIZE, true, true},
+    {"codec", OPTION_CODEC, true, true},
+    {"store", OPTION_STORE, true, true},
+    {"name", OPTION_NAME, true, true},
+    {"read-ahead", OPTION_READ_AHEAD, true, true},
+    {"attr-timeout", OPTION_ATTR_TIMEOUT, true, true},
+    {"entry-timeout", OPTION_ENTRY_TIMEOUT, true, true},
+    {"threads", OPTION_THREADS, true, true},
+    {"foreground", OPTION_FOREGROUND, false, true},
+    {"background", OPTION_BACKGROUND, false, true},
+    {"list", OPTION_LIST, false, false},
+    {"json", OPTION_JSON, false, false},
+    {"help", OPTION_HELP, false, false},
 };
 
 #define TRY_HELP "(try: tmem mount --help)"
@@ -138,12 +140,64 @@ static enum tm_exit parse_codec(const char *value, struct tm_options *options)
     return TM_EXIT_OK;
 }
 
-static enum tm_exit apply(enum tm_option option, const char *value, struct tm_options *options)
+static enum tm_exit parse_watch(const char *value, struct tm_options *options)
+{
+    static const char *const ways[] = {
+        [TM_WATCH_AUTO] = "auto",
+        [TM_WATCH_FANOTIFY] = "fanotify",
+        [TM_WATCH_INOTIFY] = "inotify",
+        [TM_WATCH_OFF] = "off",
+    };
+    for (size_t i = 0; i < TM_ARRAY_SIZE(ways); i++) {
+        if (strcmp(ways[i], value) == 0) {
+            options->watch = (enum tm_watch_how)i;
+            return TM_EXIT_OK;
+        }
+    }
+    return tm_fail(TM_EXIT_USAGE, "--watch '%s' is not known (try: auto, fanotify, inotify or off)", value);
+}
+
+const struct tm_option_name *tm_option_find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < TM_ARRAY_SIZE(names); i++)
+        if (strlen(names[i].name) == length && memcmp(names[i].name, name, length) == 0)
+            return &names[i];
+    return NULL;
+}
+
+/* Options that are a yes. */
+static bool *switch_of(enum option option, struct tm_options *options)
 {
     switch (option) {
     case OPTION_READ_ONLY:
-        options->read_only = true;
+        return &options->read_only;
+    case OPTION_EXCLUSIVE:
+        return &options->exclusive;
+    case OPTION_WRITEBACK:
+        return &options->writeback;
+    case OPTION_FOREGROUND:
+        return &options->foreground;
+    case OPTION_LIST:
+        return &options->list;
+    case OPTION_JSON:
+        return &options->json;
+    case OPTION_HELP:
+        return &options->help;
+    default:
+        return NULL;
+    }
+}
+
+enum tm_exit tm_option_apply(int option, const char *value, struct tm_options *options)
+{
+    bool *yes = switch_of((enum option)option, options);
+    if (yes != NULL) {
+        *yes = true;
         return TM_EXIT_OK;
+    }
+    switch (option) {
+    case OPTION_WATCH:
+        return parse_watch(value, options);
     case OPTION_SIZE:
         return parse_size(value, options);
     case OPTION_CODEC:
@@ -162,40 +216,48 @@ static enum tm_exit apply(enum tm_option option, const char *value, struct tm_op
         return parse_seconds("--entry-timeout", value, &options->entry_seconds);
     case OPTION_THREADS:
         return parse_threads(value, options);
-    case OPTION_FOREGROUND:
-        options->foreground = true;
-        return TM_EXIT_OK;
     case OPTION_BACKGROUND:
         options->foreground = false;
         return TM_EXIT_OK;
-    case OPTION_HELP:
-        options->help = true;
-        return TM_EXIT_OK;
+    default:
+        return TM_EXIT_USAGE;
     }
-    return TM_EXIT_USAGE;
 }
 
 /* Reads the option at arguments[*at], `--name value` or `--name=value`; moves *at to its end. */
+static enum tm_exit parse_long(int count, char **arguments, int *at, struct tm_options *options)
+{
+    const char *name = arguments[*at] + 2;
+    const char *equals = strchr(name, '=');
+    const struct tm_option_name *known = tm_option_find(name, equals != NULL ? (size_t)(equals - name) : strlen(name));
+    if (known == NULL)
+        return tm_fail(TM_EXIT_USAGE, "unknown option '%s' " TRY_HELP, arguments[*at]);
+    if (!known->has_value && equals != NULL)
+        return tm_fail(TM_EXIT_USAGE, "--%s takes no value " TRY_HELP, known->name);
+    if (!known->has_value)
+        return tm_option_apply(known->option, NULL, options);
+    if (equals != NULL)
+        return tm_option_apply(known->option, equals + 1, options);
+    if (*at + 1 >= count)
+        return tm_fail(TM_EXIT_USAGE, "--%s needs a value " TRY_HELP, known->name);
+    return tm_option_apply(known->option, arguments[++*at], options);
+}
+
+/* Reads the option at arguments[*at]: a long one, `-o LIST`, `-oLIST`, `-h`. */
 static enum tm_exit parse_option(int count, char **arguments, int *at, struct tm_options *options)
 {
     const char *argument = arguments[*at];
-    const char *equals = strchr(argument, '=');
-    size_t name_length = equals != NULL ? (size_t)(equals - argument) : strlen(argument);
-
-    for (size_t i = 0; i < TM_ARRAY_SIZE(table); i++) {
-        if (strlen(table[i].name) != name_length || memcmp(table[i].name, argument, name_length) != 0)
-            continue;
-        if (!table[i].has_value && equals != NULL)
-            return tm_fail(TM_EXIT_USAGE, "%s takes no value " TRY_HELP, table[i].name);
-        const char *value = equals != NULL ? equals + 1 : NULL;
-        if (table[i].has_value && value == NULL) {
-            if (*at + 1 >= count)
-                return tm_fail(TM_EXIT_USAGE, "%s needs a value " TRY_HELP, table[i].name);
-            value = arguments[++*at];
-        }
-        return apply(table[i].option, value, options);
-    }
-    return tm_fail(TM_EXIT_USAGE, "unknown option '%s' " TRY_HELP, argument);
+    if (argument[1] == '-')
+        return parse_long(count, arguments, at, options);
+    if (strcmp(argument, "-h") == 0)
+        return tm_option_apply(OPTION_HELP, NULL, options);
+    if (argument[1] != 'o')
+        return tm_fail(TM_EXIT_USAGE, "unknown option '%s' " TRY_HELP, argument);
+    if (argument[2] != '\0')
+        return tm_mount_options_parse(argument + 2, options);
+    if (*at + 1 >= count)
+        return tm_fail(TM_EXIT_USAGE, "-o needs a value " TRY_HELP);
+    return tm_mount_options_parse(arguments[++*at], options);
 }
 
 static unsigned default_threads(void)
@@ -205,20 +267,30 @@ static unsigned default_threads(void)
     return threads < 4u ? 4u : threads;
 }
 
+static enum tm_exit check_list(const struct tm_options *options)
+{
+    if (options->directory != NULL)
+        return tm_fail(TM_EXIT_USAGE, "mount: --list takes no directory: '%s' " TRY_HELP, options->directory);
+    return TM_EXIT_OK;
+}
+
 /* What can only be said once all of it was read. */
 static enum tm_exit check(const struct tm_options *options)
 {
+    if (options->list)
+        return check_list(options);
+    if (options->json)
+        return tm_fail(TM_EXIT_USAGE, "mount: --json goes with --list (try: tmem mount --list --json)");
     if (options->directory == NULL)
         return tm_fail(TM_EXIT_USAGE, "mount: no DIR and no MNT " TRY_HELP);
     if (options->point == NULL)
-        return tm_fail(TM_EXIT_USAGE, "mount: no MNT; to lay the cache over %s: tmem mount --read-only %s %s",
-                       options->directory, options->directory, options->directory);
+        return tm_fail(TM_EXIT_USAGE, "mount: no MNT; to lay the cache over %s: tmem mount %s %s", options->directory,
+                       options->directory, options->directory);
     if (options->directory[0] == '\0' || options->point[0] == '\0')
         return tm_fail(TM_EXIT_USAGE, "mount: %s is an empty name (is a variable not set?)",
                        options->directory[0] == '\0' ? "DIR" : "MNT");
-    if (!options->read_only)
-        return tm_fail(TM_EXIT_USAGE, "mount: this version only mounts read-only, and wants to be told so "
-                                      "(add: --read-only)");
+    if (options->read_only && options->writeback)
+        return tm_fail(TM_EXIT_USAGE, "mount: --writeback and --read-only exclude each other (leave one out)");
     if (options->store != NULL && (options->size_bytes != 0 || options->codec != NULL))
         return tm_fail(TM_EXIT_USAGE, "mount: --store names the whole store; write size and codec into its URI "
                                       "(try: --store embedded:size=512M,codec=zstd)");

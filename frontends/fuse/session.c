@@ -93,6 +93,24 @@ static void add(char **options, bool *ok, const char *option)
     *ok = *ok && fuse_opt_add_opt_escaped(options, option) == 0;
 }
 
+/* What mount(8) knows. libfuse means nosuid and nodev unless told otherwise, which only root may. What
+ * DIR's own mount forbids stays forbidden. */
+static void add_flags(const struct tm_mount *mount, char **options, bool *ok)
+{
+    const struct tm_options *asked = &mount->options;
+    unsigned long forbidden = mount->source.mount_flags;
+    if (geteuid() == 0) {
+        add(options, ok, asked->no_suid || (forbidden & ST_NOSUID) != 0 ? "nosuid" : "suid");
+        add(options, ok, asked->no_device || (forbidden & ST_NODEV) != 0 ? "nodev" : "dev");
+    }
+    if (asked->no_execute || (forbidden & ST_NOEXEC) != 0)
+        add(options, ok, "noexec");
+    if (asked->no_access_time)
+        add(options, ok, "noatime");
+    if (asked->no_directory_access_time)
+        add(options, ok, "nodiratime");
+}
+
 /* The options as libfuse wants them; to be freed. NULL: no memory. */
 static char *mount_options(const struct tm_mount *mount)
 {
@@ -100,20 +118,13 @@ static char *mount_options(const struct tm_mount *mount)
     char *options = NULL;
     bool ok = true;
     (void)snprintf(source, sizeof source, "fsname=%s", mount->directory);
-    add(&options, &ok, "ro");
+    add(&options, &ok, mount->options.read_only ? "ro" : "rw");
     add(&options, &ok, "default_permissions");
     add(&options, &ok, "subtype=tmem");
     add(&options, &ok, source);
     if (others_are_allowed())
         add(&options, &ok, "allow_other");
-    /* libfuse means nosuid and nodev unless told otherwise, which only root may. What DIR's own mount
-     * forbids stays forbidden. */
-    if (geteuid() == 0) {
-        add(&options, &ok, (mount->source.mount_flags & ST_NOSUID) != 0 ? "nosuid" : "suid");
-        add(&options, &ok, (mount->source.mount_flags & ST_NODEV) != 0 ? "nodev" : "dev");
-    }
-    if ((mount->source.mount_flags & ST_NOEXEC) != 0)
-        add(&options, &ok, "noexec");
+    add_flags(mount, &options, &ok);
     if (!ok) {
         free(options);
         options = NULL;
@@ -133,6 +144,9 @@ static enum tm_exit mount_failed(const struct tm_mount *mount)
 
 enum tm_exit tm_session_open(struct tm_mount *mount)
 {
+    if (mount->options.allow_other && !others_are_allowed())
+        return tm_fail(TM_EXIT_DENIED, "-o allow_other: only root may, unless " FUSE_CONF " has a line user_allow_other "
+                                       "(leave it out, or ask the administrator)");
     char program[] = "tmem-mount";
     char option[] = "-o";
     char *options = mount_options(mount);

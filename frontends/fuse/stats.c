@@ -56,7 +56,7 @@ ssize_t tm_stats_write(struct tm_mount *mount, char *text, size_t text_size)
     tm_json_string(&json, "mount", mount->point);
     tm_json_unsigned(&json, "pid", (uint64_t)getpid());
     tm_json_decimal(&json, "uptime_seconds", (double)(tm_version_now_ns() - mount->began_ns) / NS_PER_SECOND, 3);
-    tm_json_boolean(&json, "read_only", true);
+    tm_json_boolean(&json, "read_only", mount->options.read_only);
     tm_json_boolean(&json, "files_by_handle", mount->source.by_handle);
     tm_json_boolean(&json, "direct_reads", __atomic_load_n(&mount->source.buffered, __ATOMIC_RELAXED) == 0);
     write_reads(&json, &mount->counters);

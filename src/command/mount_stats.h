@@ -20,4 +20,23 @@
 /* tm_mount_stats_read - the statistics as one flat JSON object in @text. 0, or the errno. */
 int tm_mount_stats_read(const char *point, char text[static TM_MOUNT_STATS_SIZE]) TM_MUST_USE;
 
+/*
+ * tm_mount_stats_ask - the same, but for at most @timeout_ms: who is asked may be stopped, or stuck. A child
+ * process asks, since the kernel lets nobody take such a question back.
+ *
+ * 0, or the errno; ETIMEDOUT when no answer came.
+ */
+int tm_mount_stats_ask(const char *point, int timeout_ms, char text[static TM_MOUNT_STATS_SIZE]) TM_MUST_USE;
+
+/* What the errno of the two above says about the mount. */
+enum tm_mount_state {
+    TM_MOUNT_ALIVE,
+    TM_MOUNT_DEAD,    /* its process has ended, and the mount was left behind */
+    TM_MOUNT_SILENT,  /* no answer */
+    TM_MOUNT_PRIVATE, /* the caller may not ask */
+    TM_MOUNT_OTHER,   /* what answers is no tmem mount, or an error */
+};
+
+enum tm_mount_state tm_mount_state_of(int error);
+
 #endif

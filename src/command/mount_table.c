@@ -35,6 +35,8 @@ static bool parse_line(char *line, struct tm_mount_entry *entry)
         unsigned device[2];
         if (number == 2 && field != NULL && sscanf(field, "%u:%u", &device[0], &device[1]) == 2)
             entry->device = makedev(device[0], device[1]);
+        if (number == 3 && field != NULL)
+            entry->is_part = strcmp(field, "/") != 0;
     }
     if (field == NULL)
         return false;
@@ -51,31 +53,53 @@ static bool parse_line(char *line, struct tm_mount_entry *entry)
     return true;
 }
 
-int tm_mount_find(const char *point, struct tm_mount_entry *entry)
+int tm_mount_each(tm_mount_visitor visit, void *context)
 {
     FILE *table = fopen("/proc/self/mountinfo", "re");
     if (table == NULL)
         return -1;
-    struct tm_mount_entry *candidate = malloc(sizeof *candidate);
+    struct tm_mount_entry *entry = malloc(sizeof *entry);
     char *line = NULL;
     size_t line_size = 0;
-    int found = candidate == NULL ? -1 : 0;
+    int result = entry == NULL ? -1 : 0;
 
-    /* Later lines lie above earlier ones. */
-    while (candidate != NULL && getline(&line, &line_size, table) > 0) {
-        if (parse_line(line, candidate) && strcmp(candidate->point, point) == 0) {
-            *entry = *candidate;
-            found = 1;
-        }
-    }
+    bool more = result == 0;
+    while (more && getline(&line, &line_size, table) > 0)
+        if (parse_line(line, entry))
+            more = visit(entry, context);
     if (ferror(table))
-        found = -1;
+        result = -1;
     int error = errno;
-    free(candidate);
+    free(entry);
     free(line);
     (void)fclose(table);
     errno = error;
-    return found;
+    return result;
+}
+
+struct search {
+    const char *point;
+    struct tm_mount_entry *entry;
+    bool found;
+};
+
+/* Later lines lie above earlier ones. */
+static bool compare(const struct tm_mount_entry *entry, void *context)
+{
+    struct search *search = context;
+    if (strcmp(entry->point, search->point) == 0) {
+        *search->entry = *entry;
+        search->found = true;
+    }
+    return true;
+}
+
+int tm_mount_find(const char *point, struct tm_mount_entry *entry)
+{
+    struct search search = {.point = point, .entry = entry};
+    int result = tm_mount_each(compare, &search);
+    return result != 0 ? result : search.found ? 1
+                                               : 0;
 }
 
 /* Appends "/name" to the resolved parent. */

@@ -21,7 +21,15 @@ struct tm_mount_entry {
     char source[PATH_MAX]; /* the directory that is cached */
     char type[64];
     dev_t device; /* st_dev of what lies in it */
+    bool is_part; /* not the whole filesystem: a directory of it that is bound elsewhere */
 };
+
+/* Looks at one mount, of which nothing stays after it returns. False: no more are wanted. */
+typedef bool (*tm_mount_visitor)(const struct tm_mount_entry *entry, void *context);
+
+/* tm_mount_each - call @visit for every mount, lower ones before those that lie above them. 0, or -1 with
+ * errno when the table cannot be read. */
+int tm_mount_each(tm_mount_visitor visit, void *context) TM_MUST_USE;
 
 /*
  * tm_mount_find - the topmost mount at @point.

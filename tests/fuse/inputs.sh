@@ -42,9 +42,12 @@ expect 2 'no DIR' mount
 expect 2 'no MNT' mount --read-only "$dir"
 expect 2 'DIR is an empty name' mount --read-only '' "$mnt"
 expect 2 'MNT is an empty name' mount --read-only "$dir" ''
-expect 2 'add: --read-only' mount "$dir" "$mnt"
+expect 2 'exclude each other' mount --read-only --writeback "$dir" "$mnt"
+expect 2 "watch 'sharply' is not known" mount --watch sharply "$dir" "$mnt"
+expect 2 'goes with --list' mount --json "$dir" "$mnt"
+expect 2 'list takes no directory' mount --list "$dir"
 expect 2 "unknown option '--nonsense'" mount --read-only --nonsense "$dir" "$mnt"
-expect 2 "unknown option '-o'" mount --read-only -o ro "$dir" "$mnt"
+expect 2 "unknown option '-x'" mount --read-only -x "$dir" "$mnt"
 expect 2 "unexpected argument 'third'" mount --read-only "$dir" "$mnt" third
 expect 2 'takes no value' mount --read-only=yes "$dir" "$mnt"
 expect 2 'needs a value' mount --read-only "$dir" "$mnt" --size
