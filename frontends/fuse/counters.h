@@ -21,6 +21,8 @@
     X(puts)             /* pages offered to the store */                            \
     X(puts_stored)      /* of them, taken */                                        \
     X(pages_not_put)    /* read, but of a file that was changing */                 \
+    X(writes)           /* write requests of the kernel */                          \
+    X(write_bytes)      /* that they wrote */                                       \
     X(reads_waited)     /* requests that found their pages being read by another */ \
     X(opens)            /* of files */                                              \
     X(opens_kept)       /* of them, the kernel kept its own cache of the file */    \

@@ -52,31 +52,40 @@ static int open_directory(struct tm_mount *mount, struct tm_node *node, struct d
     int error = tm_mount_look(mount, node, directory->file.fd, &status, TM_TELL_KERNEL, &observation);
     if (error != 0)
         return error;
-    directory->file.version = observation.version;
-    directory->file.settled = tm_version_settled(&observation.version, now_ns);
+    directory->file.settled = mount->trusted || tm_version_settled(&observation.version, now_ns);
     return 0;
+}
+
+/* An open directory, to be ended by end_directory(); NULL and *error when that fails. */
+static struct directory *make_directory(struct tm_mount *mount, struct tm_node *node, int *error)
+{
+    struct directory *directory = calloc(1, sizeof *directory);
+    if (directory == NULL) {
+        *error = ENOMEM;
+        return NULL;
+    }
+    pthread_mutex_init(&directory->lock, NULL);
+    *error = open_directory(mount, node, directory);
+    if (*error == 0)
+        return directory;
+    end_directory(&directory->file);
+    return NULL;
 }
 
 void tm_op_opendir(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
 {
     struct tm_mount *mount = tm_mount_of(request);
     struct tm_node *node = tm_node_of(mount, number);
-    struct directory *directory = calloc(1, sizeof *directory);
+    int error = ENOSYS;
+    struct directory *directory = mount->stateless ? NULL : make_directory(mount, node, &error);
     if (directory == NULL) {
-        (void)fuse_reply_err(request, ENOMEM);
-        return;
-    }
-    pthread_mutex_init(&directory->lock, NULL);
-    int error = open_directory(mount, node, directory);
-    if (error != 0) {
         (void)fuse_reply_err(request, error);
-        end_directory(&directory->file);
         return;
     }
     tm_file_add(mount, &directory->file, end_directory);
     info->fh = (uint64_t)(uintptr_t)directory;
     info->cache_readdir = 1;
-    info->keep_cache = tm_node_is_current(&mount->nodes, node, &directory->file.version);
+    info->keep_cache = tm_node_is_current(&mount->nodes, node, &directory->file.epoch) || mount->trusted;
     if (fuse_reply_open(request, info) != 0)
         tm_file_end(mount, &directory->file);
 }
@@ -177,15 +186,21 @@ static void read_directory(fuse_req_t request, fuse_ino_t number, size_t size, o
 {
     struct tm_mount *mount = tm_mount_of(request);
     struct tm_node *node = tm_node_of(mount, number);
-    struct directory *directory = (struct directory *)(uintptr_t)info->fh;
+    struct directory *opened = (struct directory *)(uintptr_t)info->fh;
     struct tm_buffer *buffer = tm_worker_buffer();
     char *to = (char *)buffer->bytes;
     size_t room = tm_min_u64(size, buffer->pages * TMEM_PAGE_SIZE);
     size_t used = 0;
-
-    tm_file_refreshed(mount, node, &directory->file);
+    int error = 0;
+    struct directory *directory = opened != NULL ? opened : make_directory(mount, node, &error);
+    if (directory == NULL) {
+        (void)fuse_reply_err(request, error);
+        return;
+    }
+    if (opened != NULL)
+        tm_file_refreshed(mount, node, &directory->file);
     pthread_mutex_lock(&directory->lock);
-    int error = go_to(directory, offset);
+    error = go_to(directory, offset);
     while (error == 0) {
         const struct dirent64 *entry = next_entry(directory, &error);
         if (entry == NULL)
@@ -199,6 +214,8 @@ static void read_directory(fuse_req_t request, fuse_ino_t number, size_t size, o
         consume(directory, entry);
     }
     pthread_mutex_unlock(&directory->lock);
+    if (opened == NULL)
+        end_directory(&directory->file);
 
     /* What was read before an error is given first; the error comes when the kernel asks on. */
     if (error != 0 && used == 0)

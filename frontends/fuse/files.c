@@ -2,7 +2,11 @@
 /*
  * files.c - opening and closing files, and why an open never shows old pages.
  *
- * At open the file is looked at. If it is what it was (size, times, identity), the kernel may keep the
+ * Where every change on DIR is heard of (content.h) and files are found by handle, the kernel is told once that
+ * it need not ask when it opens: a *stateless* mount. It keeps its pages until it is told otherwise, and a request
+ * that needs a descriptor opens one for itself.
+ *
+ * Else the file is looked at when it is opened. If it is what it was (size, times, identity), the kernel may keep the
  * pages that it has itself, but only once it is sure that those are of this version: another file
  * handle was opened before at the same version, the kernel dropped its pages for that open, and has read
  * or closed that handle since. If the file has changed, the pages in the store have another name from now on,
@@ -22,7 +26,7 @@ void tm_file_refreshed(struct tm_mount *mount, struct tm_node *node, struct tm_f
 {
     if (!file->settled || __atomic_exchange_n(&file->marked, 1, __ATOMIC_RELAXED) != 0)
         return;
-    tm_node_set_current(&mount->nodes, node, &file->version);
+    tm_node_set_current(&mount->nodes, node, file->epoch);
 }
 
 void tm_file_add(struct tm_mount *mount, struct tm_file *file, void (*end)(struct tm_file *))
@@ -61,7 +65,7 @@ int tm_mount_look(struct tm_mount *mount, struct tm_node *node, int fd, struct s
         return error;
     if (S_ISREG(status->st_mode)) {
         tm_count(&mount->counters.files_changed, 1);
-        tm_pages_invalidate(&mount->pages, &observation->before, node->inode);
+        tm_mount_dropped(mount, node, observation);
     }
     /* A negative offset: attributes only. Pages would have to wait for reads under way, maybe ours. */
     if (tell == TM_TELL_KERNEL && node != mount->nodes.root)
@@ -69,15 +73,14 @@ int tm_mount_look(struct tm_mount *mount, struct tm_node *node, int fd, struct s
     return 0;
 }
 
-/* Opens the node's file for reading, past DIR's page cache where that is possible. */
-static int open_for_reading(struct tm_mount *mount, struct tm_node *node, bool *direct)
+int tm_file_open_data(struct tm_mount *mount, struct tm_node *node, struct tm_file *file, bool buffered)
 {
     /* By path, a name may meanwhile be that of a fifo, which would wait for a writer. */
     int flags = O_RDONLY | O_NOCTTY | (mount->source.by_handle ? 0 : O_NONBLOCK);
-    *direct = __atomic_load_n(&mount->source.buffered, __ATOMIC_RELAXED) == 0;
-    int fd = tm_node_open(&mount->nodes, node, flags | (*direct ? O_DIRECT : 0));
-    if (fd == -EINVAL && *direct) {
-        *direct = false;
+    bool direct = !buffered && __atomic_load_n(&mount->source.buffered, __ATOMIC_RELAXED) == 0;
+    int fd = tm_node_open(&mount->nodes, node, flags | (direct ? O_DIRECT : 0));
+    if (fd == -EINVAL && direct) {
+        direct = false;
         fd = tm_node_open(&mount->nodes, node, flags);
         if (fd >= 0)
             __atomic_store_n(&mount->source.buffered, 1, __ATOMIC_RELAXED);
@@ -85,7 +88,31 @@ static int open_for_reading(struct tm_mount *mount, struct tm_node *node, bool *
     /* The kernel's read-ahead would read what is not asked for, and leave it cached. */
     if (fd >= 0)
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
-    return fd;
+    file->fd = fd;
+    file->direct = direct;
+    return fd < 0 ? -fd : 0;
+}
+
+/* Opens for writing. Not past the page cache: writes have any size and place. */
+static int open_for_writing(struct tm_mount *mount, struct tm_node *node, struct tm_file *file, int flags)
+{
+    /* A kernel that keeps writes back reads what it does not overwrite. */
+    int access = mount->options.writeback ? O_RDWR : flags & O_ACCMODE;
+    file->fd = tm_node_open(&mount->nodes, node, access | O_NOCTTY | O_NONBLOCK);
+    if (file->fd >= 0)
+        (void)posix_fadvise(file->fd, 0, 0, POSIX_FADV_RANDOM);
+    return file->fd < 0 ? -file->fd : 0;
+}
+
+int tm_file_fd(struct tm_mount *mount, struct tm_node *node, const struct tm_file *file, int flags)
+{
+    return file != NULL ? file->fd : tm_node_open(&mount->nodes, node, flags | O_NOCTTY | O_NONBLOCK);
+}
+
+void tm_file_fd_end(const struct tm_file *file, int fd)
+{
+    if (file == NULL && fd >= 0)
+        (void)close(fd);
 }
 
 /* Looks at the file that @thread has opened. 0, or the errno to answer. */
@@ -101,8 +128,7 @@ static int look_at_opened(struct tm_mount *mount, struct tm_node *node, struct t
         return error;
     if (tm_node_tell_to_look_up(&mount->nodes, node, thread, status.st_nlink == 0))
         return ESTALE;
-    file->version = observation.version;
-    file->settled = tm_version_settled(&observation.version, now_ns);
+    file->settled = mount->trusted || tm_version_settled(&observation.version, now_ns);
     return 0;
 }
 
@@ -117,9 +143,13 @@ void tm_op_open(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *in
 {
     struct tm_mount *mount = tm_mount_of(request);
     struct tm_node *node = tm_node_of(mount, number);
-    bool direct = false;
-    if ((info->flags & O_ACCMODE) != O_RDONLY || (info->flags & O_TRUNC) != 0) {
+    bool writes = (info->flags & O_ACCMODE) != O_RDONLY;
+    if (writes && mount->options.read_only) {
         (void)fuse_reply_err(request, EROFS);
+        return;
+    }
+    if (mount->stateless) {
+        (void)fuse_reply_err(request, ENOSYS);
         return;
     }
     struct tm_file *file = calloc(1, sizeof *file);
@@ -127,40 +157,52 @@ void tm_op_open(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *in
         (void)fuse_reply_err(request, ENOMEM);
         return;
     }
-    file->fd = open_for_reading(mount, node, &direct);
-    file->direct = direct;
-    int error = file->fd < 0 ? -file->fd : look_at_opened(mount, node, file, fuse_req_ctx(request)->pid);
+    int error = writes ? open_for_writing(mount, node, file, info->flags)
+                       : tm_file_open_data(mount, node, file, tm_node_is_written(&mount->nodes, node));
+    if (error == 0)
+        error = look_at_opened(mount, node, file, fuse_req_ctx(request)->pid);
     if (error != 0) {
         (void)fuse_reply_err(request, error);
         end_file(file);
         return;
     }
-    tm_file_add(mount, file, end_file);
-    info->fh = (uint64_t)(uintptr_t)file;
-    info->keep_cache = tm_node_is_current(&mount->nodes, node, &file->version);
-    tm_count(&mount->counters.opens, 1);
-    tm_count(&mount->counters.opens_kept, info->keep_cache);
+    tm_file_opened(mount, node, file, info);
     /* A caller that was interrupted meanwhile will send no release. */
     if (fuse_reply_open(request, info) != 0)
         tm_file_end(mount, file);
 }
 
+void tm_file_opened(struct tm_mount *mount, struct tm_node *node, struct tm_file *file, struct fuse_file_info *info)
+{
+    tm_file_add(mount, file, end_file);
+    info->fh = (uint64_t)(uintptr_t)file;
+    info->keep_cache = tm_node_is_current(&mount->nodes, node, &file->epoch) || mount->trusted;
+    tm_count(&mount->counters.opens, 1);
+    tm_count(&mount->counters.opens_kept, info->keep_cache);
+}
+
 void tm_op_release(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
 {
     struct tm_mount *mount = tm_mount_of(request);
-    struct tm_file *file = (struct tm_file *)(uintptr_t)info->fh;
-    tm_file_refreshed(mount, tm_node_of(mount, number), file);
-    tm_file_end(mount, file);
+    struct tm_file *file = tm_file_of(info);
+    /* In a stateless mount too, for files that were made before the first open. */
+    if (file != NULL) {
+        tm_file_refreshed(mount, tm_node_of(mount, number), file);
+        tm_file_end(mount, file);
+    }
     (void)fuse_reply_err(request, 0);
 }
 
 void tm_op_lseek(fuse_req_t request, fuse_ino_t number, off_t offset, int whence, struct fuse_file_info *info)
 {
-    const struct tm_file *file = (const struct tm_file *)(uintptr_t)info->fh;
-    (void)number;
-    off_t found = lseek(file->fd, offset, whence);
+    struct tm_mount *mount = tm_mount_of(request);
+    const struct tm_file *file = tm_file_of(info);
+    int fd = tm_file_fd(mount, tm_node_of(mount, number), file, O_RDONLY);
+    off_t found = fd < 0 ? fd : lseek(fd, offset, whence);
+    int error = fd < 0 ? -fd : errno;
+    tm_file_fd_end(file, fd);
     if (found < 0)
-        (void)fuse_reply_err(request, errno);
+        (void)fuse_reply_err(request, error);
     else
         (void)fuse_reply_lseek(request, found);
 }

@@ -115,7 +115,7 @@ static void look_at(const struct mounted *mounted, struct row *row)
 
 static enum tm_exit print_row(const struct mounted *mounted, const struct row *row)
 {
-    static char line[3 * PATH_MAX];
+    static char line[4 * PATH_MAX];
     char size[TM_SIZE_TEXT];
     char resident[TM_SIZE_TEXT];
     char numbers[96];

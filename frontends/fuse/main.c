@@ -24,6 +24,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* How long the kernel may keep names and attributes, unless the command line says. */
+#define TRUSTED_SECONDS 86400.0
+#define UNTRUSTED_SECONDS 1.0
+
 /* How long open files may keep a process that was told to end. */
 #define GRACE_MS 5000
 
@@ -106,6 +110,25 @@ static enum tm_exit open_store(struct tm_mount *mount)
     return tm_pages_open(&mount->pages, uri, mount->options.name != NULL ? mount->options.name : name);
 }
 
+/* Pages of a file that is forgotten under a name that it will not have again. */
+static void on_abandoned(void *context, const struct tm_content *content, uint64_t inode, uint64_t size_bytes)
+{
+    struct tm_mount *mount = context;
+    tm_pages_invalidate(&mount->pages, content, inode, size_bytes);
+}
+
+/* Who hears of every change may let the kernel keep what it knows. */
+static void set_trust(struct tm_mount *mount, bool trusted)
+{
+    double seconds = trusted ? TRUSTED_SECONDS : UNTRUSTED_SECONDS;
+    mount->trusted = trusted;
+    __atomic_store_n(&mount->nodes.trusted, trusted, __ATOMIC_RELAXED);
+    if (mount->options.attribute_seconds < 0)
+        mount->options.attribute_seconds = seconds;
+    if (mount->options.entry_seconds < 0)
+        mount->options.entry_seconds = seconds;
+}
+
 /* With DIR open and MNT checked: store, nodes, mount, and all of it back. */
 static enum tm_exit run(struct tm_mount *mount, struct tm_background *background)
 {
@@ -118,6 +141,10 @@ static enum tm_exit run(struct tm_mount *mount, struct tm_background *background
     if (error != 0) {
         code = tm_fail(TM_EXIT_FAILED, "cannot begin with %s: %s", mount->directory, tm_error_text(error, cause));
     } else {
+        mount->nodes.abandoned = on_abandoned;
+        mount->nodes.abandoned_context = mount;
+        /* A kernel that keeps writes back believes nobody else about times and sizes. */
+        set_trust(mount, mount->options.exclusive || mount->options.writeback);
         pthread_mutex_init(&mount->files_lock, NULL);
         tm_flights_init(&mount->flights);
         signals = open_signals();
@@ -150,7 +177,7 @@ static enum tm_exit mount_directory(struct tm_mount *mount)
         if (side > 0)
             return (enum tm_exit)status;
     }
-    enum tm_exit code = tm_source_open(&mount->source, mount->options.directory);
+    enum tm_exit code = tm_source_open(&mount->source, mount->options.directory, mount->options.read_only);
     if (code != TM_EXIT_OK)
         return code;
     code = tm_mountpoint_check(mount);

@@ -18,11 +18,10 @@ void tm_mount_number_inode(const struct tm_mount *mount, struct stat *status)
         status->st_ino ^= (status->st_dev ^ mount->source.device) << OTHER_DEVICE_SHIFT;
 }
 
-/* The directory of a request; *opened says whether it must be closed. Minus the errno on failure. */
-static int open_directory(struct tm_mount *mount, struct tm_node *directory, bool *opened)
+int tm_mount_open_directory(struct tm_mount *mount, fuse_ino_t number)
 {
-    *opened = directory != mount->nodes.root;
-    return *opened ? tm_node_open(&mount->nodes, directory, O_PATH | O_DIRECTORY) : mount->source.root;
+    struct tm_node *node = tm_node_of(mount, number);
+    return tm_node_open(&mount->nodes, node, O_PATH | O_DIRECTORY);
 }
 
 int tm_mount_enter(struct tm_mount *mount, struct tm_node *directory, int directory_fd, const char *name,
@@ -65,11 +64,11 @@ void tm_op_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
     struct tm_mount *mount = tm_mount_of(request);
     struct tm_node *directory = tm_node_of(mount, parent);
     struct fuse_entry_param entry;
-    bool opened = false;
     tm_count(&mount->counters.lookups, 1);
-    int directory_fd = open_directory(mount, directory, &opened);
+    bool is_root = directory == mount->nodes.root;
+    int directory_fd = is_root ? mount->source.root : tm_mount_open_directory(mount, parent);
     int error = directory_fd < 0 ? -directory_fd : tm_mount_enter(mount, directory, directory_fd, name, &entry);
-    if (directory_fd >= 0 && opened)
+    if (directory_fd >= 0 && !is_root)
         (void)close(directory_fd);
     if (error == ENOENT) {
         /* The kernel may remember for a while that there is no such name. */
@@ -79,6 +78,17 @@ void tm_op_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
     if (error != 0)
         (void)fuse_reply_err(request, error);
     else if (fuse_reply_entry(request, &entry) != 0 && entry.ino != 0)
+        tm_node_forget(&mount->nodes, tm_node_of(mount, entry.ino), 1);
+}
+
+void tm_mount_reply_new(fuse_req_t request, struct tm_node *directory, int directory_fd, const char *name)
+{
+    struct tm_mount *mount = tm_mount_of(request);
+    struct fuse_entry_param entry;
+    int error = tm_mount_enter(mount, directory, directory_fd, name, &entry);
+    if (error != 0)
+        (void)fuse_reply_err(request, error);
+    else if (fuse_reply_entry(request, &entry) != 0)
         tm_node_forget(&mount->nodes, tm_node_of(mount, entry.ino), 1);
 }
 
@@ -104,7 +114,7 @@ void tm_op_getattr(fuse_req_t request, fuse_ino_t number, struct fuse_file_info 
     struct tm_observation observation;
     struct stat status;
     /* An open file answers for itself, also when its name is gone. */
-    const struct tm_file *file = info != NULL ? (const struct tm_file *)(uintptr_t)info->fh : NULL;
+    const struct tm_file *file = tm_file_of(info);
     int fd = file != NULL ? file->fd : tm_node_open(&mount->nodes, node, O_PATH | O_NOFOLLOW);
     if (fd < 0) {
         (void)fuse_reply_err(request, -fd);

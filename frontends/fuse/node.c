@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* node.c - the files that the kernel knows. */
-#include "node.h"
+#include "node_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NODE_MAGIC 0x6e6f6465u
 #define FIRST_BUCKETS 16u
@@ -14,7 +16,7 @@ static struct tm_node_stripe *stripe_of(struct tm_nodes *nodes, uint64_t hash)
     return &nodes->stripes[hash % TM_NODE_STRIPES];
 }
 
-static struct tm_node_stripe *lock_stripe(struct tm_nodes *nodes, const struct tm_node *node)
+struct tm_node_stripe *tm_node_lock(struct tm_nodes *nodes, const struct tm_node *node)
 {
     TM_MAGIC_CHECK(node, NODE_MAGIC);
     struct tm_node_stripe *stripe = stripe_of(nodes, node->hash);
@@ -73,10 +75,12 @@ static struct tm_node *new_node(struct tm_nodes *nodes, uint64_t hash, const str
     node->generation = __atomic_add_fetch(&nodes->generation, 1, __ATOMIC_RELAXED);
     node->version = tm_version_of(&nodes->key, hash, &identity->status);
     node->told = TM_NODE_NOBODY;
+    node->held = -1;
     node->handle_type = identity->handle_type;
     node->handle_bytes = (uint8_t)identity->handle_bytes;
     node->type = (uint8_t)((identity->status.st_mode & S_IFMT) >> 12);
     memcpy(node->handle, identity->handle, identity->handle_bytes);
+    tm_node_met_locked(node);
     return node;
 }
 
@@ -131,11 +135,42 @@ static void end_place(struct tm_nodes *nodes, struct tm_place *place)
     free(place);
 }
 
+static uint64_t hash_of(const struct tm_nodes *nodes, const struct tm_identity *identity)
+{
+    return tm_version_hash(&nodes->key, identity->status.st_dev, identity->status.st_ino, identity->handle,
+                           identity->handle_bytes);
+}
+
+static struct tm_node *find_locked(const struct tm_node_stripe *stripe, uint64_t hash,
+                                   const struct tm_identity *identity)
+{
+    struct tm_node *node = *bucket_of(stripe, hash);
+    while (node != NULL && !is_same(node, hash, identity))
+        node = node->next;
+    return node;
+}
+
+struct tm_node *tm_node_find(struct tm_nodes *nodes, const struct tm_identity *identity)
+{
+    uint64_t hash = hash_of(nodes, identity);
+    struct tm_node_stripe *stripe = stripe_of(nodes, hash);
+    pthread_mutex_lock(&stripe->lock);
+    struct tm_node *node = find_locked(stripe, hash, identity);
+    if (node != NULL)
+        tm_node_ref(node);
+    pthread_mutex_unlock(&stripe->lock);
+    return node;
+}
+
+void tm_node_ref(struct tm_node *node)
+{
+    __atomic_fetch_add(&node->references, 1, __ATOMIC_RELAXED);
+}
+
 struct tm_node *tm_node_enter(struct tm_nodes *nodes, const struct tm_identity *identity, struct tm_node *parent,
                               const char *name)
 {
-    uint64_t hash = tm_version_hash(&nodes->key, identity->status.st_dev, identity->status.st_ino, identity->handle,
-                                    identity->handle_bytes);
+    uint64_t hash = hash_of(nodes, identity);
     struct tm_node_stripe *stripe = stripe_of(nodes, hash);
     struct tm_place *place = NULL;
     if (!nodes->source->by_handle) {
@@ -145,10 +180,7 @@ struct tm_node *tm_node_enter(struct tm_nodes *nodes, const struct tm_identity *
     }
 
     pthread_mutex_lock(&stripe->lock);
-    struct tm_node **bucket = bucket_of(stripe, hash);
-    struct tm_node *node = *bucket;
-    while (node != NULL && !is_same(node, hash, identity))
-        node = node->next;
+    struct tm_node *node = find_locked(stripe, hash, identity);
     if (node != NULL && may_be_another(nodes, node, identity, place)) {
         supersede_locked(stripe, node);
         node = NULL;
@@ -156,6 +188,7 @@ struct tm_node *tm_node_enter(struct tm_nodes *nodes, const struct tm_identity *
     if (node == NULL) {
         node = new_node(nodes, hash, identity);
         if (node != NULL) {
+            struct tm_node **bucket = bucket_of(stripe, hash);
             node->next = *bucket;
             *bucket = node;
             stripe->count++;
@@ -181,7 +214,7 @@ struct tm_node *tm_node_enter(struct tm_nodes *nodes, const struct tm_identity *
 static void release(struct tm_nodes *nodes, struct tm_node *node, uint64_t lookups, uint32_t references)
 {
     while (node != NULL && node != nodes->root) {
-        struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+        struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
         TM_ASSERT(node->lookups >= lookups);
         node->lookups -= lookups;
         /* Others add references without the lock, but only while there is one already. */
@@ -191,6 +224,10 @@ static void release(struct tm_nodes *nodes, struct tm_node *node, uint64_t looku
         pthread_mutex_unlock(&stripe->lock);
         if (!ends)
             return;
+        if (nodes->abandoned != NULL && tm_node_abandons_locked(node))
+            nodes->abandoned(nodes->abandoned_context, &node->content, node->inode, node->version.size_bytes);
+        if (node->held >= 0)
+            (void)close(node->held);
         struct tm_place *place = node->place;
         TM_MAGIC_END(node, NODE_MAGIC);
         free(node);
@@ -214,7 +251,7 @@ void tm_node_unref(struct tm_nodes *nodes, struct tm_node *node)
 struct tm_node *tm_node_ref_parent(struct tm_nodes *nodes, struct tm_node *node, char name[static NAME_MAX + 1])
 {
     struct tm_node *parent = NULL;
-    struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
     if (node->place != NULL && strlen(node->place->name) <= NAME_MAX) {
         memcpy(name, node->place->name, strlen(node->place->name) + 1u);
         parent = node->place->parent;
@@ -225,64 +262,73 @@ struct tm_node *tm_node_ref_parent(struct tm_nodes *nodes, struct tm_node *node,
     return parent;
 }
 
-int tm_node_observe(struct tm_nodes *nodes, struct tm_node *node, int fd, struct stat *status,
-                    struct tm_observation *observation)
-{
-    struct tm_version version = tm_version_of(&nodes->key, node->hash, status);
-    struct tm_version known = tm_node_version(nodes, node);
-    *observation = (struct tm_observation){.version = version};
-    if (tm_version_equal(&version, &known))
-        return 0;
-
-    /* Either the file changed, or this look is older than one that was noted meanwhile. A look under
-     * the lock is the newest of all that were noted. */
-    pthread_mutex_t *change_lock = &nodes->change_locks[node->hash % TM_NODE_CHANGE_LOCKS];
-    pthread_mutex_lock(change_lock);
-    int error = fstat(fd, status) == 0 ? 0 : errno;
-    if (error == 0) {
-        version = tm_version_of(&nodes->key, node->hash, status);
-        struct tm_node_stripe *stripe = lock_stripe(nodes, node);
-        if (!tm_version_equal(&version, &node->version)) {
-            observation->changed = true;
-            observation->before = node->version;
-            node->version = version;
-            node->kernel_current = false;
-            node->unconfirmed = true;
-        }
-        pthread_mutex_unlock(&stripe->lock);
-        observation->version = version;
-    }
-    pthread_mutex_unlock(change_lock);
-    return error;
-}
-
 struct tm_version tm_node_version(struct tm_nodes *nodes, struct tm_node *node)
 {
-    struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
     struct tm_version version = node->version;
     pthread_mutex_unlock(&stripe->lock);
     return version;
 }
 
-void tm_node_set_current(struct tm_nodes *nodes, struct tm_node *node, const struct tm_version *version)
+void tm_node_set_current(struct tm_nodes *nodes, struct tm_node *node, uint32_t epoch)
 {
-    struct tm_node_stripe *stripe = lock_stripe(nodes, node);
-    if (tm_version_equal(&node->version, version))
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    if (node->epoch == epoch)
         node->kernel_current = true;
     pthread_mutex_unlock(&stripe->lock);
 }
 
-bool tm_node_is_current(struct tm_nodes *nodes, struct tm_node *node, const struct tm_version *version)
+bool tm_node_is_current(struct tm_nodes *nodes, struct tm_node *node, uint32_t *epoch)
 {
-    struct tm_node_stripe *stripe = lock_stripe(nodes, node);
-    bool current = node->kernel_current && tm_version_equal(&node->version, version);
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    bool current = node->kernel_current;
+    *epoch = node->epoch;
     pthread_mutex_unlock(&stripe->lock);
     return current;
 }
 
+void tm_node_hold(struct tm_nodes *nodes, struct tm_node *node, int fd)
+{
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    bool takes = node->held < 0;
+    if (takes)
+        __atomic_store_n(&node->held, fd, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&stripe->lock);
+    if (!takes)
+        (void)close(fd);
+}
+
+void tm_node_move(struct tm_nodes *nodes, struct tm_node *node, struct tm_node *parent, const char *name)
+{
+    if (nodes->source->by_handle || node == nodes->root)
+        return;
+    struct tm_place *place = new_place(parent, name);
+    if (place == NULL)
+        return;
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    struct tm_place *before = node->place;
+    node->place = place;
+    pthread_mutex_unlock(&stripe->lock);
+    end_place(nodes, before);
+}
+
+/* Opens what is held: through the name of the descriptor, since it is only a place. */
+static int open_held(int held, int flags)
+{
+    char name[32];
+    int fd;
+    if ((flags & O_PATH) != 0) {
+        fd = fcntl(held, F_DUPFD_CLOEXEC, 0);
+    } else {
+        (void)snprintf(name, sizeof name, "/proc/self/fd/%d", held);
+        fd = open(name, (flags & ~O_NOFOLLOW) | O_CLOEXEC);
+    }
+    return fd >= 0 ? fd : -errno;
+}
+
 bool tm_node_tell_to_look_up(struct tm_nodes *nodes, struct tm_node *node, int thread, bool gone)
 {
-    struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
     bool tell = (node->unconfirmed || gone) && node->told != thread;
     if (tell) {
         node->told = thread;
@@ -296,7 +342,7 @@ bool tm_node_tell_to_look_up(struct tm_nodes *nodes, struct tm_node *node, int t
 
 void tm_node_confirm(struct tm_nodes *nodes, struct tm_node *node)
 {
-    struct tm_node_stripe *stripe = lock_stripe(nodes, node);
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
     node->told = TM_NODE_NOBODY;
     node->unconfirmed = false;
     pthread_mutex_unlock(&stripe->lock);
@@ -310,6 +356,9 @@ int tm_node_open(struct tm_nodes *nodes, struct tm_node *node, int flags)
         int fd = openat(nodes->source->root, ".", flags | O_CLOEXEC);
         return fd >= 0 ? fd : -errno;
     }
+    int held = __atomic_load_n(&node->held, __ATOMIC_ACQUIRE);
+    if (held >= 0)
+        return open_held(held, flags);
     if (nodes->source->by_handle)
         return tm_source_open_handle(nodes->source, node->handle_type, node->handle, node->handle_bytes, flags);
     return tm_place_open(nodes, node, flags);
@@ -332,8 +381,7 @@ static int enter_root(struct tm_nodes *nodes)
     int error = tm_source_identify(nodes->source, nodes->source->root, &identity);
     if (error != 0)
         return error;
-    uint64_t hash = tm_version_hash(&nodes->key, identity.status.st_dev, identity.status.st_ino, identity.handle,
-                                    identity.handle_bytes);
+    uint64_t hash = hash_of(nodes, &identity);
     struct tm_node *root = new_node(nodes, hash, &identity);
     if (root == NULL)
         return ENOMEM;
@@ -375,6 +423,8 @@ static void free_list(struct tm_node *node)
 {
     while (node != NULL) {
         struct tm_node *next = node->next;
+        if (node->held >= 0)
+            (void)close(node->held);
         free(node->place);
         free(node);
         node = next;

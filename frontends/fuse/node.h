@@ -3,7 +3,8 @@
  * node.h - the files that the kernel knows, and how each is opened again.
  *
  * Purpose     A node stands for one inode of DIR, however many names it has. The kernel's number of
- *             a file is its node's address. It costs about 130 bytes and no descriptor.
+ *             a file is its node's address. It costs about 200 bytes and no descriptor, unless its name was
+ *             removed through the mount while the kernel knew it: then one keeps the file.
  * Life        The kernel counts its look-ups and tells when it forgets them; a node ends with its last
  *             look-up, or with the last node that needs it for its path.
  * Invariants  One node per identity (device, inode, handle) can be found. `version` is what the file was
@@ -17,6 +18,7 @@
 #ifndef TM_FUSE_NODE_H
 #define TM_FUSE_NODE_H
 
+#include "content.h"
 #include "source.h"
 #include "version.h"
 
@@ -31,7 +33,7 @@ struct tm_place {
 
 struct tm_node {
     uint32_t magic;
-    uint32_t references; /* atomic: places that name it as parent, and paths being walked */
+    uint32_t references; /* atomic: places that name it as parent, and operations under way */
     struct tm_node *next;
     uint64_t hash;
     uint64_t device;
@@ -39,12 +41,19 @@ struct tm_node {
     uint64_t generation;
     uint64_t lookups; /* of the kernel */
     struct tm_version version;
-    struct tm_place *place; /* NULL with handles */
+    struct tm_content content; /* content.c: its pages' name, if any are used */
+    struct tm_place *place;    /* NULL with handles */
+    uint32_t epoch;            /* of the content name */
+    uint32_t own_changes;      /* of the mount, under way */
+    int held;                  /* atomic: a descriptor of a file whose name is gone; -1 */
     int handle_type;
     int told; /* the thread whose open was answered ESTALE last; TM_NODE_NOBODY */
     uint8_t handle_bytes;
     uint8_t type;        /* S_IFMT >> 12 */
-    bool kernel_current; /* what the kernel's own cache holds is of this version */
+    bool content_used;   /* pages may lie in the store under the content name */
+    bool written;        /* through the mount: DIR's page cache may be newer than the disk */
+    bool unseen;         /* changed by others, and not looked at since */
+    bool kernel_current; /* what the kernel's own cache holds is of this epoch */
     bool unconfirmed;    /* has changed, and no name was looked up since */
     bool superseded;     /* another node has its identity now; on the stripe's list of such nodes */
     unsigned char handle[];
@@ -67,7 +76,12 @@ struct tm_nodes {
     struct tm_source *source;
     struct tm_version_key key;
     struct tm_node *root;
-    uint64_t generation; /* atomic */
+    uint64_t generation;  /* atomic */
+    uint64_t names_given; /* atomic: unique content names */
+    int trusted;          /* atomic: content.h */
+    /* Called under no lock when pages of a file that is forgotten will not be found again. */
+    void (*abandoned)(void *context, const struct tm_content *content, uint64_t inode, uint64_t size_bytes);
+    void *abandoned_context;
     struct tm_node_stripe stripes[TM_NODE_STRIPES];
     pthread_mutex_t change_locks[TM_NODE_CHANGE_LOCKS];
 };
@@ -96,21 +110,19 @@ struct tm_node *tm_node_enter(struct tm_nodes *nodes, const struct tm_identity *
 /* tm_node_forget - take @lookups back; the node may end. The root never does. */
 void tm_node_forget(struct tm_nodes *nodes, struct tm_node *node, uint64_t lookups);
 
-/* What tm_node_observe() found. */
-struct tm_observation {
-    bool changed;              /* the file is another than it was at the look before */
-    struct tm_version before;  /* valid when changed */
-    struct tm_version version; /* as of this look */
-};
+/* tm_node_find - the node of @identity with a reference, for tm_node_unref(); NULL: it is not known. */
+struct tm_node *tm_node_find(struct tm_nodes *nodes, const struct tm_identity *identity) TM_MUST_USE;
 
-/*
- * tm_node_observe - compare *status, just read from the open file @fd, with what the node knows.
- *
- * Where they differ, the file is looked at once more under the node's change lock, *status receives
- * that, and the node is brought up to date. 0, or the errno of that second look.
- */
-int tm_node_observe(struct tm_nodes *nodes, struct tm_node *node, int fd, struct stat *status,
-                    struct tm_observation *observation) TM_MUST_USE;
+/* tm_node_ref - one more reference on a node that cannot end just now; it is given back by tm_node_unref(). */
+void tm_node_ref(struct tm_node *node);
+void tm_node_unref(struct tm_nodes *nodes, struct tm_node *node);
+
+/* tm_node_hold - the file's name is gone: opens go by @fd from now on, which the node takes over. */
+void tm_node_hold(struct tm_nodes *nodes, struct tm_node *node, int fd);
+
+/* tm_node_move - the file is called @name in @parent now; matters where files are found by path. Without memory
+ * the old name stays, and opens answer ESTALE until a look-up. */
+void tm_node_move(struct tm_nodes *nodes, struct tm_node *node, struct tm_node *parent, const char *name);
 
 /* tm_node_version - the version as of the latest look. */
 struct tm_version tm_node_version(struct tm_nodes *nodes, struct tm_node *node);
@@ -119,11 +131,11 @@ struct tm_version tm_node_version(struct tm_nodes *nodes, struct tm_node *node);
 int tm_node_open(struct tm_nodes *nodes, struct tm_node *node, int flags) TM_MUST_USE;
 
 /*
- * The kernel's page cache of a file may be kept at open once it is known to hold the version
- * @version: tm_node_set_current() says so, tm_node_is_current() asks.
+ * The kernel's page cache of a file may be kept at open once it is known to be of @epoch:
+ * tm_node_set_current() says so, tm_node_is_current() asks.
  */
-void tm_node_set_current(struct tm_nodes *nodes, struct tm_node *node, const struct tm_version *version);
-bool tm_node_is_current(struct tm_nodes *nodes, struct tm_node *node, const struct tm_version *version);
+void tm_node_set_current(struct tm_nodes *nodes, struct tm_node *node, uint32_t epoch);
+bool tm_node_is_current(struct tm_nodes *nodes, struct tm_node *node, uint32_t *epoch);
 
 /*
  * tm_node_tell_to_look_up - must an open of this node by @thread be answered ESTALE, so that the kernel looks
@@ -143,6 +155,5 @@ int tm_place_open(struct tm_nodes *nodes, struct tm_node *node, int flags) TM_MU
 /* For place.c: the node's parent, with a reference on it that tm_node_unref() gives back, and the name
  * in it. NULL for the root. */
 struct tm_node *tm_node_ref_parent(struct tm_nodes *nodes, struct tm_node *node, char name[static NAME_MAX + 1]);
-void tm_node_unref(struct tm_nodes *nodes, struct tm_node *node);
 
 #endif

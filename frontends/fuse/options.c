@@ -301,8 +301,8 @@ enum tm_exit tm_options_parse(int count, char **arguments, struct tm_options *op
 {
     *options = (struct tm_options){
         .read_ahead_bytes = READ_AHEAD_DEFAULT,
-        .attribute_seconds = 1.0,
-        .entry_seconds = 1.0,
+        .attribute_seconds = -1.0,
+        .entry_seconds = -1.0,
         .threads = default_threads(),
     };
     bool only_names = false;

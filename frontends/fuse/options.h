@@ -36,7 +36,7 @@ struct tm_options {
     uint64_t size_bytes;       /* 0: the default */
     const char *codec;         /* NULL: the default */
     uint64_t read_ahead_bytes; /* a multiple of the page size */
-    double attribute_seconds;
+    double attribute_seconds;  /* negative: not said */
     double entry_seconds;
     unsigned threads;
     const char *name; /* of the client in the store; NULL: the default */

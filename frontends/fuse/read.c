@@ -3,13 +3,13 @@
  * read.c - the life of a read.
  *
  * gather from the store -> all there: answer. Otherwise: announce what will be read (flight.h) -> read
- * the missing runs from DIR, the last one with read-ahead -> is the file still of the version that the
+ * the missing runs from DIR, the last one with read-ahead -> is the file still in the epoch that the
  * pages are named by? -> answer -> put what was read -> end of the announcement.
  *
  * The answer goes out before the puts, so that no reader waits for compression. After it the file may be
- * closed and the node be gone: nothing below that line may use either.
+ * closed: nothing below that line may use it.
  *
- * If the file changed meanwhile, all is done again with the new version; if it keeps changing, the bytes
+ * If the file changed meanwhile, all is done again with what it is now; if it keeps changing, the bytes
  * come from the disk alone, as any filesystem would give them, and nothing is put.
  */
 #include "worker.h"
@@ -32,9 +32,8 @@ struct read_request {
     uint64_t offset;
     size_t size;
     uint64_t inode;
-    struct tm_version version;
-    bool settled;   /* what is read now may be kept */
-    uint64_t end;   /* offset behind the last byte that the version has of it */
+    struct tm_reading reading;
+    uint64_t end;   /* offset behind the last byte that the file has of it */
     uint64_t first; /* page number */
     size_t count;   /* pages that hold the bytes asked for */
     size_t ahead;   /* pages read beyond them */
@@ -99,7 +98,7 @@ static int read_pages(struct read_request *read, size_t at, size_t count)
     unsigned char *to = read->buffer->bytes + at * TMEM_PAGE_SIZE;
     uint64_t offset = (read->first + at) * TMEM_PAGE_SIZE;
     size_t room = count * TMEM_PAGE_SIZE;
-    size_t bytes = (size_t)tm_min_u64(room, read->version.size_bytes - offset);
+    size_t bytes = (size_t)tm_min_u64(room, read->reading.version.size_bytes - offset);
     size_t got = 0;
     int error = read_disk(read, offset, bytes, to, &got);
     if (error != 0)
@@ -136,9 +135,9 @@ static size_t whole_count(const struct read_request *read, struct run run)
 static size_t pages_ahead(const struct read_request *read)
 {
     uint64_t window = read->mount->options.read_ahead_bytes / TMEM_PAGE_SIZE;
-    if (window == 0 || !read->settled || read->buffer->io[read->count - 1u].result == TMEM_OK)
+    if (window == 0 || !read->reading.keep || read->buffer->io[read->count - 1u].result == TMEM_OK)
         return 0;
-    uint64_t file_pages = tm_round_up(read->version.size_bytes, TMEM_PAGE_SIZE) / TMEM_PAGE_SIZE;
+    uint64_t file_pages = tm_round_up(read->reading.version.size_bytes, TMEM_PAGE_SIZE) / TMEM_PAGE_SIZE;
     uint64_t behind = read->first + read->count;
     uint64_t window_behind = ((behind - 1u) / window + 1u) * window;
     return (size_t)(tm_min_u64(window_behind, file_pages) - behind);
@@ -161,8 +160,8 @@ static int read_missing_runs(struct read_request *read)
     return 0;
 }
 
-/* True when the file is still of the version that was read. Otherwise the node knows the new one. */
-static bool is_same_version(struct read_request *read)
+/* True when the file is still what was read. Otherwise the node knows the new one. */
+static bool is_unchanged(struct read_request *read)
 {
     struct stat status;
     struct tm_observation now;
@@ -170,10 +169,10 @@ static bool is_same_version(struct read_request *read)
         return false;
     if (tm_mount_look(read->mount, read->node, read->file->fd, &status, TM_TELL_KERNEL, &now) != 0)
         return false;
-    return tm_version_equal(&now.version, &read->version);
+    return tm_node_is_in(&read->mount->nodes, read->node, read->reading.epoch);
 }
 
-/* Offers all pages that were read. Uses nothing of the file or the node. */
+/* Offers all pages that were read. Uses nothing of the file. */
 static void put_runs(struct read_request *read)
 {
     struct tm_counters *counters = &read->mount->counters;
@@ -181,12 +180,17 @@ static void put_runs(struct read_request *read)
     while (run.count > 0) {
         size_t count = whole_count(read, run);
         struct run following = next_run(read, run.at + run.count);
-        size_t stored = tm_pages_put(&read->mount->pages, &read->version, read->inode, read->first + run.at, count,
-                                     read->buffer->io + run.at, read->buffer->bytes + run.at * TMEM_PAGE_SIZE);
+        size_t stored =
+            tm_pages_put(&read->mount->pages, &read->reading.content, read->inode, read->first + run.at, count,
+                         read->buffer->io + run.at, read->buffer->bytes + run.at * TMEM_PAGE_SIZE);
         tm_count(&counters->puts, count);
         tm_count(&counters->puts_stored, stored);
         run = following;
     }
+    /* The file may have got another name since it was asked; then nobody else drops what came too late. */
+    if (!tm_node_is_in(&read->mount->nodes, read->node, read->reading.epoch))
+        tm_pages_invalidate(&read->mount->pages, &read->reading.content, read->inode,
+                            read->reading.version.size_bytes);
 }
 
 static void count_not_put(struct read_request *read)
@@ -201,12 +205,38 @@ static void count_not_put(struct read_request *read)
 static void gather_again(struct read_request *read)
 {
     for (struct run run = next_run(read, 0); run.count > 0; run = next_run(read, run.at + run.count)) {
-        size_t found = tm_pages_get(&read->mount->pages, &read->version, read->inode, read->first + run.at, run.count,
-                                    read->buffer->io + run.at, read->buffer->bytes + run.at * TMEM_PAGE_SIZE);
+        size_t found =
+            tm_pages_get(&read->mount->pages, &read->reading.content, read->inode, read->first + run.at, run.count,
+                         read->buffer->io + run.at, read->buffer->bytes + run.at * TMEM_PAGE_SIZE);
         tm_count(&read->mount->counters.pages_from_store, found);
     }
     read->ahead = pages_ahead(read);
     tm_count(&read->mount->counters.reads_waited, 1);
+}
+
+/* In a stateless mount the file is opened when the disk is needed. */
+static int ensure_open(struct read_request *read, bool buffered)
+{
+    return read->file->fd >= 0 ? 0 : tm_file_open_data(read->mount, read->node, read->file, buffered);
+}
+
+/* The pages are announced: reads, answers and puts them. False: the file changed, begin again. */
+static bool read_announced(struct read_request *read)
+{
+    int error = read_missing_runs(read);
+    bool failed = error != 0 && error != EAGAIN;
+    bool same = !failed && is_unchanged(read) && error == 0;
+    if (same)
+        answer(read, read->end);
+    else if (failed)
+        (void)fuse_reply_err(read->request, error);
+
+    /* Answered: the file may be closed by now. */
+    if (same && read->reading.keep)
+        put_runs(read);
+    else if (same)
+        count_not_put(read);
+    return same || failed;
 }
 
 /* Reads what the store does not have. False: the file changed, begin again. */
@@ -214,39 +244,50 @@ static bool read_missing(struct read_request *read)
 {
     struct run missing = next_run(read, 0);
     struct tm_flight flight;
-    read->settled = tm_version_settled(&read->version, tm_version_now_ns());
-    read->ahead = pages_ahead(read);
-    if (tm_flight_begin(&read->mount->flights, &flight, read->node, read->first + missing.at,
-                        read->count + read->ahead - missing.at))
-        gather_again(read);
-
-    int error = read_missing_runs(read);
-    bool failed = error != 0 && error != EAGAIN;
-    bool same = !failed && is_same_version(read) && error == 0;
-    if (same)
-        answer(read, read->end);
-    else if (failed)
+    int error = ensure_open(read, read->reading.buffered);
+    if (error != 0) {
         (void)fuse_reply_err(read->request, error);
-
-    /* Answered: from here on neither file nor node. */
-    if (same && read->settled)
-        put_runs(read);
-    else if (same)
-        count_not_put(read);
+        return true;
+    }
+    tm_node_ref(read->node);
+    read->ahead = pages_ahead(read);
+    bool waited = tm_flight_begin(&read->mount->flights, &flight, read->node, read->first + missing.at,
+                                  read->count + read->ahead - missing.at);
+    /* Whoever was waited for may have changed the file, and with it where its last page ends. */
+    struct tm_reading now = tm_node_reading(&read->mount->nodes, read->node, tm_version_now_ns());
+    bool done = now.epoch == read->reading.epoch && !now.unseen && now.version.size_bytes >= read->end;
+    read->reading.version = now.version;
+    if (done && waited)
+        gather_again(read);
+    if (done)
+        done = read_announced(read);
     tm_flight_end(&read->mount->flights, &flight);
-    return same || failed;
+    tm_node_unref(&read->mount->nodes, read->node);
+    return done;
+}
+
+/* Somebody else has changed the file: looks at it. */
+static void look_first(struct read_request *read)
+{
+    struct stat status;
+    struct tm_observation now;
+    if (ensure_open(read, read->reading.buffered) == 0 && fstat(read->file->fd, &status) == 0 &&
+        tm_mount_look(read->mount, read->node, read->file->fd, &status, TM_TELL_KERNEL, &now) == 0)
+        read->reading = tm_node_reading(&read->mount->nodes, read->node, tm_version_now_ns());
 }
 
 /* One attempt. False: the file changed meanwhile, and nothing was answered. */
-static bool read_version(struct read_request *read)
+static bool read_once(struct read_request *read)
 {
-    read->version = tm_node_version(&read->mount->nodes, read->node);
-    if (read->offset >= read->version.size_bytes)
+    read->reading = tm_node_reading(&read->mount->nodes, read->node, tm_version_now_ns());
+    if (read->reading.unseen)
+        look_first(read);
+    if (read->reading.unseen || read->offset >= read->reading.version.size_bytes)
         return false; /* beyond the end: only the disk can say that it is still so */
-    read->end = tm_min_u64(read->offset + read->size, read->version.size_bytes);
+    read->end = tm_min_u64(read->offset + read->size, read->reading.version.size_bytes);
     read->first = read->offset / TMEM_PAGE_SIZE;
     read->count = (size_t)((read->end - 1u) / TMEM_PAGE_SIZE - read->first + 1u);
-    size_t found = tm_pages_get(&read->mount->pages, &read->version, read->inode, read->first, read->count,
+    size_t found = tm_pages_get(&read->mount->pages, &read->reading.content, read->inode, read->first, read->count,
                                 read->buffer->io, read->buffer->bytes);
     tm_count(&read->mount->counters.pages_from_store, found);
     if (found < read->count)
@@ -261,7 +302,9 @@ static void read_plain(struct read_request *read)
     size_t got = 0;
     read->first = read->offset / TMEM_PAGE_SIZE;
     uint64_t start = read->first * TMEM_PAGE_SIZE;
-    int error = read_disk(read, start, (size_t)(read->offset + read->size - start), read->buffer->bytes, &got);
+    int error = ensure_open(read, true);
+    if (error == 0)
+        error = read_disk(read, start, (size_t)(read->offset + read->size - start), read->buffer->bytes, &got);
     tm_count(&read->mount->counters.pages_from_disk, tm_round_up(got, TMEM_PAGE_SIZE) / TMEM_PAGE_SIZE);
     if (error != 0)
         (void)fuse_reply_err(read->request, error);
@@ -272,11 +315,13 @@ static void read_plain(struct read_request *read)
 void tm_op_read(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, struct fuse_file_info *info)
 {
     struct tm_mount *mount = tm_mount_of(request);
+    struct tm_file opened = {.fd = -1};
+    struct tm_file *file = tm_file_of(info);
     struct read_request read = {
         .request = request,
         .mount = mount,
         .node = tm_node_of(mount, number),
-        .file = (struct tm_file *)(uintptr_t)info->fh,
+        .file = file != NULL ? file : &opened,
         .buffer = tm_worker_buffer(),
         .offset = (uint64_t)offset,
         .size = size,
@@ -287,9 +332,13 @@ void tm_op_read(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset
         return;
     }
     read.inode = read.node->inode;
-    tm_file_refreshed(mount, read.node, read.file);
-    for (int attempt = 0; attempt < ATTEMPTS; attempt++)
-        if (read_version(&read))
-            return;
-    read_plain(&read);
+    if (file != NULL)
+        tm_file_refreshed(mount, read.node, file);
+    bool done = false;
+    for (int attempt = 0; attempt < ATTEMPTS && !done; attempt++)
+        done = read_once(&read);
+    if (!done)
+        read_plain(&read);
+    if (opened.fd >= 0)
+        (void)close(opened.fd);
 }

@@ -19,7 +19,7 @@
 
 static void on_init(void *userdata, struct fuse_conn_info *connection)
 {
-    const struct tm_mount *mount = userdata;
+    struct tm_mount *mount = userdata;
     /* A request has as many pages as one write could have. */
     connection->max_write = TM_READ_MAX_BYTES;
     connection->max_background = BACKGROUND_PER_THREAD * mount->options.threads;
@@ -27,37 +27,68 @@ static void on_init(void *userdata, struct fuse_conn_info *connection)
         connection->max_background = 16u;
     connection->congestion_threshold = connection->max_background * 3u / 4u;
 
-    /* ACLs are checked by the kernel, which reads them as attributes. */
-    if ((connection->capable & FUSE_CAP_POSIX_ACL) != 0)
-        connection->want |= FUSE_CAP_POSIX_ACL;
+    /* ACLs are checked by the kernel, which reads them as attributes. Where a directory has one for what is made in
+     * it, the umask does not count: DIR's filesystem knows. */
+    connection->want |= connection->capable & (FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK);
+    /* Emptying a file is a change of size like others; an open that is left out cannot do it. */
+    connection->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
+    if (mount->trusted) {
+        /* Whoever changes a file tells the kernel. It need not drop its pages for a new time that it made itself. */
+        connection->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;
+        unsigned without_opens = FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT;
+        mount->stateless = mount->source.by_handle && (connection->capable & without_opens) == without_opens;
+        if (mount->stateless)
+            connection->want |= without_opens;
+    }
+    if (mount->options.writeback)
+        connection->want |= connection->capable & FUSE_CAP_WRITEBACK_CACHE;
     /* A symlink never changes while its inode lives; a handle never names another inode. */
     if ((connection->capable & FUSE_CAP_CACHE_SYMLINKS) != 0 && mount->source.by_handle)
         connection->want |= FUSE_CAP_CACHE_SYMLINKS;
 }
 
-const struct fuse_lowlevel_ops *tm_session_operations(void)
+static const struct fuse_lowlevel_ops all_operations = {
+    .init = on_init,
+    .lookup = tm_op_lookup,
+    .forget = tm_op_forget,
+    .forget_multi = tm_op_forget_multi,
+    .getattr = tm_op_getattr,
+    .setattr = tm_op_setattr,
+    .readlink = tm_op_readlink,
+    .statfs = tm_op_statfs,
+    .getxattr = tm_op_getxattr,
+    .listxattr = tm_op_listxattr,
+    .setxattr = tm_op_setxattr,
+    .removexattr = tm_op_removexattr,
+    .opendir = tm_op_opendir,
+    .readdir = tm_op_readdir,
+    .readdirplus = tm_op_readdirplus,
+    .releasedir = tm_op_releasedir,
+    .fsyncdir = tm_op_fsyncdir,
+    .create = tm_op_create,
+    .mknod = tm_op_mknod,
+    .mkdir = tm_op_mkdir,
+    .symlink = tm_op_symlink,
+    .link = tm_op_link,
+    .unlink = tm_op_unlink,
+    .rmdir = tm_op_rmdir,
+    .rename = tm_op_rename,
+    .open = tm_op_open,
+    .release = tm_op_release,
+    .lseek = tm_op_lseek,
+    .read = tm_op_read,
+    .write = tm_op_write,
+    .fallocate = tm_op_fallocate,
+    .copy_file_range = tm_op_copy_file_range,
+    .fsync = tm_op_fsync,
+};
+
+static struct fuse_lowlevel_ops operations_of(const struct tm_mount *mount)
 {
-    static struct fuse_lowlevel_ops operations = {
-        .init = on_init,
-        .lookup = tm_op_lookup,
-        .forget = tm_op_forget,
-        .forget_multi = tm_op_forget_multi,
-        .getattr = tm_op_getattr,
-        .readlink = tm_op_readlink,
-        .statfs = tm_op_statfs,
-        .getxattr = tm_op_getxattr,
-        .listxattr = tm_op_listxattr,
-        .opendir = tm_op_opendir,
-        .readdir = tm_op_readdir,
-        .readdirplus = tm_op_readdirplus,
-        .releasedir = tm_op_releasedir,
-        .open = tm_op_open,
-        .release = tm_op_release,
-        .lseek = tm_op_lseek,
-        .read = tm_op_read,
-    };
-    tm_refuse_changes(&operations);
-    return &operations;
+    struct fuse_lowlevel_ops operations = all_operations;
+    if (mount->options.read_only)
+        tm_refuse_changes(&operations);
+    return operations;
 }
 
 /* Messages of libfuse: the last one tells why a mount failed. */
@@ -145,8 +176,8 @@ static enum tm_exit mount_failed(const struct tm_mount *mount)
 enum tm_exit tm_session_open(struct tm_mount *mount)
 {
     if (mount->options.allow_other && !others_are_allowed())
-        return tm_fail(TM_EXIT_DENIED, "-o allow_other: only root may, unless " FUSE_CONF " has a line user_allow_other "
-                                       "(leave it out, or ask the administrator)");
+        return tm_fail(TM_EXIT_DENIED, "-o allow_other: only root may, unless " FUSE_CONF " has a line "
+                                       "user_allow_other (leave it out, or ask the administrator)");
     char program[] = "tmem-mount";
     char option[] = "-o";
     char *options = mount_options(mount);
@@ -156,8 +187,8 @@ enum tm_exit tm_session_open(struct tm_mount *mount)
     struct fuse_args fuse_arguments = FUSE_ARGS_INIT(3, arguments);
 
     fuse_set_log_func(on_message);
-    mount->session = fuse_session_new(&fuse_arguments, tm_session_operations(), sizeof(struct fuse_lowlevel_ops),
-                                      mount);
+    struct fuse_lowlevel_ops operations = operations_of(mount);
+    mount->session = fuse_session_new(&fuse_arguments, &operations, sizeof operations, mount);
     fuse_opt_free_args(&fuse_arguments);
     free(options);
     if (mount->session == NULL)

@@ -19,13 +19,13 @@ union handle_room {
 };
 
 /* A detached bind mount of DIR, without what is mounted below it; -1 where that is not allowed. */
-static int open_private_view(int place)
+static int open_private_view(int place, bool read_only)
 {
     int view = open_tree(place, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
     if (view < 0)
         return -1;
     struct mount_attr attributes = {
-        .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME,
+        .attr_set = (read_only ? MOUNT_ATTR_RDONLY : 0) | MOUNT_ATTR_NOATIME,
         .attr_clr = MOUNT_ATTR__ATIME,
         .propagation = MS_PRIVATE,
     };
@@ -94,12 +94,12 @@ static enum tm_exit check_directory(const char *directory, int place)
     return TM_EXIT_OK;
 }
 
-static enum tm_exit open_root(struct tm_source *source, const char *directory, int place)
+static enum tm_exit open_root(struct tm_source *source, const char *directory, int place, bool read_only)
 {
     char cause[TM_ERROR_TEXT_SIZE];
     struct statvfs filesystem;
     struct stat status;
-    int view = open_private_view(place);
+    int view = open_private_view(place, read_only);
     source->private_view = view >= 0;
     int base = view >= 0 ? view : place;
     source->root = openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -125,7 +125,7 @@ static enum tm_exit open_root(struct tm_source *source, const char *directory, i
     return TM_EXIT_OK;
 }
 
-enum tm_exit tm_source_open(struct tm_source *source, const char *directory)
+enum tm_exit tm_source_open(struct tm_source *source, const char *directory, bool read_only)
 {
     char cause[TM_ERROR_TEXT_SIZE];
     *source = (struct tm_source){.root = -1};
@@ -138,7 +138,7 @@ enum tm_exit tm_source_open(struct tm_source *source, const char *directory)
                        tm_error_remedy(errno, "does it exist? DIR is what is cached"));
     enum tm_exit code = check_directory(directory, place);
     if (code == TM_EXIT_OK)
-        code = open_root(source, directory, place);
+        code = open_root(source, directory, place, read_only);
     (void)close(place);
     return code;
 }

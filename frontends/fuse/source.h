@@ -2,7 +2,7 @@
 /*
  * source.h - DIR: the directory that is cached, and how its files are found again.
  *
- * It is opened before anything is mounted over it, where the kernel allows it as a private, read-only
+ * It is opened before anything is mounted over it, where the kernel allows it as a private
  * view of its filesystem (a detached bind mount): then neither what is mounted below DIR nor the
  * cache itself can come into the way, and reading leaves no access times.
  *
@@ -39,11 +39,11 @@ struct tm_identity {
 };
 
 /*
- * tm_source_open - open DIR.
+ * tm_source_open - open DIR, where possible so that nothing in it can be changed if @read_only.
  *
  * Returns TM_EXIT_OK, or a code after a message; nothing is left open then.
  */
-enum tm_exit tm_source_open(struct tm_source *source, const char *directory) TM_MUST_USE;
+enum tm_exit tm_source_open(struct tm_source *source, const char *directory, bool read_only) TM_MUST_USE;
 
 void tm_source_close(struct tm_source *source);
 

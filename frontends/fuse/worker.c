@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* worker.c - threads and their buffers. */
+#include "caller.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ static void *serve(void *argument)
     struct fuse_buf request = {.mem = NULL};
     const uint64_t one = 1;
     current = worker;
+    tm_caller_prepare_thread();
     while (!fuse_session_exited(session)) {
         int length = fuse_session_receive_buf(session, &request);
         if (length == -EINTR || length == -EAGAIN)

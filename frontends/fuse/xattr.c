@@ -6,6 +6,7 @@
  * reached through its name in /proc/self/fd.
  */
 #include "command/mount_stats.h"
+#include "edit.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -112,4 +113,50 @@ void tm_op_listxattr(fuse_req_t request, fuse_ino_t number, size_t size)
     if (fuse_req_ctx(request)->uid != 0)
         left = drop_trusted(names, left);
     answer(request, names, left, size);
+}
+
+/* What is to become of an attribute. */
+struct wish {
+    const char *name;
+    const char *value; /* NULL: it is removed */
+    size_t size;
+    int flags;
+};
+
+static int change(int place, const struct wish *wish)
+{
+    char name[PLACE_NAME_SIZE];
+    name_place(place, name);
+    if (wish->value == NULL)
+        return removexattr(name, wish->name) == 0 ? 0 : errno;
+    return setxattr(name, wish->name, wish->value, wish->size, wish->flags) == 0 ? 0 : errno;
+}
+
+/* The kernel has checked that the caller may, with all his groups. */
+static void change_and_reply(fuse_req_t request, fuse_ino_t number, const struct wish *wish)
+{
+    struct tm_mount *mount = tm_mount_of(request);
+    struct tm_node *node = tm_node_of(mount, number);
+    struct tm_edit edit;
+    struct stat status;
+    int place = tm_node_open(&mount->nodes, node, O_PATH | O_NOFOLLOW);
+    int error = place < 0 ? -place : tm_edit_begin(&edit, mount, node, place, TM_EDIT_NO_PAGES);
+    if (error == 0) {
+        error = change(place, wish);
+        (void)tm_edit_end(&edit, &status);
+    }
+    if (place >= 0)
+        (void)close(place);
+    (void)fuse_reply_err(request, error);
+}
+
+void tm_op_setxattr(fuse_req_t request, fuse_ino_t number, const char *name, const char *value, size_t size,
+                    int flags)
+{
+    change_and_reply(request, number, &(struct wish){.name = name, .value = value, .size = size, .flags = flags});
+}
+
+void tm_op_removexattr(fuse_req_t request, fuse_ino_t number, const char *name)
+{
+    change_and_reply(request, number, &(struct wish){.name = name});
 }

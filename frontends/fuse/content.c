@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* content.c - which pages in the store are a file's. */
+#include "node_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct tm_content name_of_version(const struct tm_version *version)
+{
+    return (struct tm_content){{version->word[0], version->word[1]}};
+}
+
+/* A name that no file had or will have: versions are hashes, and the lowest of their bits says so. */
+static struct tm_content unique_name(struct tm_nodes *nodes)
+{
+    uint64_t count = __atomic_add_fetch(&nodes->names_given, 1, __ATOMIC_RELAXED);
+    return (struct tm_content){{nodes->key.word[0] ^ count, nodes->key.word[1]}};
+}
+
+static bool is_trusted(const struct tm_nodes *nodes)
+{
+    return __atomic_load_n(&nodes->trusted, __ATOMIC_RELAXED) != 0;
+}
+
+/* What is in the store under the node's name is not this file's any more. */
+static void rename_locked(struct tm_node *node, struct tm_observation *observation)
+{
+    observation->changed = true;
+    observation->used = node->content_used;
+    observation->before = node->content;
+    observation->before_bytes = node->version.size_bytes;
+    node->content_used = false;
+    node->kernel_current = false;
+    node->epoch++;
+}
+
+struct tm_reading tm_node_reading(struct tm_nodes *nodes, struct tm_node *node, int64_t now_ns)
+{
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    bool settled = tm_version_settled(&node->version, now_ns);
+    bool keep = settled || is_trusted(nodes);
+    if (!node->content_used) {
+        /* Times that may not move on at the next change name nothing for long. */
+        node->content = settled ? name_of_version(&node->version) : unique_name(nodes);
+        node->content_used = keep;
+    }
+    struct tm_reading reading = {
+        .content = node->content,
+        .version = node->version,
+        .epoch = node->epoch,
+        .keep = keep,
+        .buffered = node->written,
+        .unseen = node->unseen,
+    };
+    pthread_mutex_unlock(&stripe->lock);
+    return reading;
+}
+
+bool tm_node_is_in(struct tm_nodes *nodes, struct tm_node *node, uint32_t epoch)
+{
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    bool same = node->epoch == epoch;
+    pthread_mutex_unlock(&stripe->lock);
+    return same;
+}
+
+void tm_node_met_locked(struct tm_node *node)
+{
+    /* Its pages may have been kept from an earlier time. */
+    node->content = name_of_version(&node->version);
+    node->content_used =
+        node->type == S_IFREG >> 12 && tm_version_settled(&node->version, tm_version_now_ns());
+}
+
+bool tm_node_abandons_locked(const struct tm_node *node)
+{
+    /* Under the name of its version it may be met again; under another its pages are lost. */
+    struct tm_content name = name_of_version(&node->version);
+    return node->content_used && memcmp(&name, &node->content, sizeof name) != 0;
+}
+
+static pthread_mutex_t *change_lock_of(struct tm_nodes *nodes, const struct tm_node *node)
+{
+    return &nodes->change_locks[node->hash % TM_NODE_CHANGE_LOCKS];
+}
+
+int tm_node_observe(struct tm_nodes *nodes, struct tm_node *node, int fd, struct stat *status,
+                    struct tm_observation *observation)
+{
+    struct tm_version version = tm_version_of(&nodes->key, node->hash, status);
+    struct tm_version known = tm_node_version(nodes, node);
+    *observation = (struct tm_observation){.version = version};
+    if (tm_version_equal(&version, &known))
+        return 0;
+
+    /* Either the file changed, or this look is older than one that was noted meanwhile. A look under
+     * the lock is the newest of all that were noted. */
+    pthread_mutex_t *change_lock = change_lock_of(nodes, node);
+    pthread_mutex_lock(change_lock);
+    int error = fstat(fd, status) == 0 ? 0 : errno;
+    if (error == 0) {
+        version = tm_version_of(&nodes->key, node->hash, status);
+        struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+        if (!tm_version_equal(&version, &node->version)) {
+            if (node->own_changes == 0 && !node->unseen) {
+                rename_locked(node, observation);
+                node->unconfirmed = !is_trusted(nodes);
+            }
+            node->version = version;
+            node->unseen = false;
+        }
+        pthread_mutex_unlock(&stripe->lock);
+        observation->version = version;
+    }
+    pthread_mutex_unlock(change_lock);
+    return error;
+}
+
+void tm_node_begin_change(struct tm_nodes *nodes, struct tm_node *node)
+{
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    node->own_changes++;
+    pthread_mutex_unlock(&stripe->lock);
+}
+
+int tm_node_end_change(struct tm_nodes *nodes, struct tm_node *node, int fd, struct stat *status,
+                       struct tm_observation *observation)
+{
+    *observation = (struct tm_observation){.changed = false};
+    pthread_mutex_t *change_lock = change_lock_of(nodes, node);
+    pthread_mutex_lock(change_lock);
+    int error = fstat(fd, status) == 0 ? 0 : errno;
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    TM_ASSERT(node->own_changes > 0);
+    node->own_changes--;
+    /* Without trust, a change of others' may hide behind ours. */
+    if (error != 0 || !is_trusted(nodes))
+        rename_locked(node, observation);
+    if (error == 0) {
+        node->version = tm_version_of(&nodes->key, node->hash, status);
+        node->unseen = false;
+    }
+    observation->version = node->version;
+    pthread_mutex_unlock(&stripe->lock);
+    pthread_mutex_unlock(change_lock);
+    return error;
+}
+
+void tm_node_mark_written(struct tm_nodes *nodes, struct tm_node *node)
+{
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    node->written = true;
+    pthread_mutex_unlock(&stripe->lock);
+}
+
+bool tm_node_is_written(struct tm_nodes *nodes, struct tm_node *node)
+{
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    bool written = node->written;
+    pthread_mutex_unlock(&stripe->lock);
+    return written;
+}
+
+bool tm_node_content(struct tm_nodes *nodes, struct tm_node *node, struct tm_content *content, uint64_t *size_bytes)
+{
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    bool used = node->content_used;
+    *content = node->content;
+    *size_bytes = node->version.size_bytes;
+    pthread_mutex_unlock(&stripe->lock);
+    return used;
+}
+
+void tm_node_foreign_change(struct tm_nodes *nodes, struct tm_node *node, struct tm_observation *observation)
+{
+    *observation = (struct tm_observation){.changed = false};
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    rename_locked(node, observation);
+    node->unseen = true;
+    observation->version = node->version;
+    pthread_mutex_unlock(&stripe->lock);
+}
