@@ -38,8 +38,8 @@ struct tm_reading tm_node_reading(struct tm_nodes *nodes, struct tm_node *node, 
 {
     struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
     bool settled = tm_version_settled(&node->version, now_ns);
-    bool keep = settled || is_trusted(nodes);
-    if (!node->content_used) {
+    bool keep = !node->unseen && (settled || is_trusted(nodes));
+    if (!node->content_used && !node->unseen) {
         /* Times that may not move on at the next change name nothing for long. */
         node->content = settled ? name_of_version(&node->version) : unique_name(nodes);
         node->content_used = keep;

@@ -33,7 +33,7 @@ struct tm_reading {
     uint32_t epoch;
     bool keep;     /* what is read may be put */
     bool buffered; /* the newest bytes may lie in DIR's page cache */
-    bool unseen;   /* has changed: look first */
+    bool unseen;   /* has changed: look first; there are no pages, and no name for them */
 };
 
 /* What tm_node_observe() and the ends of changes found. */
