@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * main.c - `tmem bench engine`: the command line and the rounds.
+ * main.c - `tmem bench`: which benchmark; of `engine` the command line and the rounds.
  */
+#include "policy/policy.h"
 #include "report.h"
 
 #include <getopt.h>
@@ -18,8 +19,9 @@
 
 static const char help[] =
     "usage: tmem bench engine [--corpus FILE] [--pages N] [--json]\n"
+    "       tmem bench policy [OPTION]...   (see: tmem bench policy --help)\n"
     "\n"
-    "Measures every operation of the store, each beside the limit that this machine sets in the same\n"
+    "engine measures every operation of the store, each beside the limit that this machine sets in the same\n"
     "run: copies of memory, the bare compression libraries. Takes one to two minutes.\n"
     "\n"
     "  --corpus FILE  pages of 4096 bytes to measure with, such as tools/corpus makes (default: text\n"
@@ -81,7 +83,7 @@ static enum tm_exit parse(int count, char **arguments, struct options *options)
     if (options->help)
         return TM_EXIT_OK;
     if (optind == count)
-        return usage("what to measure is missing: engine", "");
+        return usage("what to measure is missing: engine or policy", "");
     if (strcmp(arguments[optind], "engine") != 0 || optind + 1 < count)
         return usage("not understood: ", arguments[strcmp(arguments[optind], "engine") == 0 ? optind + 1 : optind]);
     return TM_EXIT_OK;
@@ -116,15 +118,16 @@ static enum tm_exit run_rounds(struct bench *bench)
     return code;
 }
 
-int main(int count, char **arguments)
+/* `tmem bench engine`. */
+static enum tm_exit engine(int count, char **arguments)
 {
     struct options options;
     static struct bench bench;
     enum tm_exit code = parse(count, arguments, &options);
     if (code != TM_EXIT_OK)
-        return (int)code;
+        return code;
     if (options.help)
-        return (int)tm_print_stdout(help);
+        return tm_print_stdout(help);
     code = bench_create(&bench, options.corpus, options.pages);
     if (code == TM_EXIT_OK && !options.json)
         code = bench_report_settings(&bench, options.corpus);
@@ -133,5 +136,11 @@ int main(int count, char **arguments)
     if (code == TM_EXIT_OK)
         code = options.json ? bench_report_json(&bench) : bench_report_table(&bench);
     bench_destroy(&bench);
-    return (int)code;
+    return code;
+}
+
+int main(int count, char **arguments)
+{
+    bool is_policy = count > 1 && strcmp(arguments[1], "policy") == 0;
+    return (int)(is_policy ? policy_main(count - 1, arguments + 1) : engine(count, arguments));
 }
