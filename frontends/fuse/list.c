@@ -17,9 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How long a process may take to answer. */
-#define ANSWER_MS 2000
-
 struct mounted {
     struct tm_mount_entry entry;
     bool covered; /* another mount lies above it at the same place */
@@ -87,7 +84,7 @@ static void look_at(const struct mounted *mounted, struct row *row)
         (void)snprintf(row->remedy, sizeof row->remedy, "something else is mounted on it");
         return;
     }
-    int error = tm_mount_stats_ask(point, ANSWER_MS, text);
+    int error = tm_mount_stats_ask(point, TM_MOUNT_ANSWER_MS, text);
     switch (tm_mount_state_of(error)) {
     case TM_MOUNT_ALIVE:
         row->state = "alive";

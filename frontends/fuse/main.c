@@ -3,7 +3,7 @@
  * main.c - `tmem mount`: from the command line to a mount that answers, and to its end.
  *
  * All that can be checked is checked before anything is mounted, so that whatever fails leaves nothing
- * behind. The order: options, DIR, MNT, store, mount, threads.
+ * behind. The order: options, what a dead mount has left, DIR, MNT, store, mount, threads.
  *
  * PR_SET_IO_FLUSHER is not set: it keeps this process from reclaiming inodes when its memory cgroup is
  * full, and only a filesystem with dirty pages could wait for itself.
@@ -177,7 +177,9 @@ static enum tm_exit mount_directory(struct tm_mount *mount)
         if (side > 0)
             return (enum tm_exit)status;
     }
-    enum tm_exit code = tm_source_open(&mount->source, mount->options.directory, mount->options.read_only);
+    enum tm_exit code = tm_mountpoint_repair(mount->options.point);
+    if (code == TM_EXIT_OK)
+        code = tm_source_open(&mount->source, mount->options.directory, mount->options.read_only);
     if (code != TM_EXIT_OK)
         return code;
     code = tm_mountpoint_check(mount);

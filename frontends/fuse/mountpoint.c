@@ -2,7 +2,9 @@
 /* mountpoint.c - is MNT a place where the cache can be shown? */
 #include "mountpoint.h"
 
+#include "command/mount_stats.h"
 #include "command/mount_table.h"
+#include "command/unmount.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -78,6 +80,28 @@ static enum tm_exit check_contents(const struct tm_mount *mount, const char *poi
                        "directory, or lay the cache over DIR: tmem mount %s %s)",
                        point, mount->options.directory, mount->options.directory, mount->options.directory);
     return TM_EXIT_OK;
+}
+
+enum tm_exit tm_mountpoint_repair(const char *given)
+{
+    char cause[TM_ERROR_TEXT_SIZE];
+    char point[PATH_MAX];
+    struct tm_mount_entry *entry = malloc(sizeof *entry);
+    if (entry == NULL)
+        return tm_fail(TM_EXIT_FAILED, "out of memory");
+    enum tm_exit code = TM_EXIT_OK;
+    bool more = tm_mount_resolve(given, point) == 0; /* tm_mountpoint_check() says why not */
+    while (more && code == TM_EXIT_OK) {
+        more = tm_mount_find(point, entry) == 1 && strcmp(entry->type, TM_MOUNT_TYPE) == 0 &&
+               tm_mount_is_dead(point);
+        int error = more ? tm_unmount_dead(point) : 0;
+        if (error != 0)
+            code = tm_fail(tm_exit_of_error(error), "cannot take away the dead mount at %s: %s (try: sudo tmem umount "
+                                                    "%s)",
+                           point, tm_error_text(error, cause), point);
+    }
+    free(entry);
+    return code;
 }
 
 static enum tm_exit check_not_mounted(const char *point)

@@ -6,6 +6,14 @@
 #include "mount.h"
 
 /*
+ * tm_mountpoint_repair - take away what tmem processes that were killed have left mounted at @point.
+ *
+ * Before DIR is opened, since DIR may be the same place. Programs that still have files of the dead mount
+ * open keep getting errors. Returns TM_EXIT_OK also when there was nothing to do, or a code after a message.
+ */
+enum tm_exit tm_mountpoint_repair(const char *point) TM_MUST_USE;
+
+/*
  * tm_mountpoint_check - check MNT against the open source, and that FUSE is there.
  *
  * MNT must be an empty directory, or DIR itself, and no tmem mount already. Fills mount->point and

@@ -20,8 +20,8 @@
 const char tm_cli_umount_help[] =
     "usage: tmem umount [--lazy] MNT\n"
     "\n"
-    "Undoes `tmem mount`, also when its process was killed. Returns when the process has ended and\n"
-    "its memory is free again.\n"
+    "Undoes `tmem mount`. Returns when the process has ended and its memory is free again. What a\n"
+    "process has left that was killed is taken away, also if files in it are open.\n"
     "\n"
     "  --lazy   take the mount away even though files in it are open; the process ends when the\n"
     "           last of them is closed\n"
@@ -52,14 +52,16 @@ static enum tm_exit report(const char *point, int error)
     }
 }
 
-/* A descriptor of the process that serves the mount, or -1 where it cannot be known. */
-static int open_process(const char *point)
+/* Asks the mount who serves it: *process is a descriptor, or -1 where it cannot be known. */
+static enum tm_mount_state ask(const char *point, int *process)
 {
     char text[TM_MOUNT_STATS_SIZE];
-    uint64_t process = 0;
-    if (tm_mount_stats_read(point, text) != 0 || !tm_json_find_unsigned(text, "pid", &process) || process == 0)
-        return -1;
-    return (int)syscall(SYS_pidfd_open, (pid_t)process, 0);
+    uint64_t number = 0;
+    *process = -1;
+    enum tm_mount_state state = tm_mount_state_of(tm_mount_stats_ask(point, TM_MOUNT_ANSWER_MS, text));
+    if (state == TM_MOUNT_ALIVE && tm_json_find_unsigned(text, "pid", &number) && number != 0)
+        *process = (int)syscall(SYS_pidfd_open, (pid_t)number, 0);
+    return state;
 }
 
 static void wait_for_process(int process)
@@ -109,8 +111,9 @@ enum tm_exit tm_cli_umount(int count, char **arguments)
     enum tm_exit code = find(path, &entry);
     if (code != TM_EXIT_OK)
         return code;
-    int process = open_process(entry.point);
-    int error = tm_unmount(entry.point, lazy);
+    int process = -1;
+    bool is_dead = ask(entry.point, &process) == TM_MOUNT_DEAD;
+    int error = is_dead ? tm_unmount_dead(entry.point) : tm_unmount(entry.point, lazy);
     if (error == 0 && !lazy && process >= 0)
         wait_for_process(process);
     if (process >= 0)

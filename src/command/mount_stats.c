@@ -27,6 +27,9 @@ struct answer {
     char text[TM_MOUNT_STATS_SIZE];
 };
 
+/* How long a child that was killed is waited for. */
+#define CHILD_END_MS 500
+
 static int64_t now_ms(void)
 {
     struct timespec now;
@@ -76,12 +79,15 @@ int tm_mount_stats_ask(const char *point, int timeout_ms, char text[static TM_MO
     }
     (void)close(ends[1]);
     int error = receive(ends[0], &answer, timeout_ms);
-    (void)close(ends[0]);
     if (error == 0)
         memcpy(text, answer.text, sizeof answer.text);
-    /* One that cannot be killed now ends when its question does, and is then nobody's. */
     (void)kill(child, SIGKILL);
-    (void)waitpid(child, NULL, error == ETIMEDOUT ? WNOHANG : 0);
+    /* The end of the child closes the pipe, and lets go of the mount. One whose question was taken and not answered
+     * stays until it is. */
+    struct pollfd end = {.fd = ends[0], .events = 0};
+    bool has_ended = poll(&end, 1, CHILD_END_MS) == 1;
+    (void)close(ends[0]);
+    (void)waitpid(child, NULL, has_ended ? 0 : WNOHANG);
     return error;
 }
 
@@ -101,4 +107,10 @@ enum tm_mount_state tm_mount_state_of(int error)
     default:
         return TM_MOUNT_OTHER;
     }
+}
+
+bool tm_mount_is_dead(const char *point)
+{
+    char text[TM_MOUNT_STATS_SIZE];
+    return tm_mount_state_of(tm_mount_stats_ask(point, TM_MOUNT_ANSWER_MS, text)) == TM_MOUNT_DEAD;
 }

@@ -28,6 +28,9 @@ int tm_mount_stats_read(const char *point, char text[static TM_MOUNT_STATS_SIZE]
  */
 int tm_mount_stats_ask(const char *point, int timeout_ms, char text[static TM_MOUNT_STATS_SIZE]) TM_MUST_USE;
 
+/* How long a process is given that has nothing else to do than to answer. */
+#define TM_MOUNT_ANSWER_MS 2000
+
 /* What the errno of the two above says about the mount. */
 enum tm_mount_state {
     TM_MOUNT_ALIVE,
@@ -38,5 +41,8 @@ enum tm_mount_state {
 };
 
 enum tm_mount_state tm_mount_state_of(int error);
+
+/* tm_mount_is_dead - the process of the tmem mount at @point has ended, as far as the caller may know. */
+bool tm_mount_is_dead(const char *point);
 
 #endif

@@ -35,3 +35,10 @@ int tm_unmount(const char *point, bool lazy)
         return 0;
     return errno == EPERM ? unmount_as_user(point, lazy) : errno;
 }
+
+int tm_unmount_dead(const char *point)
+{
+    int error = umount2(point, UMOUNT_NOFOLLOW) == 0 ? 0 : errno;
+    /* Asked once only, so that fusermount3 does not complain before it succeeds. */
+    return error == 0 ? 0 : tm_unmount(point, true);
+}

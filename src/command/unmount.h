@@ -19,4 +19,10 @@
  */
 int tm_unmount(const char *point, bool lazy) TM_MUST_USE;
 
+/*
+ * tm_unmount_dead - the same for a mount whose process has ended: also one in which files are open, which
+ * cannot be used any more, at once.
+ */
+int tm_unmount_dead(const char *point) TM_MUST_USE;
+
 #endif

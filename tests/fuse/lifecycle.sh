@@ -56,15 +56,60 @@ ls "$mnt" >/dev/null 2>&1 && fail "a dead mount answers"
 "$TMEM" stats "$mnt" 2>"$work/stderr"
 same "statistics of a dead mount" 1 $?
 grep -q "has died (try: tmem umount $mnt" "$work/stderr" || fail "dead mount: $(cat "$work/stderr")"
-"$TMEM" mount --read-only "$dir" "$mnt" 2>"$work/stderr"
-same "mounting over a dead mount" 1 $?
-grep -q "try: tmem umount $mnt" "$work/stderr" || fail "mounting over a dead mount: $(cat "$work/stderr")"
 umount_tmem "$mnt"
 is_mounted "$mnt" && fail "a dead mount stays"
 mount_tmem "$dir" "$dir"
 kill -9 "$(pid_of "$dir")"
 (cd "$work" && "$TMEM" umount dir) || fail "a dead mount over DIR, by its relative path"
 same "DIR is back" 201 "$(ls "$dir" | wc -l)"
+
+# killed POINT: the process of the mount there is killed.
+killed() {
+    local process
+    process=$(pid_of "$1")
+    kill -9 "$process"
+    check "SIGKILL" gone "$process"
+}
+
+note "a dead mount that is in use, unmounted"
+mount_tmem "$dir" "$mnt"
+exec 5<"$mnt/big"
+killed "$mnt"
+umount_tmem "$mnt"
+is_mounted "$mnt" && fail "a dead mount in use stays"
+same "nothing is left there" "" "$(ls "$mnt")"
+cat <&5 >/dev/null 2>&1 && fail "a file of a dead mount can be read"
+exec 5<&-
+
+note "a dead mount, mounted again"
+mount_tmem "$dir" "$mnt"
+exec 5<"$mnt/big"
+killed "$mnt"
+mount_tmem "$dir" "$mnt"
+same "mounted again: mounts" 1 "$(grep -c " $mnt " /proc/self/mountinfo)"
+check "mounted again: contents" cmp "$dir/big" "$mnt/big"
+exec 5<&-
+umount_tmem "$mnt"
+mount_tmem "$dir" "$dir"
+killed "$dir"
+mount_tmem "$dir" "$dir"
+same "mounted again over DIR: mounts" 1 "$(grep -c " $dir " /proc/self/mountinfo)"
+same "mounted again over DIR: files" 201 "$(ls "$dir" | wc -l)"
+umount_tmem "$dir"
+mount_tmem "$dir" "$mnt"
+"$TMEM" mount --read-only "$dir" "$mnt" 2>"$work/stderr"
+same "a mount that lives is not taken away" 1 $?
+grep -q "busy.*try: tmem umount $mnt" "$work/stderr" || fail "busy: $(cat "$work/stderr")"
+
+note "a process that is stopped holds nobody up"
+process=$(pid_of "$mnt")
+kill -STOP "$process"
+timeout 10 "$TMEM" mount --list >"$work/list" || fail "--list of a stopped process"
+grep -q "^silent.* $dir on $mnt (.*tmem umount" "$work/list" || fail "--list of a stopped process: $(cat "$work/list")"
+timeout 20 "$TMEM" umount "$mnt" || fail "unmounting a stopped process"
+is_mounted "$mnt" && fail "a stopped process stays mounted"
+kill -CONT "$process"
+check "a stopped process ends when it goes on" gone "$process"
 
 note "files in use"
 mount_tmem "$dir" "$mnt"
