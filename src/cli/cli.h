@@ -30,9 +30,11 @@ enum tm_exit tm_cli_usage(const char *verb, const char *format, ...) TM_PRINTF(2
 
 enum tm_exit tm_cli_umount(int count, char **arguments);
 enum tm_exit tm_cli_stats(int count, char **arguments);
+enum tm_exit tm_cli_doctor(int count, char **arguments);
 
 extern const char tm_cli_umount_help[];
 extern const char tm_cli_stats_help[];
+extern const char tm_cli_doctor_help[];
 
 /*
  * tm_cli_run_program - replace this process by the program tmem-VERB.

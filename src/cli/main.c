@@ -18,6 +18,7 @@ static const struct tm_cli_verb verbs[] = {
     {"mount", "show a directory again, with its file pages cached in the store", NULL, NULL},
     {"umount", "undo a mount, also one whose process has died", tm_cli_umount, tm_cli_umount_help},
     {"stats", "what a mount has read from the store and from the disk", tm_cli_stats, tm_cli_stats_help},
+    {"doctor", "what works on this machine, and the remedy for what does not", tm_cli_doctor, tm_cli_doctor_help},
     {"bench", "measure the engine on this machine", NULL, NULL},
     {"version", "print the version", version, version_help},
 };
