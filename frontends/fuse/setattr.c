@@ -63,7 +63,8 @@ static int change(struct tm_mount *mount, struct tm_node *node, const struct tm_
     int error = 0;
     if ((which & FUSE_SET_ATTR_SIZE) != 0)
         error = change_size(mount, node, file, (uint64_t)wanted->st_size);
-    if (error == 0 && (which & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) != 0)
+    /* Nothing at all is chown() to the same owner and group: it is a change, and gives a new change time. */
+    if (error == 0 && (which == 0 || (which & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) != 0))
         error = change_owner(place, wanted, which);
     if (error == 0 && (which & FUSE_SET_ATTR_MODE) != 0)
         error = change_mode(place, wanted->st_mode);
