@@ -97,6 +97,11 @@ mount_tmem() {
     "$TMEM" mount --read-only --size "${TMEM_TEST_STORE:-256M}" "$@" || fail "cannot mount: $*"
 }
 
+# mount_writable [OPTIONS] DIR MNT
+mount_writable() {
+    "$TMEM" mount --size "${TMEM_TEST_STORE:-256M}" "$@" || fail "cannot mount: $*"
+}
+
 umount_tmem() {
     "$TMEM" umount "$1" || fail "cannot unmount $1"
 }
@@ -105,6 +110,19 @@ umount_tmem() {
 mount_overlay() {
     mkdir "$work/upper" "$work/scratch" &&
         mount -t overlay -o "lowerdir=$1,upperdir=$work/upper,workdir=$work/scratch" none "$2" 2>/dev/null
+}
+
+# as_own_user DIRECTORY SCRIPT: runs it as nobody in DIRECTORY, where that user can mount; answers 77 when this machine
+# does not let him.
+as_own_user() {
+    chown -R 65534:65534 "$1" || return 1
+    command -v fusermount3 >/dev/null && command -v setpriv >/dev/null && unshare -m true 2>/dev/null || return 77
+    # fusermount3 wants a user that has a name: nobody. A /dev/fuse that everybody may open, as on most
+    # machines, for this one process.
+    unshare -m bash -c '
+        mount -t tmpfs none /dev && mkdir /dev/shm && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/zero c 1 5 &&
+            mknod -m 666 /dev/fuse c 10 229 || exit 77
+        cd "$1" && exec setpriv --reuid 65534 --regid 65534 --clear-groups bash -c "$2"' - "$1" "$2"
 }
 
 # One number of the statistics of $1.
