@@ -84,19 +84,45 @@ static pthread_mutex_t *change_lock_of(struct tm_nodes *nodes, const struct tm_n
     return &nodes->change_locks[node->hash % TM_NODE_CHANGE_LOCKS];
 }
 
+/* Notes what a look found, unless others have changed the file since: @epoch is as of before the look. */
+static void note_look_locked(struct tm_node *node, const struct stat *status, uint32_t epoch)
+{
+    if (node->epoch != epoch)
+        return;
+    node->attributes = *status;
+    node->attributes_known = true;
+    node->unseen = false;
+}
+
+/* True when the look tells nothing new. *epoch receives the node's. */
+static bool is_known(struct tm_nodes *nodes, struct tm_node *node, const struct tm_version *version,
+                     const struct stat *status, uint32_t *epoch)
+{
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    bool known = tm_version_equal(version, &node->version) && !node->unseen;
+    if (known && !node->attributes_known) {
+        node->attributes = *status;
+        node->attributes_known = true;
+    }
+    *epoch = node->epoch;
+    pthread_mutex_unlock(&stripe->lock);
+    return known;
+}
+
 int tm_node_observe(struct tm_nodes *nodes, struct tm_node *node, int fd, struct stat *status,
                     struct tm_observation *observation)
 {
+    uint32_t epoch = 0;
     struct tm_version version = tm_version_of(&nodes->key, node->hash, status);
-    struct tm_version known = tm_node_version(nodes, node);
     *observation = (struct tm_observation){.version = version};
-    if (tm_version_equal(&version, &known))
+    if (is_known(nodes, node, &version, status, &epoch))
         return 0;
 
     /* Either the file changed, or this look is older than one that was noted meanwhile. A look under
      * the lock is the newest of all that were noted. */
     pthread_mutex_t *change_lock = change_lock_of(nodes, node);
     pthread_mutex_lock(change_lock);
+    (void)tm_node_is_current(nodes, node, &epoch);
     int error = fstat(fd, status) == 0 ? 0 : errno;
     if (error == 0) {
         version = tm_version_of(&nodes->key, node->hash, status);
@@ -105,15 +131,33 @@ int tm_node_observe(struct tm_nodes *nodes, struct tm_node *node, int fd, struct
             if (node->own_changes == 0 && !node->unseen) {
                 rename_locked(node, observation);
                 node->unconfirmed = !is_trusted(nodes);
+                epoch = node->epoch;
             }
             node->version = version;
-            node->unseen = false;
         }
+        note_look_locked(node, status, epoch);
         pthread_mutex_unlock(&stripe->lock);
         observation->version = version;
     }
     pthread_mutex_unlock(change_lock);
     return error;
+}
+
+bool tm_node_attributes(struct tm_nodes *nodes, struct tm_node *node, struct stat *status)
+{
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    bool known = is_trusted(nodes) && node->attributes_known && !node->unseen;
+    if (known)
+        *status = node->attributes;
+    pthread_mutex_unlock(&stripe->lock);
+    return known;
+}
+
+void tm_node_doubt(struct tm_nodes *nodes, struct tm_node *node)
+{
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    node->unseen = true;
+    pthread_mutex_unlock(&stripe->lock);
 }
 
 void tm_node_begin_change(struct tm_nodes *nodes, struct tm_node *node)
@@ -126,20 +170,22 @@ void tm_node_begin_change(struct tm_nodes *nodes, struct tm_node *node)
 int tm_node_end_change(struct tm_nodes *nodes, struct tm_node *node, int fd, struct stat *status,
                        struct tm_observation *observation)
 {
+    uint32_t epoch = 0;
     *observation = (struct tm_observation){.changed = false};
     pthread_mutex_t *change_lock = change_lock_of(nodes, node);
     pthread_mutex_lock(change_lock);
+    (void)tm_node_is_current(nodes, node, &epoch);
     int error = fstat(fd, status) == 0 ? 0 : errno;
     struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
     TM_ASSERT(node->own_changes > 0);
     node->own_changes--;
+    if (error == 0)
+        note_look_locked(node, status, epoch);
     /* Without trust, a change of others' may hide behind ours. */
     if (error != 0 || !is_trusted(nodes))
         rename_locked(node, observation);
-    if (error == 0) {
+    if (error == 0)
         node->version = tm_version_of(&nodes->key, node->hash, status);
-        node->unseen = false;
-    }
     observation->version = node->version;
     pthread_mutex_unlock(&stripe->lock);
     pthread_mutex_unlock(change_lock);

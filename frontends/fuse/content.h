@@ -55,10 +55,17 @@ bool tm_node_is_in(struct tm_nodes *nodes, struct tm_node *node, uint32_t epoch)
  * tm_node_observe - compare *status, just read from the open file @fd, with what the node knows.
  *
  * Where they differ, the file is looked at once more under the node's change lock, *status receives
- * that, and the node is brought up to date. 0, or the errno of that second look.
+ * that, and the node is brought up to date. A look at a node that has just been made is to be repeated: changes
+ * between the look and the making have been told to nobody. 0, or the errno of that second look.
  */
 int tm_node_observe(struct tm_nodes *nodes, struct tm_node *node, int fd, struct stat *status,
                     struct tm_observation *observation) TM_MUST_USE;
+
+/* tm_node_attributes - what fstat() would tell, from memory. False: it is not known, or may be old. */
+bool tm_node_attributes(struct tm_nodes *nodes, struct tm_node *node, struct stat *status) TM_MUST_USE;
+
+/* tm_node_doubt - the file is not what it is thought to be, or has gone: looks are needed again. */
+void tm_node_doubt(struct tm_nodes *nodes, struct tm_node *node);
 
 /*
  * tm_node_begin_change - the mount is about to change the file: until tm_node_end_change() what a look

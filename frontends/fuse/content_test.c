@@ -246,6 +246,33 @@ static void a_look_that_fails_is_a_change_of_others(void **state)
     assert_true(same(observation.before, before.content));
 }
 
+static void attributes_are_remembered_with_trust_only(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tm_observation observation;
+    struct stat status;
+    struct stat known;
+    assert_int_equal(fstat(fixture->fd, &status), 0);
+    assert_int_equal(tm_node_observe(&fixture->nodes, fixture->node, fixture->fd, &status, &observation), 0);
+    assert_false(tm_node_attributes(&fixture->nodes, fixture->node, &known));
+    fixture->nodes.trusted = 1;
+    assert_true(tm_node_attributes(&fixture->nodes, fixture->node, &known));
+    assert_memory_equal(&known, &status, sizeof status);
+
+    (void)change(fixture);
+    assert_true(tm_node_attributes(&fixture->nodes, fixture->node, &known));
+    assert_int_equal(known.st_size, 10);
+
+    tm_node_foreign_change(&fixture->nodes, fixture->node, &observation);
+    assert_false(tm_node_attributes(&fixture->nodes, fixture->node, &known));
+    assert_int_equal(fstat(fixture->fd, &status), 0);
+    assert_int_equal(tm_node_observe(&fixture->nodes, fixture->node, fixture->fd, &status, &observation), 0);
+    assert_true(tm_node_attributes(&fixture->nodes, fixture->node, &known));
+
+    tm_node_doubt(&fixture->nodes, fixture->node);
+    assert_false(tm_node_attributes(&fixture->nodes, fixture->node, &known));
+}
+
 static void what_was_written_is_remembered(void **state)
 {
     struct fixture *fixture = *state;
@@ -310,6 +337,7 @@ int main(void)
         CASE(a_look_in_the_middle_of_an_own_change_finds_no_stranger),
         CASE(a_change_of_others_takes_the_name_once),
         CASE(a_look_that_fails_is_a_change_of_others),
+        CASE(attributes_are_remembered_with_trust_only),
         CASE(what_was_written_is_remembered),
         CASE(a_held_file_outlives_its_name),
         CASE(a_node_that_is_found_stays_while_it_is_referred_to),

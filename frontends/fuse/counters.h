@@ -10,24 +10,25 @@
 
 #include "command/command.h"
 
-#define TM_COUNTERS(X)                                                              \
-    X(reads)            /* read requests of the kernel */                           \
-    X(pages_from_store) /* pages asked for and found */                             \
-    X(pages_from_disk)  /* pages asked for and read from DIR */                     \
-    X(pages_ahead)      /* pages read from DIR beyond what was asked for */         \
-    X(disk_reads)       /* read calls on DIR */                                     \
-    X(disk_bytes)       /* that they transferred */                                 \
-    X(disk_errors)      /* that failed */                                           \
-    X(puts)             /* pages offered to the store */                            \
-    X(puts_stored)      /* of them, taken */                                        \
-    X(pages_not_put)    /* read, but of a file that was changing */                 \
-    X(writes)           /* write requests of the kernel */                          \
-    X(write_bytes)      /* that they wrote */                                       \
-    X(reads_waited)     /* requests that found their pages being read by another */ \
-    X(opens)            /* of files */                                              \
-    X(opens_kept)       /* of them, the kernel kept its own cache of the file */    \
-    X(lookups)          /* of names */                                              \
-    X(files_changed)    /* files found changed on DIR */
+#define TM_COUNTERS(X)                                                                \
+    X(reads)              /* read requests of the kernel */                           \
+    X(pages_from_store)   /* pages asked for and found */                             \
+    X(pages_from_disk)    /* pages asked for and read from DIR */                     \
+    X(pages_ahead)        /* pages read from DIR beyond what was asked for */         \
+    X(disk_reads)         /* read calls on DIR */                                     \
+    X(disk_bytes)         /* that they transferred */                                 \
+    X(disk_errors)        /* that failed */                                           \
+    X(puts)               /* pages offered to the store */                            \
+    X(puts_stored)        /* of them, taken */                                        \
+    X(pages_not_put)      /* read, but of a file that was changing */                 \
+    X(writes)             /* write requests of the kernel */                          \
+    X(write_bytes)        /* that they wrote */                                       \
+    X(reads_waited)       /* requests that found their pages being read by another */ \
+    X(opens)              /* of files */                                              \
+    X(opens_kept)         /* of them, the kernel kept its own cache of the file */    \
+    X(lookups)            /* of names */                                              \
+    X(lookups_remembered) /* of them, answered without DIR */                         \
+    X(files_changed)      /* files found changed on DIR */
 
 struct tm_counters {
 #define TM_COUNTER(name) uint64_t name;

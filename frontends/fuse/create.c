@@ -58,6 +58,7 @@ static int make_for_caller(fuse_req_t request, struct tm_node *parent, int direc
         result = result < 0 ? -errno : result;
         tm_caller_resign();
     }
+    tm_entry_change(&tm_mount_of(request)->entries, parent, wish->name);
     (void)tm_edit_end(&edit, &status);
     return result;
 }
@@ -171,6 +172,7 @@ static int make_link(struct tm_mount *mount, struct tm_node *node, int place, st
     error = tm_edit_begin(&parent_edit, mount, parent, directory, TM_EDIT_NO_PAGES);
     if (error == 0) {
         error = link_place(place, directory, name);
+        tm_entry_change(&mount->entries, parent, name);
         (void)tm_edit_end(&parent_edit, &status);
     }
     (void)tm_edit_end(&edit, &status);

@@ -141,6 +141,7 @@ static enum tm_exit run(struct tm_mount *mount, struct tm_background *background
     if (error != 0) {
         code = tm_fail(TM_EXIT_FAILED, "cannot begin with %s: %s", mount->directory, tm_error_text(error, cause));
     } else {
+        tm_entries_init(&mount->entries, &mount->nodes);
         mount->nodes.abandoned = on_abandoned;
         mount->nodes.abandoned_context = mount;
         /* A kernel that keeps writes back believes nobody else about times and sizes. */
@@ -158,6 +159,7 @@ static enum tm_exit run(struct tm_mount *mount, struct tm_background *background
         if (signals >= 0)
             (void)close(signals);
         tm_files_end_all(mount);
+        tm_entries_fini(&mount->entries);
         tm_flights_fini(&mount->flights);
         pthread_mutex_destroy(&mount->files_lock);
         tm_nodes_fini(&mount->nodes);

@@ -5,7 +5,8 @@
  * The program is a filesystem in user space: the kernel sends it requests about files under MNT, it
  * answers them from DIR and from the store. What changes a file goes to DIR before it is answered.
  *
- * Who knows what: source.h DIR, node.h the files, content.h which pages are theirs, pages.h the store,
+ * Who knows what: source.h DIR, node.h the files, entries.h their names, content.h which pages are theirs,
+ * pages.h the store,
  * flight.h ranges of files being read or written, change.h how the mount changes a file, caller.h on
  * whose behalf, worker.h threads and buffers, session.c the list of handlers.
  *
@@ -19,6 +20,7 @@
 #define FUSE_USE_VERSION 312
 
 #include "counters.h"
+#include "entries.h"
 #include "flight.h"
 #include "node.h"
 #include "options.h"
@@ -36,6 +38,7 @@ struct tm_mount {
     char point[PATH_MAX];     /* MNT, absolute */
     struct tm_source source;
     struct tm_nodes nodes;
+    struct tm_entries entries;
     struct tm_pages pages;
     struct tm_flights flights;
     struct tm_counters counters;
@@ -120,8 +123,10 @@ int tm_mount_look(struct tm_mount *mount, struct tm_node *node, int fd, struct s
 /* tm_mount_number_inode - give *status the inode number that MNT shows. */
 void tm_mount_number_inode(const struct tm_mount *mount, struct stat *status);
 
+#define TM_MOUNT_NOT_OPEN (-1)
+
 /*
- * tm_mount_enter - look up @name in the open directory @directory_fd of @directory.
+ * tm_mount_enter - look up @name in @directory, which is open as @directory_fd, or TM_MOUNT_NOT_OPEN.
  *
  * On 0, *entry has one look-up counted, which is given to the kernel or taken back. Else the errno.
  */

@@ -24,39 +24,92 @@ int tm_mount_open_directory(struct tm_mount *mount, fuse_ino_t number)
     return tm_node_open(&mount->nodes, node, O_PATH | O_DIRECTORY);
 }
 
-int tm_mount_enter(struct tm_mount *mount, struct tm_node *directory, int directory_fd, const char *name,
-                   struct fuse_entry_param *entry)
+static void fill_entry(const struct tm_mount *mount, const struct tm_node *node, const struct stat *status,
+                       struct fuse_entry_param *entry)
 {
-    struct tm_identity identity;
-    struct tm_observation observation;
-    int fd = tm_source_open_at(&mount->source, directory_fd, name, O_PATH);
-    if (fd < 0)
-        return -fd;
-    int error = tm_source_identify(&mount->source, fd, &identity);
-    struct tm_node *node = NULL;
-    if (error == 0) {
-        node = tm_node_enter(&mount->nodes, &identity, directory, name);
-        error = node == NULL ? ENOMEM : 0;
-    }
-    if (error == 0) {
-        error = tm_mount_look(mount, node, fd, &identity.status, TM_ANSWER_TELLS, &observation);
-        if (error == 0)
-            tm_node_confirm(&mount->nodes, node);
-        else
-            tm_node_forget(&mount->nodes, node, 1);
-    }
-    (void)close(fd);
-    if (error != 0)
-        return error;
-    tm_mount_number_inode(mount, &identity.status);
     *entry = (struct fuse_entry_param){
         .ino = (fuse_ino_t)(uintptr_t)node,
         .generation = node->generation,
-        .attr = identity.status,
+        .attr = *status,
         .attr_timeout = mount->options.attribute_seconds,
         .entry_timeout = mount->options.entry_seconds,
     };
-    return 0;
+    tm_mount_number_inode(mount, &entry->attr);
+}
+
+/* Answers from memory: true, with *error 0 or ENOENT. Else *ticket is for what the disk will say. */
+static bool enter_from_memory(struct tm_mount *mount, struct tm_node *directory, const char *name,
+                              struct fuse_entry_param *entry, int *error, uint32_t *ticket)
+{
+    struct tm_node *node = NULL;
+    struct stat status;
+    enum tm_entry_answer answer = tm_entry_find(&mount->entries, directory, name, &node, ticket);
+    if (answer == TM_ENTRY_NODE) {
+        *error = 0;
+        if (tm_node_attributes(&mount->nodes, node, &status)) {
+            fill_entry(mount, node, &status, entry);
+            return true;
+        }
+        /* It has changed, or gone: the name may as well. */
+        tm_node_forget(&mount->nodes, node, 1);
+        tm_entry_change(&mount->entries, directory, name);
+        answer = tm_entry_find(&mount->entries, directory, name, &node, ticket);
+        if (answer == TM_ENTRY_NODE)
+            tm_node_forget(&mount->nodes, node, 1);
+        return false;
+    }
+    *error = ENOENT;
+    return answer == TM_ENTRY_NONE;
+}
+
+/* Looks at what @fd is, under @name. */
+static int enter_opened(struct tm_mount *mount, struct tm_node *directory, int fd, const char *name,
+                        struct tm_node **node, struct stat *status)
+{
+    struct tm_identity identity;
+    struct tm_observation observation;
+    int error = tm_source_identify(&mount->source, fd, &identity);
+    if (error != 0)
+        return error;
+    *node = tm_node_enter(&mount->nodes, &identity, directory, name);
+    if (*node == NULL)
+        return ENOMEM;
+    /* Again, now that whoever hears of changes finds the node. */
+    error = fstat(fd, status) == 0 ? 0 : errno;
+    if (error == 0)
+        error = tm_mount_look(mount, *node, fd, status, TM_ANSWER_TELLS, &observation);
+    if (error == 0)
+        tm_node_confirm(&mount->nodes, *node);
+    else
+        tm_node_forget(&mount->nodes, *node, 1);
+    return error;
+}
+
+int tm_mount_enter(struct tm_mount *mount, struct tm_node *directory, int directory_fd, const char *name,
+                   struct fuse_entry_param *entry)
+{
+    struct tm_node *node = NULL;
+    struct stat status;
+    uint32_t ticket = 0;
+    int error = 0;
+    if (mount->trusted && enter_from_memory(mount, directory, name, entry, &error, &ticket)) {
+        tm_count(&mount->counters.lookups_remembered, 1);
+        return error;
+    }
+    int opened = directory_fd >= 0 ? -1 : tm_mount_open_directory(mount, (fuse_ino_t)(uintptr_t)directory);
+    if (directory_fd < 0 && opened < 0)
+        return -opened;
+    int fd = tm_source_open_at(&mount->source, opened >= 0 ? opened : directory_fd, name, O_PATH);
+    error = fd < 0 ? -fd : enter_opened(mount, directory, fd, name, &node, &status);
+    if (mount->trusted && (error == 0 || error == ENOENT))
+        tm_entry_keep(&mount->entries, directory, name, error == 0 ? node : NULL, ticket);
+    if (error == 0)
+        fill_entry(mount, node, &status, entry);
+    if (fd >= 0)
+        (void)close(fd);
+    if (opened >= 0)
+        (void)close(opened);
+    return error;
 }
 
 void tm_op_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
@@ -65,11 +118,8 @@ void tm_op_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
     struct tm_node *directory = tm_node_of(mount, parent);
     struct fuse_entry_param entry;
     tm_count(&mount->counters.lookups, 1);
-    bool is_root = directory == mount->nodes.root;
-    int directory_fd = is_root ? mount->source.root : tm_mount_open_directory(mount, parent);
-    int error = directory_fd < 0 ? -directory_fd : tm_mount_enter(mount, directory, directory_fd, name, &entry);
-    if (directory_fd >= 0 && !is_root)
-        (void)close(directory_fd);
+    int directory_fd = directory == mount->nodes.root ? mount->source.root : TM_MOUNT_NOT_OPEN;
+    int error = tm_mount_enter(mount, directory, directory_fd, name, &entry);
     if (error == ENOENT) {
         /* The kernel may remember for a while that there is no such name. */
         entry = (struct fuse_entry_param){.ino = 0, .entry_timeout = mount->options.entry_seconds};
@@ -113,6 +163,11 @@ void tm_op_getattr(fuse_req_t request, fuse_ino_t number, struct fuse_file_info 
     struct tm_node *node = tm_node_of(mount, number);
     struct tm_observation observation;
     struct stat status;
+    if (tm_node_attributes(&mount->nodes, node, &status)) {
+        tm_mount_number_inode(mount, &status);
+        (void)fuse_reply_attr(request, &status, mount->options.attribute_seconds);
+        return;
+    }
     /* An open file answers for itself, also when its name is gone. */
     const struct tm_file *file = tm_file_of(info);
     int fd = file != NULL ? file->fd : tm_node_open(&mount->nodes, node, O_PATH | O_NOFOLLOW);

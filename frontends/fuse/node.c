@@ -162,6 +162,13 @@ struct tm_node *tm_node_find(struct tm_nodes *nodes, const struct tm_identity *i
     return node;
 }
 
+void tm_node_look_up(struct tm_nodes *nodes, struct tm_node *node)
+{
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    node->lookups++;
+    pthread_mutex_unlock(&stripe->lock);
+}
+
 void tm_node_ref(struct tm_node *node)
 {
     __atomic_fetch_add(&node->references, 1, __ATOMIC_RELAXED);
@@ -217,17 +224,21 @@ static void release(struct tm_nodes *nodes, struct tm_node *node, uint64_t looku
         struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
         TM_ASSERT(node->lookups >= lookups);
         node->lookups -= lookups;
+        /* Who has it open, the kernel knows. */
+        int held = node->lookups == 0 ? node->held : -1;
+        if (held >= 0)
+            __atomic_store_n(&node->held, -1, __ATOMIC_RELEASE);
         /* Others add references without the lock, but only while there is one already. */
         bool ends = __atomic_sub_fetch(&node->references, references, __ATOMIC_ACQ_REL) == 0 && node->lookups == 0;
         if (ends)
             remove_locked(stripe, node);
         pthread_mutex_unlock(&stripe->lock);
+        if (held >= 0)
+            (void)close(held);
         if (!ends)
             return;
         if (nodes->abandoned != NULL && tm_node_abandons_locked(node))
             nodes->abandoned(nodes->abandoned_context, &node->content, node->inode, node->version.size_bytes);
-        if (node->held >= 0)
-            (void)close(node->held);
         struct tm_place *place = node->place;
         TM_MAGIC_END(node, NODE_MAGIC);
         free(node);
@@ -290,7 +301,7 @@ bool tm_node_is_current(struct tm_nodes *nodes, struct tm_node *node, uint32_t *
 void tm_node_hold(struct tm_nodes *nodes, struct tm_node *node, int fd)
 {
     struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
-    bool takes = node->held < 0;
+    bool takes = node->held < 0 && node->lookups > 0;
     if (takes)
         __atomic_store_n(&node->held, fd, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&stripe->lock);
@@ -340,6 +351,12 @@ bool tm_node_tell_to_look_up(struct tm_nodes *nodes, struct tm_node *node, int t
     return tell;
 }
 
+bool tm_node_follow(struct tm_node *node, uint64_t first, uint64_t count)
+{
+    return __atomic_exchange_n(&node->follows, (uint32_t)(first + count), __ATOMIC_RELAXED) == (uint32_t)first &&
+           first > 0;
+}
+
 void tm_node_confirm(struct tm_nodes *nodes, struct tm_node *node)
 {
     struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
@@ -359,9 +376,12 @@ int tm_node_open(struct tm_nodes *nodes, struct tm_node *node, int flags)
     int held = __atomic_load_n(&node->held, __ATOMIC_ACQUIRE);
     if (held >= 0)
         return open_held(held, flags);
-    if (nodes->source->by_handle)
-        return tm_source_open_handle(nodes->source, node->handle_type, node->handle, node->handle_bytes, flags);
-    return tm_place_open(nodes, node, flags);
+    int fd = nodes->source->by_handle ? tm_source_open_handle(nodes->source, node->handle_type, node->handle,
+                                                              node->handle_bytes, flags)
+                                      : tm_place_open(nodes, node, flags);
+    if (fd == -ESTALE)
+        tm_node_doubt(nodes, node);
+    return fd;
 }
 
 uint64_t tm_nodes_count(struct tm_nodes *nodes)

@@ -3,7 +3,7 @@
  * node.h - the files that the kernel knows, and how each is opened again.
  *
  * Purpose     A node stands for one inode of DIR, however many names it has. The kernel's number of
- *             a file is its node's address. It costs about 200 bytes and no descriptor, unless its name was
+ *             a file is its node's address. It costs about 400 bytes and no descriptor, unless its name was
  *             removed through the mount while the kernel knew it: then one keeps the file.
  * Life        The kernel counts its look-ups and tells when it forgets them; a node ends with its last
  *             look-up, or with the last node that needs it for its path.
@@ -39,20 +39,23 @@ struct tm_node {
     uint64_t device;
     uint64_t inode;
     uint64_t generation;
-    uint64_t lookups; /* of the kernel */
+    uint64_t lookups;       /* of the kernel */
+    struct stat attributes; /* as of the latest look, if known */
     struct tm_version version;
     struct tm_content content; /* content.c: its pages' name, if any are used */
     struct tm_place *place;    /* NULL with handles */
     uint32_t epoch;            /* of the content name */
     uint32_t own_changes;      /* of the mount, under way */
+    uint32_t follows;          /* atomic: the page behind the last read, its low bits */
     int held;                  /* atomic: a descriptor of a file whose name is gone; -1 */
     int handle_type;
     int told; /* the thread whose open was answered ESTALE last; TM_NODE_NOBODY */
     uint8_t handle_bytes;
-    uint8_t type;        /* S_IFMT >> 12 */
-    bool content_used;   /* pages may lie in the store under the content name */
-    bool written;        /* through the mount: DIR's page cache may be newer than the disk */
-    bool unseen;         /* changed by others, and not looked at since */
+    uint8_t type;      /* S_IFMT >> 12 */
+    bool content_used; /* pages may lie in the store under the content name */
+    bool written;      /* through the mount: DIR's page cache may be newer than the disk */
+    bool unseen;       /* changed by others, and not looked at since */
+    bool attributes_known;
     bool kernel_current; /* what the kernel's own cache holds is of this epoch */
     bool unconfirmed;    /* has changed, and no name was looked up since */
     bool superseded;     /* another node has its identity now; on the stripe's list of such nodes */
@@ -110,6 +113,9 @@ struct tm_node *tm_node_enter(struct tm_nodes *nodes, const struct tm_identity *
 /* tm_node_forget - take @lookups back; the node may end. The root never does. */
 void tm_node_forget(struct tm_nodes *nodes, struct tm_node *node, uint64_t lookups);
 
+/* tm_node_look_up - one more look-up of the kernel, of a node that cannot end just now. */
+void tm_node_look_up(struct tm_nodes *nodes, struct tm_node *node);
+
 /* tm_node_find - the node of @identity with a reference, for tm_node_unref(); NULL: it is not known. */
 struct tm_node *tm_node_find(struct tm_nodes *nodes, const struct tm_identity *identity) TM_MUST_USE;
 
@@ -145,6 +151,9 @@ bool tm_node_is_current(struct tm_nodes *nodes, struct tm_node *node, uint32_t *
  * thread that comes back without another look-up has no other name (/proc/self/fd): it is let through.
  */
 bool tm_node_tell_to_look_up(struct tm_nodes *nodes, struct tm_node *node, int thread, bool gone) TM_MUST_USE;
+
+/* tm_node_follow - @count pages from @first on are being read: do they follow what was read last? A guess. */
+bool tm_node_follow(struct tm_node *node, uint64_t first, uint64_t count);
 
 /* tm_node_confirm - a name was looked up just now, and it is this node's. */
 void tm_node_confirm(struct tm_nodes *nodes, struct tm_node *node);

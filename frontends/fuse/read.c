@@ -37,6 +37,7 @@ struct read_request {
     uint64_t first; /* page number */
     size_t count;   /* pages that hold the bytes asked for */
     size_t ahead;   /* pages read beyond them */
+    bool in_order;  /* begins where the last one of this file ended */
 };
 
 /* A run of pages that the store does not have. */
@@ -128,9 +129,10 @@ static size_t whole_count(const struct read_request *read, struct run run)
 }
 
 /*
- * How far to read beyond the request when its last page is missing and what is read will be kept: to the end
- * of the aligned window of --read-ahead bytes in which the request ends, so that small files come whole and the
- * windows of consecutive requests do not overlap. Never beyond the end of the file.
+ * How far to read beyond the request when its last page is missing and what is read will be kept. A file that
+ * fits into a window of --read-ahead bytes comes whole with its beginning. One that is read in order comes in
+ * aligned windows, so that those of consecutive requests do not overlap. Where reads jump about, as in programs that
+ * are mapped, what is asked for is enough: the kernel has added its part.
  */
 static size_t pages_ahead(const struct read_request *read)
 {
@@ -139,8 +141,27 @@ static size_t pages_ahead(const struct read_request *read)
         return 0;
     uint64_t file_pages = tm_round_up(read->reading.version.size_bytes, TMEM_PAGE_SIZE) / TMEM_PAGE_SIZE;
     uint64_t behind = read->first + read->count;
-    uint64_t window_behind = ((behind - 1u) / window + 1u) * window;
-    return (size_t)(tm_min_u64(window_behind, file_pages) - behind);
+    uint64_t limit = behind;
+    if (read->first == 0 && file_pages <= window)
+        limit = file_pages;
+    else if (read->in_order)
+        limit = tm_min_u64(((behind - 1u) / window + 1u) * window, read->first + window);
+    return (size_t)(tm_max_u64(tm_min_u64(limit, file_pages), behind) - behind);
+}
+
+/* Up to the first page that is in the store already. */
+static size_t pages_ahead_missing(struct read_request *read)
+{
+    struct tm_buffer *buffer = read->buffer;
+    size_t ahead = pages_ahead(read);
+    size_t missing = 0;
+    if (ahead == 0)
+        return 0;
+    (void)tm_pages_get(&read->mount->pages, &read->reading.content, read->inode, read->first + read->count, ahead,
+                       buffer->io + read->count, buffer->bytes + read->count * TMEM_PAGE_SIZE);
+    while (missing < ahead && buffer->io[read->count + missing].result != TMEM_OK)
+        missing++;
+    return missing;
 }
 
 static int read_missing_runs(struct read_request *read)
@@ -210,7 +231,7 @@ static void gather_again(struct read_request *read)
                          read->buffer->io + run.at, read->buffer->bytes + run.at * TMEM_PAGE_SIZE);
         tm_count(&read->mount->counters.pages_from_store, found);
     }
-    read->ahead = pages_ahead(read);
+    read->ahead = pages_ahead_missing(read);
     tm_count(&read->mount->counters.reads_waited, 1);
 }
 
@@ -250,7 +271,7 @@ static bool read_missing(struct read_request *read)
         return true;
     }
     tm_node_ref(read->node);
-    read->ahead = pages_ahead(read);
+    read->ahead = pages_ahead_missing(read);
     bool waited = tm_flight_begin(&read->mount->flights, &flight, read->node, read->first + missing.at,
                                   read->count + read->ahead - missing.at);
     /* Whoever was waited for may have changed the file, and with it where its last page ends. */
@@ -287,6 +308,7 @@ static bool read_once(struct read_request *read)
     read->end = tm_min_u64(read->offset + read->size, read->reading.version.size_bytes);
     read->first = read->offset / TMEM_PAGE_SIZE;
     read->count = (size_t)((read->end - 1u) / TMEM_PAGE_SIZE - read->first + 1u);
+    read->in_order = tm_node_follow(read->node, read->first, read->count);
     size_t found = tm_pages_get(&read->mount->pages, &read->reading.content, read->inode, read->first, read->count,
                                 read->buffer->io, read->buffer->bytes);
     tm_count(&read->mount->counters.pages_from_store, found);

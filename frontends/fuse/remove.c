@@ -71,6 +71,7 @@ static int remove_name(struct tm_mount *mount, struct tm_node *parent, int direc
     error = tm_edit_begin(&edit, mount, parent, directory, TM_EDIT_NO_PAGES);
     if (error == 0) {
         error = unlinkat(directory, name, flags) == 0 ? 0 : errno;
+        tm_entry_change(&mount->entries, parent, name);
         (void)tm_edit_end(&edit, &status);
     }
     end_subject(mount, &subject, error == 0);
@@ -125,6 +126,8 @@ static int rename_between(struct tm_mount *mount, struct end *from, struct end *
     error = tm_edit_begin(&edits[1], mount, to->parent, to->directory, TM_EDIT_NO_PAGES);
     if (error == 0) {
         error = renameat2(from->directory, from->name, to->directory, to->name, flags) == 0 ? 0 : errno;
+        tm_entry_change(&mount->entries, from->parent, from->name);
+        tm_entry_change(&mount->entries, to->parent, to->name);
         (void)tm_edit_end(&edits[1], &status);
     }
     (void)tm_edit_end(&edits[0], &status);

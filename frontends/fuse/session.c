@@ -17,11 +17,19 @@
 /* Requests that the kernel sends ahead of being waited for; a few per worker keep all of them busy. */
 #define BACKGROUND_PER_THREAD 4u
 
+/* How far the kernel reads ahead of its own accord. */
+#define KERNEL_AHEAD_BYTES (UINT64_C(32) << 10)
+
 static void on_init(void *userdata, struct fuse_conn_info *connection)
 {
     struct tm_mount *mount = userdata;
     /* A request has as many pages as one write could have. */
     connection->max_write = TM_READ_MAX_BYTES;
+    /* The kernel reads ahead as well, above all around pages of programs that are mapped: most of what it reads
+     * there is never used. Programs that read a lot at once get it at once all the same. */
+    unsigned kernel_ahead = (unsigned)tm_min_u64(KERNEL_AHEAD_BYTES, mount->options.read_ahead_bytes);
+    if (connection->max_readahead > kernel_ahead)
+        connection->max_readahead = kernel_ahead;
     connection->max_background = BACKGROUND_PER_THREAD * mount->options.threads;
     if (connection->max_background < 16u)
         connection->max_background = 16u;
