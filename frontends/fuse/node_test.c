@@ -186,6 +186,14 @@ static void versions_tell_contents_apart(void **state)
     assert_false(tm_version_settled(&version, version.changed_ns + 1999999999));
     assert_true(tm_version_settled(&version, version.changed_ns + 2000000000));
     assert_false(tm_version_settled(&version, version.changed_ns - 1));
+
+    /* Times that have no place in 64 bits of nanoseconds. */
+    status.st_ctim.tv_sec = INT64_MAX;
+    version = tm_version_of(&key, hash, &status);
+    assert_false(tm_version_settled(&version, tm_version_now_ns()));
+    status.st_ctim.tv_sec = INT64_MIN;
+    version = tm_version_of(&key, hash, &status);
+    assert_true(tm_version_settled(&version, tm_version_now_ns()));
 }
 
 static void changes_are_observed_once(void **state)

@@ -56,15 +56,30 @@ uint64_t tm_version_hash(const struct tm_version_key *key, uint64_t device, uint
     return fold_multiply(lane ^ handle_bytes, key->word[3]);
 }
 
+/* Since the epoch. Files may have times that 64 bits have no room for: those are the last there is. */
+static int64_t nanoseconds_of(const struct timespec *time)
+{
+    int64_t seconds = time->tv_sec;
+    if (seconds >= INT64_MAX / NS_PER_SECOND)
+        return INT64_MAX;
+    if (seconds <= INT64_MIN / NS_PER_SECOND)
+        return INT64_MIN;
+    return seconds * NS_PER_SECOND + time->tv_nsec;
+}
+
 struct tm_version tm_version_of(const struct tm_version_key *key, uint64_t hash, const struct stat *status)
 {
-    int64_t modified_ns = (int64_t)status->st_mtim.tv_sec * NS_PER_SECOND + status->st_mtim.tv_nsec;
-    int64_t changed_ns = (int64_t)status->st_ctim.tv_sec * NS_PER_SECOND + status->st_ctim.tv_nsec;
-    const uint64_t words[] = {hash, (uint64_t)status->st_size, (uint64_t)modified_ns, (uint64_t)changed_ns};
+    const uint64_t words[] = {
+        hash,
+        (uint64_t)status->st_size,
+        (uint64_t)status->st_mtim.tv_sec,
+        (uint64_t)status->st_ctim.tv_sec,
+        (uint64_t)status->st_mtim.tv_nsec << 32 | (uint64_t)status->st_ctim.tv_nsec,
+    };
     struct tm_version version = {
         .word = {key->word[2], key->word[3]},
         .size_bytes = (uint64_t)status->st_size,
-        .changed_ns = changed_ns,
+        .changed_ns = nanoseconds_of(&status->st_ctim),
     };
     for (size_t i = 0; i < TM_ARRAY_SIZE(words); i++) {
         version.word[0] = mix(version.word[0], words[i], key->word[0], key->word[1]);
@@ -75,7 +90,7 @@ struct tm_version tm_version_of(const struct tm_version_key *key, uint64_t hash,
 
 bool tm_version_settled(const struct tm_version *version, int64_t now_ns)
 {
-    return now_ns - version->changed_ns >= SETTLED_NS;
+    return version->changed_ns <= now_ns - SETTLED_NS;
 }
 
 int64_t tm_version_now_ns(void)
