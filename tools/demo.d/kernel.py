@@ -2,8 +2,8 @@
 """The other job: compile a small Linux kernel, with source, toolchain and objects on one disk.
 
 The compile runs in a root folder of its own (chroot), so that every file it reads, the compiler
-included, comes from the disk that is measured. With tmem that folder is what `tmem mount` is laid
-over; objects are written beside it, to the plain disk, on both sides.
+included, comes from the disk that is measured, and everything it writes goes there. With tmem that
+folder is what `tmem mount` is laid over.
 """
 
 import material
@@ -30,24 +30,24 @@ MAKE = 'make -s -C /src O=/out -j"$1" "$2" > /out/messages 2>&1 || ' \
        '{ grep -i -m 8 -e error -e killed /out/messages >&2; exit 1; }; sha256sum < "/out/$3"'
 
 
-def works(disk, root, tmem):
+def works(root, tmem):
     """Configure, then compile; each prints the digest of what it made."""
-    out = disk.path / ("out-with" if tmem else "out-without")
+    out = root / ("out-with" if tmem else "out-without")
     # The same bytes on both sides: a kernel states when, where and by whom it was compiled.
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/tmp",
                    "KBUILD_BUILD_TIMESTAMP": "1970-01-01", "KBUILD_BUILD_USER": "demo",
                    "KBUILD_BUILD_HOST": "demo", "KBUILD_BUILD_VERSION": "1"}
     return [Work(["unshare", "--mount", "sh", "-c", ENTER, "sh", str(root), str(out), MAKE, "sh",
-                  str(JOBS), target, product], str(disk.path), environment, (0,))
+                  str(JOBS), target, product], "/", environment, (0,))
             for target, product in TARGETS]
 
 
 def _lay_out(demonstration):
-    """The disk: one root folder with toolchain and source, two folders for objects."""
+    """The disk: one root folder with toolchain and source, and in it two folders for objects."""
     disk = Disk(demonstration.folder, DISK_BYTES, INODES, demonstration.undo)
     disk.mount(writable=True)
     root = disk.path / "root"
-    for folder in (root, disk.path / "out-with/tmp", disk.path / "out-without/tmp"):
+    for folder in (root, root / "out-with/tmp", root / "out-without/tmp"):
         folder.mkdir(parents=True)
     demonstration.table.progress("copying the toolchain")
     files = toolchain.copy(root)
@@ -75,7 +75,7 @@ def show(demonstration):
     division = split.for_compile(MEMORY_BYTES)
     without, with_tmem = demonstration.pair(
         bench, f"{MEMORY_BYTES // MIB} MiB", division, root,
-        lambda tmem: works(disk, root, tmem), writable=True)
+        lambda tmem: works(root, tmem), writable=True)
     same = without.digests() == with_tmem.digests()
     lines = [*table.first_and_later(without, with_tmem), table.total(without, with_tmem, same)]
     demonstration.finish("A kernel compile", [(without, with_tmem)], lines)

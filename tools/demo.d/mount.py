@@ -30,7 +30,7 @@ class Mount:
         self._tmem, self._folder, self._undo = str(tmem), str(folder), undo
         self._errors = tempfile.TemporaryFile()
         before = os.stat(folder).st_dev
-        arguments = [self._tmem, "mount", "--read-only", "--foreground", *options,
+        arguments = [self._tmem, "mount", "--foreground", *options,
                      self._folder, self._folder]
         with undo.uninterrupted():
             self._process = start(arguments, group.folders, stdout=subprocess.DEVNULL,
