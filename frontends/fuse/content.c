@@ -157,6 +157,8 @@ void tm_node_doubt(struct tm_nodes *nodes, struct tm_node *node)
 {
     struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
     node->unseen = true;
+    /* A look under way may have been before what the doubt is about: it is not to be noted. */
+    node->epoch++;
     pthread_mutex_unlock(&stripe->lock);
 }
 

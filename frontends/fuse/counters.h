@@ -28,7 +28,13 @@
     X(opens_kept)         /* of them, the kernel kept its own cache of the file */    \
     X(lookups)            /* of names */                                              \
     X(lookups_remembered) /* of them, answered without DIR */                         \
-    X(files_changed)      /* files found changed on DIR */
+    X(files_changed)      /* files found changed on DIR */                            \
+    X(watch_events)       /* changes that the kernel reported */                      \
+    X(watch_own)          /* of them, made by the mount itself */                     \
+    X(watch_files)        /* known files that the kernel was told have changed */     \
+    X(watch_names)        /* names that it was told have changed */                   \
+    X(watch_repeats)      /* readings of reports that were worked off twice */        \
+    X(watch_overflows)    /* times that reports were lost */
 
 struct tm_counters {
 #define TM_COUNTER(name) uint64_t name;

@@ -47,6 +47,7 @@ static int open_directory(struct tm_mount *mount, struct tm_node *node, struct d
     directory->file.fd = tm_node_open(&mount->nodes, node, O_RDONLY | O_DIRECTORY);
     if (directory->file.fd < 0)
         return -directory->file.fd;
+    tm_watch_directory(mount, node, directory->file.fd);
     if (fstat(directory->file.fd, &status) != 0)
         return errno;
     int error = tm_mount_look(mount, node, directory->file.fd, &status, TM_TELL_KERNEL, &observation);

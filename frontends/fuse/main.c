@@ -81,9 +81,13 @@ static enum tm_exit serve(struct tm_mount *mount, struct tm_background *backgrou
 {
     struct tm_workers workers;
     dev_t device = 0;
-    enum tm_exit code = tm_workers_start(&workers, mount);
-    if (code != TM_EXIT_OK)
+    enum tm_exit code = tm_watch_start(mount);
+    if (code == TM_EXIT_OK)
+        code = tm_workers_start(&workers, mount);
+    if (code != TM_EXIT_OK) {
+        tm_watch_stop(mount);
         return code;
+    }
     code = tm_session_answers(mount, &device);
     if (code == TM_EXIT_OK) {
         tm_background_ready(background);
@@ -93,9 +97,12 @@ static enum tm_exit serve(struct tm_mount *mount, struct tm_background *backgrou
         if (events[0].revents == 0 && !end_mount(mount, device, &workers, signals))
             _exit(TM_EXIT_OK); /* who still has files open there gets ENOTCONN */
     } else {
+        /* The descriptor ends here, and with it what the watcher writes to. */
+        tm_watch_stop(mount);
         fuse_session_unmount(mount->session);
     }
     tm_workers_join(&workers);
+    tm_watch_stop(mount);
     return code;
 }
 
@@ -145,12 +152,15 @@ static enum tm_exit run(struct tm_mount *mount, struct tm_background *background
         mount->nodes.abandoned = on_abandoned;
         mount->nodes.abandoned_context = mount;
         /* A kernel that keeps writes back believes nobody else about times and sizes. */
-        set_trust(mount, mount->options.exclusive || mount->options.writeback);
+        code = tm_watch_open(mount);
+        set_trust(mount, mount->options.exclusive || mount->options.writeback || tm_watch_is_complete(mount));
         pthread_mutex_init(&mount->files_lock, NULL);
         tm_flights_init(&mount->flights);
         signals = open_signals();
-        code = signals < 0 ? tm_fail(TM_EXIT_FAILED, "cannot wait for signals: %s", tm_error_text(errno, cause))
-                           : tm_session_open(mount);
+        if (code == TM_EXIT_OK && signals < 0)
+            code = tm_fail(TM_EXIT_FAILED, "cannot wait for signals: %s", tm_error_text(errno, cause));
+        if (code == TM_EXIT_OK)
+            code = tm_session_open(mount);
         if (code == TM_EXIT_OK) {
             (void)malloc_trim(0);
             code = serve(mount, background, signals);
@@ -163,6 +173,7 @@ static enum tm_exit run(struct tm_mount *mount, struct tm_background *background
         tm_flights_fini(&mount->flights);
         pthread_mutex_destroy(&mount->files_lock);
         tm_nodes_fini(&mount->nodes);
+        tm_watch_close(mount);
     }
     tm_pages_close(&mount->pages);
     return code;

@@ -26,6 +26,7 @@
 #include "options.h"
 #include "pages.h"
 #include "source.h"
+#include "watch.h"
 
 #include <fuse_lowlevel.h>
 
@@ -42,6 +43,7 @@ struct tm_mount {
     struct tm_pages pages;
     struct tm_flights flights;
     struct tm_counters counters;
+    struct tm_watch watch;
     pthread_mutex_t files_lock;
     struct tm_file *files; /* open files and directories, under files_lock */
     bool trusted;          /* content.h; constant once the mount answers */

@@ -99,7 +99,9 @@ int tm_mount_enter(struct tm_mount *mount, struct tm_node *directory, int direct
     int opened = directory_fd >= 0 ? -1 : tm_mount_open_directory(mount, (fuse_ino_t)(uintptr_t)directory);
     if (directory_fd < 0 && opened < 0)
         return -opened;
-    int fd = tm_source_open_at(&mount->source, opened >= 0 ? opened : directory_fd, name, O_PATH);
+    int place = opened >= 0 ? opened : directory_fd;
+    tm_watch_directory(mount, directory, place);
+    int fd = tm_source_open_at(&mount->source, place, name, O_PATH);
     error = fd < 0 ? -fd : enter_opened(mount, directory, fd, name, &node, &status);
     if (mount->trusted && (error == 0 || error == ENOENT))
         tm_entry_keep(&mount->entries, directory, name, error == 0 ? node : NULL, ticket);

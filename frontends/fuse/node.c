@@ -55,6 +55,19 @@ static void grow(struct tm_node_stripe *stripe)
     free(old);
 }
 
+/* A handle names one file of the filesystem, and is all that reports of changes name. */
+static uint64_t hash_of_handle(const struct tm_nodes *nodes, int type, const void *handle, size_t handle_bytes)
+{
+    return tm_version_hash(&nodes->key, (uint64_t)(unsigned)type, 0, handle, handle_bytes);
+}
+
+static uint64_t hash_of(const struct tm_nodes *nodes, const struct tm_identity *identity)
+{
+    if (identity->handle_bytes != 0)
+        return hash_of_handle(nodes, identity->handle_type, identity->handle, identity->handle_bytes);
+    return tm_version_hash(&nodes->key, identity->status.st_dev, identity->status.st_ino, NULL, 0);
+}
+
 static bool is_same(const struct tm_node *node, uint64_t hash, const struct tm_identity *identity)
 {
     return node->hash == hash && node->inode == identity->status.st_ino && node->device == identity->status.st_dev &&
@@ -135,12 +148,6 @@ static void end_place(struct tm_nodes *nodes, struct tm_place *place)
     free(place);
 }
 
-static uint64_t hash_of(const struct tm_nodes *nodes, const struct tm_identity *identity)
-{
-    return tm_version_hash(&nodes->key, identity->status.st_dev, identity->status.st_ino, identity->handle,
-                           identity->handle_bytes);
-}
-
 static struct tm_node *find_locked(const struct tm_node_stripe *stripe, uint64_t hash,
                                    const struct tm_identity *identity)
 {
@@ -216,6 +223,73 @@ struct tm_node *tm_node_enter(struct tm_nodes *nodes, const struct tm_identity *
     return node;
 }
 
+struct tm_node *tm_node_find_by_handle(struct tm_nodes *nodes, int type, const void *handle, size_t handle_bytes)
+{
+    uint64_t hash = hash_of_handle(nodes, type, handle, handle_bytes);
+    struct tm_node_stripe *stripe = stripe_of(nodes, hash);
+    pthread_mutex_lock(&stripe->lock);
+    struct tm_node *node = *bucket_of(stripe, hash);
+    while (node != NULL && (node->hash != hash || node->handle_type != type || node->handle_bytes != handle_bytes ||
+                            memcmp(node->handle, handle, handle_bytes) != 0))
+        node = node->next;
+    if (node != NULL)
+        tm_node_ref(node);
+    pthread_mutex_unlock(&stripe->lock);
+    return node;
+}
+
+bool tm_node_try_ref(struct tm_nodes *nodes, struct tm_node *node)
+{
+    struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
+    bool lives = node->lookups != 0 || __atomic_load_n(&node->references, __ATOMIC_RELAXED) != 0;
+    if (lives)
+        tm_node_ref(node);
+    pthread_mutex_unlock(&stripe->lock);
+    return lives;
+}
+
+/* Of the nodes in a list, the first to have been made after the one of @generation. */
+static struct tm_node *next_in_list(struct tm_node *list, uint64_t generation)
+{
+    struct tm_node *next = NULL;
+    for (struct tm_node *node = list; node != NULL; node = node->next)
+        if (node->generation > generation && (next == NULL || node->generation < next->generation))
+            next = node;
+    return next;
+}
+
+/* Doubling the buckets moves nodes on to later ones or leaves them: none is passed over. */
+static struct tm_node *next_in_stripe(const struct tm_node_stripe *stripe, struct tm_node_cursor *cursor)
+{
+    for (;;) {
+        bool last = cursor->bucket >= stripe->bucket_count;
+        struct tm_node *list = last ? stripe->superseded : stripe->buckets[cursor->bucket];
+        struct tm_node *node = next_in_list(list, cursor->generation);
+        if (node != NULL || last) {
+            cursor->generation = node != NULL ? node->generation : 0;
+            return node;
+        }
+        cursor->bucket++;
+        cursor->generation = 0;
+    }
+}
+
+struct tm_node *tm_node_next(struct tm_nodes *nodes, struct tm_node_cursor *cursor)
+{
+    while (cursor->stripe < TM_NODE_STRIPES) {
+        struct tm_node_stripe *stripe = &nodes->stripes[cursor->stripe];
+        pthread_mutex_lock(&stripe->lock);
+        struct tm_node *node = next_in_stripe(stripe, cursor);
+        if (node != NULL)
+            tm_node_ref(node);
+        pthread_mutex_unlock(&stripe->lock);
+        if (node != NULL)
+            return node;
+        *cursor = (struct tm_node_cursor){.stripe = cursor->stripe + 1u};
+    }
+    return NULL;
+}
+
 /* Takes back look-ups and references, and frees the node if it was the last; then its path's parent
  * may be next: a loop, since paths are longer than stacks are deep. */
 static void release(struct tm_nodes *nodes, struct tm_node *node, uint64_t lookups, uint32_t references)
@@ -239,6 +313,8 @@ static void release(struct tm_nodes *nodes, struct tm_node *node, uint64_t looku
             return;
         if (nodes->abandoned != NULL && tm_node_abandons_locked(node))
             nodes->abandoned(nodes->abandoned_context, &node->content, node->inode, node->version.size_bytes);
+        if (__atomic_load_n(&node->watch, __ATOMIC_RELAXED) != 0)
+            nodes->unwatch(nodes->unwatch_context, node);
         struct tm_place *place = node->place;
         TM_MAGIC_END(node, NODE_MAGIC);
         free(node);

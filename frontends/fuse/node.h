@@ -49,7 +49,8 @@ struct tm_node {
     uint32_t follows;          /* atomic: the page behind the last read, its low bits */
     int held;                  /* atomic: a descriptor of a file whose name is gone; -1 */
     int handle_type;
-    int told; /* the thread whose open was answered ESTALE last; TM_NODE_NOBODY */
+    int told;  /* the thread whose open was answered ESTALE last; TM_NODE_NOBODY */
+    int watch; /* atomic, watch_inotify.c's: 0 when nothing is known of it there */
     uint8_t handle_bytes;
     uint8_t type;      /* S_IFMT >> 12 */
     bool content_used; /* pages may lie in the store under the content name */
@@ -85,6 +86,9 @@ struct tm_nodes {
     /* Called under no lock when pages of a file that is forgotten will not be found again. */
     void (*abandoned)(void *context, const struct tm_content *content, uint64_t inode, uint64_t size_bytes);
     void *abandoned_context;
+    /* Called when a node ends whose `watch` is not 0, before its memory goes. Under no lock. */
+    void (*unwatch)(void *context, struct tm_node *node);
+    void *unwatch_context;
     struct tm_node_stripe stripes[TM_NODE_STRIPES];
     pthread_mutex_t change_locks[TM_NODE_CHANGE_LOCKS];
 };
@@ -116,8 +120,31 @@ void tm_node_forget(struct tm_nodes *nodes, struct tm_node *node, uint64_t looku
 /* tm_node_look_up - one more look-up of the kernel, of a node that cannot end just now. */
 void tm_node_look_up(struct tm_nodes *nodes, struct tm_node *node);
 
-/* tm_node_find - the node of @identity with a reference, for tm_node_unref(); NULL: it is not known. */
+/*
+ * The node of @identity, or of a handle; NULL where the file is not known. With a reference, which tm_node_unref()
+ * gives back.
+ */
 struct tm_node *tm_node_find(struct tm_nodes *nodes, const struct tm_identity *identity) TM_MUST_USE;
+struct tm_node *tm_node_find_by_handle(struct tm_nodes *nodes, int type, const void *handle,
+                                       size_t handle_bytes) TM_MUST_USE;
+
+/* tm_node_try_ref - take a reference on a node whose memory is still there. False: it has ended. */
+bool tm_node_try_ref(struct tm_nodes *nodes, struct tm_node *node) TM_MUST_USE;
+
+/* Where a walk through all nodes is; begins as zero. */
+struct tm_node_cursor {
+    unsigned stripe;
+    size_t bucket;
+    uint64_t generation;
+};
+
+/*
+ * tm_node_next - the next node of a walk, with a reference; NULL at the end.
+ *
+ * A walk meets every node that is there from its beginning to its end, some of them twice. Each step holds one lock
+ * for as long as looking through one bucket takes, and the empty ones before it.
+ */
+struct tm_node *tm_node_next(struct tm_nodes *nodes, struct tm_node_cursor *cursor) TM_MUST_USE;
 
 /* tm_node_ref - one more reference on a node that cannot end just now; it is given back by tm_node_unref(). */
 void tm_node_ref(struct tm_node *node);

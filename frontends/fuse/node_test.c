@@ -117,6 +117,95 @@ static void paths_keep_their_directories(void **state)
     assert_null(tm_node_ref_parent(nodes, nodes->root, name));
 }
 
+static void files_are_found_by_their_handles(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tm_nodes *nodes = &fixture->nodes;
+    fixture->source.by_handle = true;
+    struct tm_identity identity = made_up(1000, 1, 8);
+    struct tm_node *node = tm_node_enter(nodes, &identity, nodes->root, "name");
+    assert_ptr_equal(tm_node_find_by_handle(nodes, 1, identity.handle, 8), node);
+    assert_ptr_equal(tm_node_find(nodes, &identity), node);
+    assert_null(tm_node_find_by_handle(nodes, 2, identity.handle, 8));
+    assert_null(tm_node_find_by_handle(nodes, 1, identity.handle, 7));
+    assert_true(tm_node_try_ref(nodes, node));
+    /* The kernel forgets it; it lives until the last of three references is given back. */
+    tm_node_forget(nodes, node, 1);
+    tm_node_unref(nodes, node);
+    tm_node_unref(nodes, node);
+    assert_int_equal(tm_nodes_count(nodes), 2);
+    assert_true(tm_node_try_ref(nodes, node));
+    tm_node_unref(nodes, node);
+    tm_node_unref(nodes, node);
+    assert_int_equal(tm_nodes_count(nodes), 1);
+    assert_null(tm_node_find_by_handle(nodes, 1, identity.handle, 8));
+}
+
+static void unwatched(void *context, struct tm_node *node)
+{
+    unsigned *count = context;
+    assert_int_equal(node->watch, 5);
+    (*count)++;
+}
+
+static void the_end_of_a_watched_node_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tm_nodes *nodes = &fixture->nodes;
+    unsigned count = 0;
+    fixture->source.by_handle = true;
+    nodes->unwatch = unwatched;
+    nodes->unwatch_context = &count;
+    struct tm_identity identities[] = {made_up(1, 1, 8), made_up(2, 1, 8)};
+    struct tm_node *watched = tm_node_enter(nodes, &identities[0], nodes->root, "watched");
+    struct tm_node *other = tm_node_enter(nodes, &identities[1], nodes->root, "other");
+    watched->watch = 5;
+    tm_node_forget(nodes, other, 1);
+    assert_int_equal(count, 0);
+    tm_node_forget(nodes, watched, 1);
+    assert_int_equal(count, 1);
+}
+
+static void a_walk_meets_every_node(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tm_nodes *nodes = &fixture->nodes;
+    static unsigned met[FILES];
+    static struct tm_node *known[FILES];
+    struct tm_node_cursor cursor = {.stripe = 0};
+    struct tm_node *node;
+    bool root = false;
+    unsigned steps = 0;
+    fixture->source.by_handle = false;
+    for (unsigned i = 0; i < FILES / 2u; i++) {
+        struct tm_identity identity = made_up(i + 1000, 1, 0);
+        known[i] = tm_node_enter(nodes, &identity, nodes->root, "before");
+    }
+    /* One that is not to be found any more, and is known to the kernel. */
+    struct tm_identity identity = made_up(1000, 2, 0);
+    struct tm_node *superseding = tm_node_enter(nodes, &identity, nodes->root, "after");
+    assert_ptr_not_equal(superseding, known[0]);
+    while ((node = tm_node_next(nodes, &cursor)) != NULL) {
+        root = root || node == nodes->root;
+        for (unsigned i = 0; i < FILES / 2u; i++)
+            met[i] += node == known[i];
+        tm_node_unref(nodes, node);
+        /* The table grows meanwhile. */
+        if (++steps < FILES / 2u) {
+            identity = made_up(steps + 100000, 1, 0);
+            known[FILES / 2u + steps] = tm_node_enter(nodes, &identity, nodes->root, "meanwhile");
+        }
+    }
+    assert_true(root);
+    for (unsigned i = 0; i < FILES / 2u; i++)
+        assert_in_range(met[i], 1, 2);
+    for (unsigned i = 0; i < FILES; i++)
+        if (known[i] != NULL)
+            tm_node_forget(nodes, known[i], 1);
+    tm_node_forget(nodes, superseding, 1);
+    assert_int_equal(tm_nodes_count(nodes), 1);
+}
+
 static void a_reused_inode_is_another_file(void **state)
 {
     struct fixture *fixture = *state;
@@ -297,6 +386,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nodes_come_and_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(paths_keep_their_directories, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(files_are_found_by_their_handles, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_end_of_a_watched_node_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_walk_meets_every_node, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reused_inode_is_another_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_ring_of_paths_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(changes_are_observed_once, set_up, tear_down),

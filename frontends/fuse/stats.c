@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stats.c - the mount's statistics as JSON. */
 #include "command/json.h"
-#include "mount.h"
+#include "watch_kind.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -59,6 +59,9 @@ ssize_t tm_stats_write(struct tm_mount *mount, char *text, size_t text_size)
     tm_json_boolean(&json, "read_only", mount->options.read_only);
     tm_json_boolean(&json, "files_by_handle", mount->source.by_handle);
     tm_json_boolean(&json, "direct_reads", __atomic_load_n(&mount->source.buffered, __ATOMIC_RELAXED) == 0);
+    tm_json_string(&json, "watch", tm_watch_name(mount));
+    tm_json_boolean(&json, "watch_complete", tm_watch_is_complete(mount));
+    tm_json_unsigned(&json, "directories_unwatched", tm_watched_refused(&mount->watch.watched));
     write_reads(&json, &mount->counters);
     tm_json_unsigned(&json, "files_known", tm_nodes_count(&mount->nodes));
     tm_json_unsigned(&json, "objects_invalidated",

@@ -34,6 +34,7 @@ static void *serve(void *argument)
     struct fuse_session *session = worker->all->mount->session;
     struct fuse_buf request = {.mem = NULL};
     const uint64_t one = 1;
+    const unsigned number = (unsigned)(worker - worker->all->list);
     current = worker;
     tm_caller_prepare_thread();
     while (!fuse_session_exited(session)) {
@@ -42,7 +43,9 @@ static void *serve(void *argument)
             continue;
         if (length <= 0)
             break;
+        tm_watch_request_begins(worker->all->mount, number, &request);
         fuse_session_process_buf(session, &request);
+        tm_watch_request_ends(worker->all->mount, number);
     }
     free(request.mem);
     if (__atomic_sub_fetch(&worker->all->running, 1, __ATOMIC_ACQ_REL) == 0) {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# changes.sh - a file that changed on DIR is never served from old pages once it is opened again.
+# changes.sh - without a watch: a file that changed on DIR is never served from old pages once it is opened again.
 . "$(dirname "$0")/lib.sh"
 begin
 command -v jq >/dev/null || skip "no jq"
@@ -29,7 +29,7 @@ for how in handle path; do
     head -c 300000 /dev/urandom >"$dir/same-size"
     head -c 300000 /dev/urandom >"$dir/kept-open"
     settle
-    mount_tmem --attr-timeout 60 --entry-timeout 60 "$dir" "$mnt"
+    mount_tmem --watch off --attr-timeout 60 --entry-timeout 60 "$dir" "$mnt"
     if [ $how = handle ]; then
         same "by handle" true "$(stat_of "$mnt" files_by_handle)"
     else
@@ -86,7 +86,7 @@ for how in handle path; do
     umount_tmem "$mnt"
 
     note "names and attributes are as old as their time-outs at most"
-    mount_tmem --attr-timeout 0 --entry-timeout 0 "$dir" "$mnt"
+    mount_tmem --watch off --attr-timeout 0 --entry-timeout 0 "$dir" "$mnt"
     [ ! -e "$mnt/later" ] || fail "$how: a file that does not exist"
     echo now >"$dir/later"
     same "$how: a new file" now "$(cat "$mnt/later")"

@@ -138,7 +138,7 @@ check "told to end while in use: ends with the last open file" gone "$process"
 
 note "no memory while running"
 if ! is_sanitized; then
-mount_tmem --threads 2 "$dir" "$mnt"
+mount_tmem --watch off --threads 2 "$dir" "$mnt"
 process=$(pid_of "$mnt")
 cat "$mnt"/file-1 >/dev/null
 size_kib=$(awk '/VmSize/ { print $2 }' "/proc/$process/status")
@@ -167,7 +167,7 @@ umount_tmem "$mnt"
 fi
 
 note "statistics"
-mount_tmem "$dir" "$mnt"
+mount_tmem --watch off "$dir" "$mnt"
 cat "$mnt"/file-* >/dev/null
 drop_caches
 cat "$mnt"/file-* >/dev/null

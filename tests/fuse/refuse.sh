@@ -13,7 +13,8 @@ ln -s file "$work/dir/link"
 mkdir "$work/dir/folder"
 before=$(cd "$work/dir" && find . -printf '%p %y %m %s %T@ %C@ %l\n' | sort)
 
-mount_tmem "$work/dir" "$work/mnt"
+# Where opens need no answer they are not refused, and writing is.
+mount_tmem --watch off "$work/dir" "$work/mnt"
 note "mounted read-only by the kernel"
 "$REFUSE" "$work/mnt" || fail "a change was not refused"
 
