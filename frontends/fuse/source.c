@@ -10,7 +10,12 @@
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+/* How often, and how long, an answer of "no memory" is waited out. */
+#define HANDLE_ATTEMPTS 5
+#define HANDLE_WAIT_NS 1000000
 
 /* Handles have a flexible tail; this one lies on the stack. */
 union handle_room {
@@ -178,7 +183,19 @@ int tm_source_open_handle(const struct tm_source *source, int handle_type, const
     room.handle.handle_bytes = handle_bytes;
     room.handle.handle_type = handle_type;
     memcpy(room.handle.f_handle, handle, handle_bytes);
-    int fd = open_by_handle_at(source->root, &room.handle, flags | O_CLOEXEC);
+    /*
+     * While a new file is being made that has the inode number of the one that is gone, the kernel says that it
+     * has no memory; a moment later it says what is true.
+     */
+    const struct timespec moment = {.tv_nsec = HANDLE_WAIT_NS};
+    int fd = -1;
+    for (int attempt = 0; attempt < HANDLE_ATTEMPTS; attempt++) {
+        fd = open_by_handle_at(source->root, &room.handle, flags | O_CLOEXEC);
+        if (fd >= 0 || errno != ENOMEM)
+            break;
+        (void)nanosleep(&moment, NULL);
+        errno = ENOMEM;
+    }
     return fd >= 0 ? fd : -errno;
 }
 
