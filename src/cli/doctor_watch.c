@@ -35,10 +35,13 @@ void tm_doctor_fanotify(const struct tm_doctor_place *place, struct tm_doctor_fi
 {
     char cause[TM_ERROR_TEXT_SIZE];
     int fd = open_fanotify(FAN_REPORT_DFID_NAME_TARGET);
+    bool names_files = fd >= 0 || errno != EINVAL;
+    if (!names_files)
+        fd = open_fanotify(FAN_REPORT_FID | FAN_REPORT_DFID_NAME);
     int error = errno;
     if (fd < 0 && error == EINVAL) {
-        tm_doctor_say(finding, TM_DOCTOR_MISSING, "this kernel does not report which file changed (before 5.17)");
-        tm_doctor_advise(finding, place, "a newer kernel; until then inotify is used", NULL);
+        tm_doctor_say(finding, TM_DOCTOR_MISSING, "this kernel does not report names (before 5.9); inotify is used");
+        tm_doctor_advise(finding, place, "a newer kernel", NULL);
         return;
     }
     /* Ordinary users may open one, for single files. */
@@ -47,8 +50,13 @@ void tm_doctor_fanotify(const struct tm_doctor_place *place, struct tm_doctor_fi
         error = errno;
     if (fd >= 0)
         (void)close(fd);
-    if (marked) {
+    if (marked && names_files) {
         tm_doctor_say(finding, TM_DOCTOR_OK, "reports every change on a filesystem, and of which file");
+        return;
+    }
+    if (marked) {
+        tm_doctor_say(finding, TM_DOCTOR_LIMITED, "reports names that change, but not of which file (before 5.17)");
+        tm_doctor_advise(finding, place, "a newer kernel", NULL);
         return;
     }
     if (!tm_doctor_may(place, CAP_SYS_ADMIN)) {
