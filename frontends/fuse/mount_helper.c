@@ -131,20 +131,22 @@ static enum tm_exit enter_namespace(const char *name)
                    name, tm_error_text(error, cause));
 }
 
-/* Opens the program `tmem-mount`: beside this one as in the build tree, or where it is installed. Before the
- * namespace changes, in which it may not exist. */
+/* Opens the program `tmem-mount`: beside this one as in the build tree, where a relocated installation has it, or
+ * where it was to be installed. Before the namespace changes, in which it may not exist. */
 static int open_program(char path[static 2 * PATH_MAX])
 {
-    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1u);
-    if (length > 0) {
-        path[length] = '\0';
-        char *slash = strrchr(path, '/');
-        if (slash != NULL) {
-            (void)snprintf(slash + 1, 2u * PATH_MAX - (size_t)(slash + 1 - path), "tmem-mount");
-            int fd = open(path, O_PATH | O_CLOEXEC);
-            if (fd >= 0)
-                return fd;
-        }
+    static const char *const folders[] = {"", "../libexec/tmem/"};
+    char own[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1u);
+    own[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(own, '/');
+    if (slash != NULL)
+        slash[1] = '\0';
+    for (size_t i = 0; slash != NULL && i < TM_ARRAY_SIZE(folders); i++) {
+        (void)snprintf(path, 2u * PATH_MAX, "%s%stmem-mount", own, folders[i]);
+        int fd = open(path, O_PATH | O_CLOEXEC);
+        if (fd >= 0)
+            return fd;
     }
     (void)snprintf(path, 2u * PATH_MAX, "%s", TM_PROGRAM_DIRECTORY "/tmem-mount");
     return open(path, O_PATH | O_CLOEXEC);

@@ -130,6 +130,17 @@ class Installed(unittest.TestCase):
                 return
         self.fail('no bin/tmem')
 
+    def test_the_helper_of_mount_finds_the_program(self):
+        """It is there where the mount is, and says what `tmem mount` says of a directory that does not exist."""
+        for where, _, files in os.walk(self.folder):
+            if 'mount.tmem' in files:
+                result = run(os.path.join(where, 'mount.tmem'), '/no/such/directory', '/no/such/mount', '-o', 'ro',
+                             env=dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(self.pkgconfig)))
+                self.assertEqual(3, result.returncode, result.stderr)
+                self.assertIn('/no/such/directory', result.stderr)
+                return
+        self.skipTest('this build has no mount')
+
 
 if __name__ == '__main__':
     unittest.main()
