@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# stress.sh - many readers while files change on DIR: by handle and by path, with a store that is large enough
+# stress.sh - many readers while files change on DIR, and many writers and readers in MNT: by handle and by path, with a store that is large enough
 # and one that is too small, and time-outs so long that they hide nothing.
 . "$(dirname "$0")/lib.sh"
 : "${STRESS:?STRESS must name the program that reads}"
+: "${WRITERS:?WRITERS must name the program that writes}"
 begin
 command -v jq >/dev/null || skip "no jq"
-seconds=${TMEM_TEST_SECONDS:-8}
+seconds=${TMEM_TEST_SECONDS:-8} # writers half of it
 seed=${TMEM_TEST_SEED:-$RANDOM}
 
 run() {
@@ -31,5 +32,24 @@ if mount_overlay "$work/lower" "$work/dir"; then
 else
     note "no overlayfs here: files found by path are not tried"
 fi
+
+umount "$work/dir" 2>/dev/null
+
+# write WHAT STORE OPTION...: writers and readers in MNT.
+write() {
+    local what=$1 store=$2
+    shift 2
+    note "$what"
+    TMEM_TEST_STORE=$store mount_writable "$@" "$work/dir" "$work/mnt"
+    "$WRITERS" "$work/mnt" $((seconds / 2)) 3 3 "$seed" || fail "$what (again: TMEM_TEST_SEED=$seed)"
+    "$TMEM" stats --json "$work/mnt" | jq -r '"-- pages from the store \(.pages_from_store), from the disk " +
+        "\(.pages_from_disk), put \(.puts_stored)"'
+    same "$what: corrupt pages" 0 "$(stat_of "$work/mnt" corrupt_pages)"
+    cat "$work/mnt"/written-* | cmp - <(cat "$work/dir"/written-*) || fail "$what: DIR has other bytes"
+    umount_tmem "$work/mnt"
+}
+
+write "writers, nobody else changes files" 64M --exclusive
+write "writers, with the watch" 64M
 
 finish
