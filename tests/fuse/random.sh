@@ -10,6 +10,7 @@ for tool in jq python3; do
 done
 # A tenth of what the model test does: an operation here goes through the kernel and to a disk.
 total=$((${TMEM_TEST_OPERATIONS:-1000000} / 10))
+is_sanitized && total=$((total / 3))
 seed=${TMEM_TEST_SEED:-$RANDOM}
 ballast=
 

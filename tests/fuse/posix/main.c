@@ -2,11 +2,12 @@
 /*
  * main.c - runs the cases of the POSIX suite on two directories side by side and compares.
  *
- * usage: posix [--errors] [--only TEXT] PLAIN MNT [DIR]
+ * usage: posix [--errors] [--only TEXT] [--part K/N] PLAIN MNT [DIR]
  *
  * PLAIN is a directory to be like, MNT the one to be tried. With DIR, the directory that MNT shows, the state
  * after each case is also compared with what lies there. As root every case runs as root and, unless it
- * needs root, as an ordinary user too; else only as the caller. --errors lists the calls and the errors they gave.
+ * needs root, as an ordinary user too; else only as the caller. --errors lists the calls and the errors they gave,
+ * --only runs the cases and tables whose name has TEXT in it, --part every Nth case.
  *
  * Exit status: 0 no difference, 1 differences, 2 usage.
  *
@@ -356,21 +357,43 @@ static int report(bool list_errors)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: posix [--errors] [--only TEXT] PLAIN MNT [DIR]\n");
+    fprintf(stderr, "usage: posix [--errors] [--only TEXT] [--part K/N] PLAIN MNT [DIR]\n");
     return 2;
+}
+
+struct choice {
+    const char *only;
+    unsigned part, parts;
+};
+
+static void run_tables(const struct choice *choice)
+{
+    unsigned number = 0;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        for (const struct posix_case *one = tables[i].cases; one->name != NULL; one++) {
+            if (strstr(one->name, choice->only) == NULL && strstr(tables[i].name, choice->only) == NULL)
+                continue;
+            if (number++ % choice->parts != choice->part % choice->parts)
+                continue;
+            if (geteuid() == 0 || !one->needs_root)
+                run_case(tables[i].name, one, geteuid());
+            if (geteuid() == 0 && !one->needs_root)
+                run_case(tables[i].name, one, USER_A);
+        }
 }
 
 int main(int count, char **arguments)
 {
-    const char *only = "";
+    struct choice choice = {.only = "", .parts = 1};
     bool list_errors = false;
     int at = 1;
     for (; at < count && strncmp(arguments[at], "--", 2) == 0; at++) {
         if (strcmp(arguments[at], "--errors") == 0)
             list_errors = true;
         else if (strcmp(arguments[at], "--only") == 0 && at + 1 < count)
-            only = arguments[++at];
-        else
+            choice.only = arguments[++at];
+        else if (strcmp(arguments[at], "--part") != 0 || at + 1 >= count ||
+                 sscanf(arguments[++at], "%u/%u", &choice.part, &choice.parts) != 2 || choice.parts == 0)
             return usage();
     }
     if (count - at < 2 || count - at > 3)
@@ -382,14 +405,6 @@ int main(int count, char **arguments)
         give_up("a directory");
     perturbation = getenv("TMEM_TEST_PERTURB");
     (void)umask(0);
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        for (const struct posix_case *one = tables[i].cases; one->name != NULL; one++) {
-            if (strstr(one->name, only) == NULL && strstr(tables[i].name, only) == NULL)
-                continue;
-            if (geteuid() == 0 || !one->needs_root)
-                run_case(tables[i].name, one, geteuid());
-            if (geteuid() == 0 && !one->needs_root)
-                run_case(tables[i].name, one, USER_A);
-        }
+    run_tables(&choice);
     return report(list_errors);
 }
