@@ -197,6 +197,11 @@ void tm_op_lseek(fuse_req_t request, fuse_ino_t number, off_t offset, int whence
 {
     struct tm_mount *mount = tm_mount_of(request);
     const struct tm_file *file = tm_file_of(info);
+    if (mount->options.writeback) {
+        /* DIR does not know yet what is data. The kernel then says that all of it is. */
+        (void)fuse_reply_err(request, ENOSYS);
+        return;
+    }
     int fd = tm_file_fd(mount, tm_node_of(mount, number), file, O_RDONLY);
     off_t found = fd < 0 ? fd : lseek(fd, offset, whence);
     int error = fd < 0 ? -fd : errno;
