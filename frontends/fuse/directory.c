@@ -151,6 +151,24 @@ static size_t add_plain(fuse_req_t request, char *to, size_t room, const struct 
     return bytes <= room ? bytes : 0;
 }
 
+/*
+ * Looks the entry up for the kernel; false where it is not to have it. It takes no look-ups for the two dots. Those of
+ * directories it takes back twice when the directory is moved meanwhile and forgotten at once: it would then ask for
+ * a node that has ended. A file that cannot be looked at just now shows its error when it is looked up by itself.
+ */
+static bool look_up(struct tm_mount *mount, struct tm_node *node, const struct directory *directory,
+                    const struct dirent64 *entry, struct fuse_entry_param *found)
+{
+    if (is_dot(entry->d_name) || entry->d_type == DT_DIR)
+        return false;
+    if (tm_mount_enter(mount, node, directory->file.fd, entry->d_name, found) != 0)
+        return false;
+    if (!S_ISDIR(found->attr.st_mode))
+        return true;
+    tm_node_forget(&mount->nodes, tm_node_of(mount, found->ino), 1);
+    return false;
+}
+
 /* The same with attributes. The look-up counts only once the entry is in the answer. */
 static size_t add_with_attributes(fuse_req_t request, struct tm_node *node, const struct directory *directory,
                                   char *to, size_t room, const struct dirent64 *entry)
@@ -160,9 +178,7 @@ static size_t add_with_attributes(fuse_req_t request, struct tm_node *node, cons
     if (bytes > room)
         return 0;
     struct fuse_entry_param found;
-    /* The kernel takes no look-ups for the two dots; a file that cannot be looked at just now shows its
-     * error when it is looked up by itself. */
-    if (is_dot(entry->d_name) || tm_mount_enter(mount, node, directory->file.fd, entry->d_name, &found) != 0) {
+    if (!look_up(mount, node, directory, entry, &found)) {
         found = (struct fuse_entry_param){.ino = 0};
         found.attr.st_ino = entry->d_ino;
         found.attr.st_mode = (mode_t)DTTOIF(entry->d_type);
