@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""behind.py DIR MNT KIND - random changes in DIR while others look at MNT; at the end the two must be the same.
+"""behind.py DIR MNT KIND COUNT - random changes in DIR while others look at MNT; at the end the two must be the same.
 
 With inotify, a change by another name of the same file is not always noticed: then no second names are made.
 """
@@ -10,8 +10,7 @@ import sys
 import threading
 import time
 
-below, above, kind = sys.argv[1:]
-operations = int(os.environ.get('TMEM_TEST_OPERATIONS', '2000'))
+below, above, kind, count = sys.argv[1:]
 seed = int(os.environ.get('TMEM_TEST_SEED', '0')) or int.from_bytes(os.urandom(4), 'little')
 NAMES = ['n%d' % i for i in range(12)]
 FOLDERS = ['', 'a', 'b', 'a/c', 'b/d']
@@ -90,13 +89,13 @@ def differences(expected, got):
 
 
 def main():
-    print('-- %d changes with seed %d' % (operations, seed))
+    print('-- %d changes with seed %d' % (int(count), seed))
     chance = random.Random(seed)
     threads = [threading.Thread(target=look, args=(random.Random(seed + i),)) for i in range(2)]
     for thread in threads:
         thread.start()
     made = 0
-    for _ in range(operations):
+    for _ in range(int(count)):
         try:
             change(chance, os.path.join(below, some_name(chance)), os.path.join(below, some_name(chance)))
             made += 1

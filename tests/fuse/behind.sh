@@ -203,11 +203,15 @@ working_directories() {
     done
 }
 
+# The model test makes as many operations as TMEM_TEST_OPERATIONS says; each of these goes to a disk, and is looked for.
+changes=$((${TMEM_TEST_OPERATIONS:-5000000} / 2500))
+[ $changes -ge 200 ] || changes=200
+
 random_changes() {
     note "$kind: random changes while others look"
     mkdir "$dir/random"
     soon "a new directory" test -d "$mnt/random"
-    python3 "$(dirname "$0")/behind.py" "$dir/random" "$mnt/random" "$kind" || fail "$kind: random changes"
+    python3 "$(dirname "$0")/behind.py" "$dir/random" "$mnt/random" "$kind" $changes || fail "$kind: random changes"
 }
 
 all_cases() {
