@@ -171,7 +171,8 @@ void tm_doctor_memlock(const struct tm_doctor_place *place, struct tm_doctor_fin
     struct rlimit limit = {0, 0};
     (void)getrlimit(RLIMIT_MEMLOCK, &limit);
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    int error = memory == MAP_FAILED || mlock(memory, bytes) != 0 ? errno : 0;
+    /* The system call itself: sanitizers answer for the library's. */
+    int error = memory == MAP_FAILED || syscall(SYS_mlock, memory, bytes) != 0 ? errno : 0;
     if (memory != MAP_FAILED)
         (void)munmap(memory, bytes);
     bool unlimited = limit.rlim_cur == RLIM_INFINITY || tm_doctor_may(place, CAP_IPC_LOCK);

@@ -48,19 +48,23 @@ exits() {
         fail "$*: the report: $(cat "$work/report")"
 }
 
-# What a probe could leave behind.
+# What a probe could leave behind or change. It runs in $work/dir, which is empty.
 traces() {
-    cat /proc/self/mountinfo
-    ls -d /proc/sys/fs/inotify /sys/fs/fuse/connections/* 2>/dev/null
-    cat /sys/kernel/mm/transparent_hugepage/enabled /proc/sys/vm/nr_hugepages 2>/dev/null
-    ls /tmp /dev/shm
+    grep -c tmem-doctor /proc/self/mountinfo
+    ls -A "$work/dir"
+    ls -d /dev/shm/*tmem-doctor* /tmp/*tmem-doctor* 2>/dev/null
+    cat /sys/kernel/mm/transparent_hugepage/{enabled,shmem_enabled} /proc/sys/vm/{nr_hugepages,unprivileged_userfaultfd} \
+        /proc/sys/fs/inotify/* 2>/dev/null
 }
 
 note "as root"
+cd "$work/dir" || exit 99
+export TMPDIR=$work/dir
 traces >"$work/before"
 exits 0 "$TMEM" doctor --json
 traces >"$work/after"
 cmp -s "$work/before" "$work/after" || fail "traces: $(diff "$work/before" "$work/after")"
+unset TMPDIR
 jq -e '.mount_works and .root and (.kernel | length > 3)' "$work/report" >/dev/null || fail "$(cat "$work/report")"
 container=$(jq -r '.container // ""' "$work/report")
 [ -z "$container" ] || note "this is a container: the remedies outside of one are not compared"
