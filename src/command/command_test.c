@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* command_test.c - sizes, JSON, exit codes, and the table of mounts. */
+/* command_test.c - sizes, JSON, exit codes, the table of mounts, and asking a mount. */
 #include "command/command.h"
 #include "command/json.h"
+#include "command/mount_stats.h"
 #include "command/mount_table.h"
 #include "command/size.h"
 
@@ -256,6 +257,45 @@ static void paths_are_resolved(void **state)
     assert_int_equal(rmdir(directory), 0);
 }
 
+struct seen {
+    unsigned count;
+    unsigned stop_at; /* 0: never */
+    char last[PATH_MAX];
+};
+
+static bool see(const struct tm_mount_entry *entry, void *context)
+{
+    struct seen *seen = context;
+    seen->count++;
+    memcpy(seen->last, entry->point, sizeof seen->last);
+    return seen->count != seen->stop_at;
+}
+
+static void mounts_are_walked_until_told_to_stop(void **state)
+{
+    (void)state;
+    struct seen all = {.stop_at = 0};
+    assert_int_equal(tm_mount_each(see, &all), 0);
+    assert_true(all.count >= 2);
+    struct seen some = {.stop_at = 2};
+    assert_int_equal(tm_mount_each(see, &some), 0);
+    assert_int_equal(some.count, 2);
+    assert_int_equal(some.last[0], '/');
+}
+
+static void asking_what_is_no_mount_says_so(void **state)
+{
+    (void)state;
+    static char text[TM_MOUNT_STATS_SIZE];
+    assert_int_equal(tm_mount_stats_ask("/no such mount", 1000, text), ENOENT);
+    assert_int_equal(tm_mount_state_of(tm_mount_stats_ask("/proc", 1000, text)), TM_MOUNT_OTHER);
+    assert_false(tm_mount_is_dead("/proc"));
+    assert_int_equal(tm_mount_state_of(0), TM_MOUNT_ALIVE);
+    assert_int_equal(tm_mount_state_of(ENOTCONN), TM_MOUNT_DEAD);
+    assert_int_equal(tm_mount_state_of(ETIMEDOUT), TM_MOUNT_SILENT);
+    assert_int_equal(tm_mount_state_of(EACCES), TM_MOUNT_PRIVATE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +308,8 @@ int main(void)
         cmocka_unit_test(exit_codes),
         cmocka_unit_test(mounts_are_found),
         cmocka_unit_test(paths_are_resolved),
+        cmocka_unit_test(mounts_are_walked_until_told_to_stop),
+        cmocka_unit_test(asking_what_is_no_mount_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,6 +103,34 @@ if ! unshare -m true 2>/dev/null; then
     finish
 fi
 
+note "-o allow_other, as an ordinary user"
+if command -v setpriv >/dev/null && [ -u "$(command -v fusermount3)" ] && [ -e /etc/fuse.conf ] &&
+    unshare -m true 2>/dev/null; then
+    chmod 755 "$work"
+    mkdir "$work/own" && chown 65534 "$work/own"
+    : >"$work/nobody.conf"
+    echo user_allow_other >"$work/others.conf"
+    # as_user CONFIGURATION OPTIONS: what other users see of the mount, then status and message.
+    as_user() {
+        unshare -m bash -c 'mount --make-rprivate / && mount --bind "$1" /etc/fuse.conf && mount -t tmpfs none /dev &&
+            mknod -m 666 /dev/fuse c 10 229 && mknod -m 666 /dev/null c 1 3 || exit 99
+            setpriv --reuid 65534 --regid 65534 --clear-groups "$2" mount --size 64M -o "$3" "$4" "$5"
+            status=$?
+            cat "$5/file" 2>/dev/null || echo hidden
+            umount "$5" 2>/dev/null
+            exit $status' - "$work/$1" "$TMEM" "$2" "$dir" "$work/own" >"$work/said" 2>"$work/stderr"
+    }
+    as_user nobody.conf ro
+    same "an ordinary user's mount" "0 hidden" "$? $(cat "$work/said")"
+    as_user nobody.conf ro,allow_other
+    same "allow_other, not permitted" "4 hidden" "$? $(cat "$work/said")"
+    grep -q 'allow_other: only root may.*user_allow_other' "$work/stderr" || fail "allow_other: $(cat "$work/stderr")"
+    as_user others.conf ro,allow_other
+    same "allow_other, permitted" "0 data" "$? $(cat "$work/said")"
+else
+    note "no setpriv, set-uid fusermount3, /etc/fuse.conf or mount namespaces: not tried"
+fi
+
 note "mount.tmem -N"
 unshare -m sleep 60 &
 apart=$!
