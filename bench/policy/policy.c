@@ -35,7 +35,7 @@ const char policy_help[] =
     "\n"
     "exit status: 0 replayed, 1 failed, 2 usage, 3 no such file or no tracing here, 4 permission denied\n";
 
-#define LOOP_CAPACITY 8192u
+#define LOOP_CAPACITY 32768u
 #define LOOP_CAPACITY_QUICK 4096u
 #define LOOP_ROUNDS 16u
 #define SCAN_TIMES 4u

@@ -212,9 +212,12 @@ static enum tm_set get_records(const struct tm_place *place, struct addition *ad
     if (!tm_charge(place->pool, bytes))
         return TM_SET_OVER_CAP;
     add->charged = bytes;
-    add->chunk = tm_record_alloc(store, kind, add->class_of_chunk, TM_TIER_NORMAL);
+    /* Where no span of records has a free unit, room would be made by evicting until some span of data is empty: a
+     * good part of a store for one record. Rather a little above the size; the pages that follow make up for it. */
+    enum tm_tier tier = kind == TM_ARENA_EPHEMERAL ? TM_TIER_REPLACE : TM_TIER_NORMAL;
+    add->chunk = tm_record_alloc(store, kind, add->class_of_chunk, tier);
     if (with_object && add->chunk != 0)
-        add->object = tm_record_alloc(store, kind, TM_RECORD_OBJECT, TM_TIER_NORMAL);
+        add->object = tm_record_alloc(store, kind, TM_RECORD_OBJECT, tier);
     return add->chunk != 0 && (add->object != 0 || !with_object) ? TM_SET_OK : TM_SET_NOMEM;
 }
 

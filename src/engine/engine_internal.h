@@ -82,7 +82,7 @@ struct tm_tallies {
 /* Whose pages they are: a client's private pools of one kind, or one shared pool. */
 struct tm_account {
     struct tm_heap *heap; /* NULL until the first pool of the kind */
-    uint32_t worth;       /* atomic: how often pages worth keeping are used, in sixteenths */
+    uint32_t worth;       /* atomic: how often pages worth keeping are used, in sixteenths; 0: not known yet */
 };
 
 struct tm_stripe {

@@ -4,21 +4,23 @@
  *
  * By weight: the client whose charge is furthest above its share, charge divided by weight, loses first.
  *
- * By value: a heap's pages are young until they leave the first tenth of it. While there is room they then
+ * By value: a heap's pages are young until they leave the first sixty-fourth of it. While there is room they then
  * become main pages, without a copy. When memory is short, the oldest young segment is taken apart, and only
- * those pages go on to main that were asked for more often than main pages are on average (the sketch
+ * those pages go on to main that were asked for clearly more often than main pages are on average (the sketch
  * estimates; `worth` is the running mean over sampled main pages). So neither a scan nor a loop larger than the
- * store drives out what is used: equal pages do not replace each other. When young is less than a tenth, the
+ * store drives out what is used: equal pages do not replace each other. When young is less than its share, the
  * oldest main segment is taken apart: what was used since it was last looked at goes round again.
+ *
+ * The share and the margin are measured: docs/design-notes/eviction.md.
  *
  * Room is made in steps of one segment; whoever needs it comes back for more.
  */
 #include "engine/engine_internal.h"
 
-#define YOUNG_SHARE 10u   /* young is at least one tenth */
+#define YOUNG_SHARE 64u   /* young is at least so small a part */
 #define SAMPLE 8u         /* main pages looked at for each young segment */
 #define WORTH_UNIT 16u    /* `worth` is in sixteenths of an estimate */
-#define WORTH_MARGIN 12u  /* a candidate must be better, not equal with luck */
+#define WORTH_MARGIN 24u  /* a candidate must be better, not equal with luck: in a loop counts differ by up to that */
 #define MEMORY 4u         /* events per page in the store after which what was counted weighs half */
 #define SECOND_CHANCES 4u /* main segments in a row that may go round before one must go */
 #define HALF_DEAD 4u      /* eighths: cleaning frees more than it copies */
@@ -54,7 +56,7 @@ static void sample_worth(struct tm_engine *engine, struct tm_worker *worker, str
     tm_heap_sample_main(account->heap, worker, SAMPLE, add_worth, &worth);
     if (worth.count == 0)
         return;
-    uint32_t mean = worth.sum / worth.count;
+    uint32_t mean = (uint32_t)tm_max_u64(worth.sum / worth.count, 1); /* 0: nobody has looked yet */
     uint32_t before = tm_load_relaxed(&account->worth);
     tm_store_relaxed(&account->worth, before == 0 ? mean : (before * 7u + mean) / 8u);
 }
@@ -82,6 +84,18 @@ void tm_age_heap(struct tm_engine *engine, struct tm_account *account)
         tm_heap_promote(account->heap);
 }
 
+/* Until now there was room for all: what is not among the youngest has stood the test of time, and tells what main
+ * pages are worth. From now on what goes on to main is chosen. */
+static void promote_untested(struct tm_engine *engine, struct tm_worker *worker, struct tm_account *account)
+{
+    struct tm_heap *heap = account->heap;
+    if (tm_heap_age_bytes(heap, TM_AGE_MAIN) != 0 && tm_load_relaxed(&account->worth) != 0)
+        return;
+    while (is_mostly_young(heap) && tm_heap_promote(heap)) {
+    }
+    sample_worth(engine, worker, account);
+}
+
 /* Takes one segment of an ephemeral heap apart; *dropped: the pages that went. False: it has none. */
 static bool evict_segment(struct tm_engine *engine, struct tm_worker *worker, struct tm_account *account,
                           uint64_t *dropped)
@@ -90,9 +104,7 @@ static bool evict_segment(struct tm_engine *engine, struct tm_worker *worker, st
     struct tm_heap *heap = account->heap;
     if (tm_heap_age_bytes(heap, TM_AGE_YOUNG) + tm_heap_age_bytes(heap, TM_AGE_MAIN) == 0)
         tm_heap_seal(heap);
-    /* Until now there was room for all: what is not in the youngest tenth has stood the test of time. */
-    while (tm_heap_age_bytes(heap, TM_AGE_MAIN) == 0 && is_mostly_young(heap) && tm_heap_promote(heap)) {
-    }
+    promote_untested(engine, worker, account);
     if (is_mostly_young(heap)) {
         sample_worth(engine, worker, account);
         if (tm_heap_purge(store, worker, heap, TM_AGE_YOUNG, TM_PURGE_ADMIT, dropped))
@@ -284,6 +296,7 @@ static void begin_ahead(struct tm_engine *engine, struct tm_worker *worker, stru
     struct tm_heap *heap = account->heap;
     if (tm_heap_age_bytes(heap, TM_AGE_MAIN) == 0)
         return; /* the first time is not a matter of a few blocks: evict_segment() */
+    promote_untested(engine, worker, account);
     if (is_mostly_young(heap)) {
         sample_worth(engine, worker, account);
         (void)tm_heap_purge_begin(heap, TM_AGE_YOUNG, TM_PURGE_ADMIT);

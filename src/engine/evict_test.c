@@ -113,36 +113,67 @@ static void a_shared_pools_pages_are_evicted_too(void **state)
 
 /* ---- by value ---- */
 
-static void a_scan_does_not_empty_a_pool(void **state)
-{
-    (void)state;
-    for (unsigned round = 0; round < 8; round++)
-        for (uint64_t i = 0; i < 600; i++)
-            if (!get(test.ephemeral, i))
-                put(test.ephemeral, i);
-    for (uint64_t i = 0; i < 8000; i++)
-        put(test.ephemeral, 1000000 + i);
-    unsigned found = 0;
-    for (uint64_t i = 0; i < 600; i++)
-        found += get(test.ephemeral, i);
-    assert_true(found > 400);
-}
-
-static void a_loop_larger_than_the_store_keeps_hits(void **state)
+/* Asks for so many pages in turn, over and over, and puts what is missing. Answers how many were there. */
+static unsigned read_loop(uint64_t pages, unsigned rounds)
 {
     unsigned found = 0;
-    (void)state;
-    for (unsigned round = 0; round < 24; round++) {
-        for (uint64_t i = 0; i < 3000; i++) {
+    for (unsigned round = 0; round < rounds; round++) {
+        for (uint64_t i = 0; i < pages; i++) {
             if (get(test.ephemeral, i))
                 found++;
             else
                 put(test.ephemeral, i);
         }
     }
-    assert_true(found > 24 * 500); /* where the least recently used went first there would be none */
+    return found;
+}
+
+static void a_scan_does_not_empty_a_pool(void **state)
+{
+    (void)state;
+    (void)read_loop(600, 8);
+    for (uint64_t i = 0; i < 8000; i++)
+        put(test.ephemeral, 1000000 + i);
+    unsigned found = 0;
+    for (uint64_t i = 0; i < 600; i++)
+        found += get(test.ephemeral, i);
+    assert_true(found > 550);
+}
+
+/* Nearly all that was there in the first round stays: equal pages do not replace each other, however long it takes. */
+static void a_loop_larger_than_the_store_keeps_hits(void **state)
+{
+    (void)state;
+    unsigned found = read_loop(3000, 24);
+    uint64_t pages = tm_test_counts(test.ephemeral).pages;
+    assert_true(found > 23 * pages / 10u * 9u); /* where the least recently used went first there would be none */
+    assert_true(found < 23 * pages);
     assert_true(tm_test_figures(&test).evicted_pages > 3000);
     assert_true(tm_test_figures(&test).refused_admissions > 0);
+}
+
+/* So many other pages are read between two uses that nobody has any count left. */
+static void a_loop_many_times_larger_than_the_store_keeps_hits(void **state)
+{
+    (void)state;
+    unsigned found = read_loop(15000, 6);
+    assert_true(found > 5 * tm_test_counts(test.ephemeral).pages / 10u * 8u);
+}
+
+/* Each page is an object of its own: records come and go with the pages, and need room now and then. */
+static void a_change_of_objects_costs_few_other_pages(void **state)
+{
+    uint64_t pages = 1;
+    (void)state;
+    while (put(test.ephemeral, pages), tm_test_counts(test.ephemeral).evicted == 0)
+        pages++;
+    pages = pages / 8u * 7u;
+    (void)read_loop(pages, 8);
+    for (unsigned round = 0; round < 5; round++) {
+        for (uint64_t i = 0; i < 4000; i++)
+            put(test.ephemeral, 1000000 + round * 4000u + i);
+        assert_true(read_loop(pages, 1) > pages / 10u * 9u);
+    }
 }
 
 static void pages_without_bytes_go_when_their_records_are_needed(void **state)
@@ -272,6 +303,8 @@ int main(void)
         TEST(a_shared_pools_pages_are_evicted_too),
         TEST(a_scan_does_not_empty_a_pool),
         TEST(a_loop_larger_than_the_store_keeps_hits),
+        TEST(a_loop_many_times_larger_than_the_store_keeps_hits),
+        TEST(a_change_of_objects_costs_few_other_pages),
         TEST(pages_without_bytes_go_when_their_records_are_needed),
         TEST(a_smaller_size_gives_memory_back_before_it_returns),
         TEST(any_size_with_room_for_what_must_stay_can_be_set),
