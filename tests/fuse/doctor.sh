@@ -53,8 +53,8 @@ traces() {
     grep -c tmem-doctor /proc/self/mountinfo
     ls -A "$work/dir"
     ls -d /dev/shm/*tmem-doctor* /tmp/*tmem-doctor* 2>/dev/null
-    cat /sys/kernel/mm/transparent_hugepage/{enabled,shmem_enabled} /proc/sys/vm/{nr_hugepages,unprivileged_userfaultfd} \
-        /proc/sys/fs/inotify/* 2>/dev/null
+    cat /sys/kernel/mm/transparent_hugepage/*enabled /proc/sys/vm/nr_hugepages \
+        /proc/sys/vm/unprivileged_userfaultfd /proc/sys/fs/inotify/* 2>/dev/null
 }
 
 note "as root"
