@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# stress.sh - many readers while files change on DIR, and many writers and readers in MNT: by handle and by path, with a store that is large enough
-# and one that is too small, and time-outs so long that they hide nothing.
+# stress.sh - many readers while files change on DIR, and many writers and readers in MNT: by handle and by path, with
+# a store that is large enough and one that is too small, and time-outs so long that they hide nothing.
 . "$(dirname "$0")/lib.sh"
 : "${STRESS:?STRESS must name the program that reads}"
 : "${WRITERS:?WRITERS must name the program that writes}"
