@@ -5,8 +5,8 @@
  * usage: acknowledged MNT DIR PROCESS WRITERS MILLISECONDS SEED
  *
  * Writers change files of their own in MNT, by every kind of call, and note in shared memory what each file is to be
- * once a call has answered; the call under way is noted before it is made. After that many milliseconds PROCESS, the
- * mount's, is killed with SIGKILL, the writers stop at the next error, and DIR must have every file as it was noted: or,
+ * once a call has answered; the call under way is noted before it is made. After that many milliseconds PROCESS,
+ * the mount's, is killed with SIGKILL, the writers stop at the next error, and DIR must have every file as noted: or,
  * for the one call of each writer that had no answer, as it was to be, or something in between for a write.
  * Exit status 0 when it has.
  */
@@ -259,8 +259,8 @@ static unsigned check_writer(const struct writer_state *state, const char *dir, 
         if (ok)
             continue;
         wrong++;
-        printf("FAILED: %s: exists %d mode %o mark %" PRIx32 " size %" PRIu32 ", acknowledged %d %o %" PRIx32 " %" PRIu32
-               "%s\n",
+        printf("FAILED: %s: exists %d mode %o mark %" PRIx32 " size %" PRIu32 ", acknowledged %d %o %" PRIx32
+               " %" PRIu32 "%s\n",
                path, found.exists, found.mode, found.mark, found.size, state->files[file].exists,
                state->files[file].mode, state->files[file].mark, state->files[file].size,
                state->changing[0] == (int)file ? " and changing" : "");
