@@ -136,7 +136,8 @@ void tm_op_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
     };
     if (directory >= 0)
         fd = make_for_caller(request, node, directory, make_file, &wish);
-    int error = fd < 0 ? -fd : tm_mount_enter(mount, node, directory, name, &entry);
+    /* What was opened, whatever has the name now. */
+    int error = fd < 0 ? -fd : tm_mount_enter_opened(mount, node, name, fd, &entry);
     if (directory >= 0)
         (void)close(directory);
     if (error == 0) {

@@ -142,6 +142,10 @@ void tm_mount_drop(struct tm_mount *mount, struct tm_node *node);
 /* tm_mount_dropped - what @observation says has another name now: drops the pages of before. */
 void tm_mount_dropped(struct tm_mount *mount, struct tm_node *node, const struct tm_observation *observation);
 
+/* tm_mount_enter_opened - the same for a file that is open already, as @fd, and was found as @name. */
+int tm_mount_enter_opened(struct tm_mount *mount, struct tm_node *directory, const char *name, int fd,
+                          struct fuse_entry_param *entry) TM_MUST_USE;
+
 /* tm_mount_open_directory - the directory of a request as a place; minus the errno. Closed by close(). */
 int tm_mount_open_directory(struct tm_mount *mount, fuse_ino_t number) TM_MUST_USE;
 

@@ -85,6 +85,17 @@ static int enter_opened(struct tm_mount *mount, struct tm_node *directory, int f
     return error;
 }
 
+int tm_mount_enter_opened(struct tm_mount *mount, struct tm_node *directory, const char *name, int fd,
+                          struct fuse_entry_param *entry)
+{
+    struct tm_node *node = NULL;
+    struct stat status;
+    int error = enter_opened(mount, directory, fd, name, &node, &status);
+    if (error == 0)
+        fill_entry(mount, node, &status, entry);
+    return error;
+}
+
 int tm_mount_enter(struct tm_mount *mount, struct tm_node *directory, int directory_fd, const char *name,
                    struct fuse_entry_param *entry)
 {
