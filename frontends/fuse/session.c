@@ -176,8 +176,8 @@ static enum tm_exit mount_failed(const struct tm_mount *mount)
     const char *why = last_message[0] != '\0' ? last_message : "no reason was given";
     bool denied = strcasestr(why, "permitted") != NULL || strcasestr(why, "denied") != NULL;
     return tm_fail(denied ? TM_EXIT_DENIED : TM_EXIT_FAILED,
-                   "cannot mount at %s: %s (mounting needs root, or fusermount3 from the package fuse3; in a "
-                   "container also --device /dev/fuse and --cap-add SYS_ADMIN)",
+                   "cannot mount at %s: %s (mounting needs root, or fusermount3 from the package fuse3; "
+                   "`tmem doctor` tells what is missing here)",
                    mount->point, why);
 }
 

@@ -151,10 +151,13 @@ static enum tm_exit print_table(const char *point, const struct told *told, cons
 {
     char table[PATH_MAX + 4096];
     char directory[PATH_MAX];
+    char watch_kind[32];
     size_t used = 0;
     if (!tm_json_find_string(told->now, "directory", directory, sizeof directory))
         directory[0] = '\0';
     used += (size_t)snprintf(table, sizeof table, "%s%s on %s\n", prefix, directory, point);
+    if (tm_json_find_string(told->now, "watch", watch_kind, sizeof watch_kind))
+        used += (size_t)snprintf(table + used, sizeof table - used, "%-26s %s\n", "changes noticed by", watch_kind);
     for (size_t i = 0; i < TM_ARRAY_SIZE(rows) && used < sizeof table; i++) {
         char total[32];
         char interval[32];

@@ -150,6 +150,7 @@ mkdir "$work/sbin" "$work/second" "$work/data space"
 echo data >"$work/data space/file"
 cat >"$work/fstab" <<FSTAB
 $dir $mnt tmem ro,size=64M,nofail,x-systemd.requires-mounts-for=/var,noexec 0 0
+$dir $work/own tmem user,noauto,size=64M 0 0
 $work/data\\040space $work/second tmem noauto,store="embedded:size=64M,codec=zstd" 0 0
 FSTAB
 cat >"$work/inside" <<'INSIDE'
@@ -178,6 +179,17 @@ cat "$work/second/file"
 "$TMEM" stats --json "$work/second" | jq .size_bytes
 touch "$work/second/file"
 umount "$work/second"
+mount -t tmpfs none /dev
+mknod -m 666 /dev/fuse c 10 229
+mknod -m 666 /dev/null c 1 3
+user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+if [ -d "$work/own" ]; then
+    "${user[@]}" mount "$work/own"
+    "${user[@]}" cat "$work/own/file"
+    "${user[@]}" umount "$work/own"
+else
+    echo data
+fi
 if mount -t tmem -o nonsense "$dir" "$mnt"; then echo "nonsense was mounted"; fi
 INSIDE
 had_fstab=$([ -e /etc/fstab ] && echo yes)
@@ -192,7 +204,8 @@ sed -n 3p "$work/said" | grep -q "^$dir *fuse.tmem *ro,noexec" || fail "fstab: $
 same "mount -a mounts once" 1 "$(sed -n 4p "$work/said")"
 same "fstab: a path with a space" data "$(sed -n 5p "$work/said")"
 same "fstab: a quoted URI" 67108864 "$(sed -n 6p "$work/said")"
-same "fstab: nothing more was said" 6 "$(wc -l <"$work/said")"
+same "fstab: an ordinary user mounts, and unmounts" data "$(sed -n 7p "$work/said")"
+same "fstab: nothing more was said" 7 "$(wc -l <"$work/said")"
 grep -q "unknown option 'nonsense'" "$work/stderr" || fail "mount -t tmem -o nonsense: $(cat "$work/stderr")"
 
 finish

@@ -66,6 +66,15 @@ if [ "$before" -eq 0 ]; then
     grep -q '^tmem: nothing is mounted' "$work/stderr" || fail "no mounts: $(cat "$work/stderr")"
 fi
 
+note "the manual tells every member"
+mount_tmem "$dir" "$mnt"
+manual=$(sed -n '/^.SH MEMBERS/,/^.SH EXIT/p' "$(dirname "$0")/../../docs/man/tmem-stats.1")
+for member in $("$TMEM" stats --json "$mnt" | jq -r 'keys[]'); do
+    grep -q -w -e "$member" <<<"$manual" || fail "tmem-stats(1) says nothing of $member"
+done
+"$TMEM" stats "$mnt" | grep -q '^changes noticed by  *[a-z]' || fail "the table does not tell the watch"
+umount_tmem "$mnt"
+
 note "stats --watch"
 mount_tmem "$dir" "$mnt"
 sleep 1.1 # with the time since it was written, the file is old enough to be kept
