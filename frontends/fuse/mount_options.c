@@ -36,8 +36,6 @@ static const struct flag flags[] = {
     FLAG("exec", no_execute, false),
     FLAG("noatime", no_access_time, true),
     FLAG("atime", no_access_time, false),
-    FLAG("nodiratime", no_directory_access_time, true),
-    FLAG("diratime", no_directory_access_time, false),
     FLAG("allow_other", allow_other, true),
     FLAG("sloppy", sloppy, true),
 };
@@ -57,6 +55,8 @@ static const char *const accepted[] = {
     "group",
     "nogroup",
     "async",
+    "diratime",
+    "nodiratime",
     "relatime",
     "norelatime",
     "strictatime",

@@ -46,7 +46,6 @@ struct tm_options {
     bool no_device;
     bool no_execute;
     bool no_access_time;
-    bool no_directory_access_time;
     bool allow_other; /* demanded; without it, others are allowed where that is permitted */
     bool sloppy;      /* unknown names behind -o are passed over */
 

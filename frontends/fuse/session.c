@@ -146,8 +146,6 @@ static void add_flags(const struct tm_mount *mount, char **options, bool *ok)
         add(options, ok, "noexec");
     if (asked->no_access_time)
         add(options, ok, "noatime");
-    if (asked->no_directory_access_time)
-        add(options, ok, "nodiratime");
 }
 
 /* The options as libfuse wants them; to be freed. NULL: no memory. */

@@ -63,12 +63,7 @@ void tm_doctor_cgroup(const struct tm_doctor_place *place, struct tm_doctor_find
     char path[PATH_MAX];
     char text[TM_SIZE_TEXT];
     const char *unified = "boot with systemd.unified_cgroup_hierarchy=1 (the kernel's command line)";
-    if (statfs(CGROUP_ROOT, &status) != 0 || !find_own_group(path, sizeof path)) {
-        tm_doctor_say(finding, TM_DOCTOR_MISSING, "nothing of version 2 at " CGROUP_ROOT);
-        tm_doctor_advise(finding, place, unified, "--cgroupns private (on a host with cgroup version 2)");
-        return;
-    }
-    if ((unsigned long)status.f_type != CGROUP2_SUPER_MAGIC) {
+    if (statfs(CGROUP_ROOT, &status) != 0 || (unsigned long)status.f_type != CGROUP2_SUPER_MAGIC) {
         bool is_first_version = access(CGROUP_ROOT "/memory/memory.limit_in_bytes", F_OK) == 0;
         tm_doctor_say(finding, is_first_version ? TM_DOCTOR_LIMITED : TM_DOCTOR_MISSING,
                       is_first_version ? "version 1: memory is limited, its pressure is not told"
@@ -76,6 +71,8 @@ void tm_doctor_cgroup(const struct tm_doctor_place *place, struct tm_doctor_find
         tm_doctor_advise(finding, place, unified, "--cgroupns private (on a host with cgroup version 2)");
         return;
     }
+    if (!find_own_group(path, sizeof path))
+        path[0] = '\0'; /* the limits of the root, then */
     (void)tm_doctor_read_line(CGROUP_ROOT "/cgroup.controllers", controllers, sizeof controllers);
     if (strstr(controllers, "memory") == NULL) {
         tm_doctor_say(finding, TM_DOCTOR_LIMITED, "version 2 without the controller memory (it has: %s)",

@@ -50,6 +50,18 @@ for option in nosuid nodev noexec; do
 done
 umount_tmem "$mnt"
 
+note "every word of mount(8)"
+for words in suid,dev,exec,atime diratime nodiratime relatime,norelatime strictatime,nostrictatime lazytime,nolazytime \
+    nosuid nodev noexec noatime default_permissions,silent,loud defaults,_netdev,owner,group,noowner,nogroup,nouser; do
+    "$TMEM" mount -o "size=64M,$words" "$dir" "$mnt" || fail "-o $words"
+    umount_tmem "$mnt"
+done
+touch -a -d '2001-01-01' "$dir/file"
+"$TMEM" mount -o size=64M,strictatime "$dir" "$mnt" || fail "strictatime"
+cat "$mnt/file" >/dev/null
+same "reading leaves no access times" 2001-01-01 "$(stat -c %x "$dir/file" | cut -c1-10)"
+umount_tmem "$mnt"
+
 "$TMEM" mount -o ro,size=32M "$dir" -o rw,size=64M "$mnt" || fail "the last word wins"
 check "the last word wins: rw" has "$mnt" rw
 same "the last word wins: size" 67108864 "$(stat_of "$mnt" size_bytes)"
