@@ -7,7 +7,7 @@
 : "${WRITERS:?WRITERS must name the program that writes}"
 begin
 command -v jq >/dev/null || skip "no jq"
-seconds=${TMEM_TEST_SECONDS:-8} # writers half of it
+seconds=${TMEM_TEST_SECONDS:-8}
 seed=${TMEM_TEST_SEED:-$RANDOM}
 
 run() {
@@ -41,7 +41,7 @@ write() {
     shift 2
     note "$what"
     TMEM_TEST_STORE=$store mount_writable "$@" "$work/dir" "$work/mnt"
-    "$WRITERS" "$work/mnt" $((seconds / 2)) 3 3 "$seed" || fail "$what (again: TMEM_TEST_SEED=$seed)"
+    "$WRITERS" "$work/mnt" $(((seconds + 3) / 4)) 3 3 "$seed" || fail "$what (again: TMEM_TEST_SEED=$seed)"
     "$TMEM" stats --json "$work/mnt" | jq -r '"-- pages from the store \(.pages_from_store), from the disk " +
         "\(.pages_from_disk), put \(.puts_stored)"'
     same "$what: corrupt pages" 0 "$(stat_of "$work/mnt" corrupt_pages)"
