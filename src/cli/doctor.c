@@ -77,6 +77,25 @@ void tm_doctor_advise(struct tm_doctor_finding *finding, const struct tm_doctor_
                        "start the container with what these options are to docker: %s", options);
 }
 
+void tm_doctor_advise_capability(struct tm_doctor_finding *finding, const struct tm_doctor_place *place,
+                                 const char *name)
+{
+    char options[96];
+    char outside[96];
+    /* Root of a user namespace has the capability there only; an ordinary user loses it on the way. */
+    (void)snprintf(options, sizeof options, "%s--cap-add %s",
+                   place->user_namespace ? "--userns host " : place->root ? ""
+                                                                          : "--user 0 ",
+                   name);
+    if (place->user_namespace)
+        (void)snprintf(outside, sizeof outside, "outside of this user namespace, as root");
+    else if (place->root)
+        (void)snprintf(outside, sizeof outside, "give root the capability CAP_%s", name);
+    else
+        (void)snprintf(outside, sizeof outside, "run it as root");
+    tm_doctor_advise(finding, place, outside, options);
+}
+
 bool tm_doctor_read_line(const char *path, char *line, size_t line_size)
 {
     FILE *file = fopen(path, "re");

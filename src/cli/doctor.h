@@ -29,6 +29,7 @@ struct tm_doctor_finding {
 struct tm_doctor_place {
     char container[32]; /* its kind, such as "docker"; empty: in none */
     bool root;
+    bool user_namespace;   /* root is root of such a one only, and has no rights on the machine */
     uint64_t capabilities; /* effective, bits as in linux/capability.h */
     char kernel[65];
 };
@@ -36,10 +37,16 @@ struct tm_doctor_place {
 /* tm_doctor_look_around - fill *place. What cannot be found out counts as not there. */
 void tm_doctor_look_around(struct tm_doctor_place *place);
 
-/* tm_doctor_may - has this process the capability @number? */
+/* tm_doctor_may - has this process the capability @number, in its user namespace? */
 static inline bool tm_doctor_may(const struct tm_doctor_place *place, int number)
 {
     return (place->capabilities >> number & 1u) != 0;
+}
+
+/* tm_doctor_may_on_machine - the same for what only the machine's own user namespace permits. */
+static inline bool tm_doctor_may_on_machine(const struct tm_doctor_place *place, int number)
+{
+    return !place->user_namespace && tm_doctor_may(place, number);
 }
 
 /* tm_doctor_say - note the state and the reason. */
@@ -52,6 +59,10 @@ void tm_doctor_say(struct tm_doctor_finding *finding, enum tm_doctor_state state
  */
 void tm_doctor_advise(struct tm_doctor_finding *finding, const struct tm_doctor_place *place, const char *outside,
                       const char *options);
+
+/* tm_doctor_advise_capability - note how to get the capability CAP_@name, which is missing on the machine. */
+void tm_doctor_advise_capability(struct tm_doctor_finding *finding, const struct tm_doctor_place *place,
+                                 const char *name);
 
 /* tm_doctor_read_line - the first line of a file, without its end. False, with an empty line, when it cannot be
  * read. */

@@ -175,7 +175,7 @@ void tm_doctor_memlock(const struct tm_doctor_place *place, struct tm_doctor_fin
     int error = memory == MAP_FAILED || syscall(SYS_mlock, memory, bytes) != 0 ? errno : 0;
     if (memory != MAP_FAILED)
         (void)munmap(memory, bytes);
-    bool unlimited = limit.rlim_cur == RLIM_INFINITY || tm_doctor_may(place, CAP_IPC_LOCK);
+    bool unlimited = limit.rlim_cur == RLIM_INFINITY || tm_doctor_may_on_machine(place, CAP_IPC_LOCK);
     if (error == 0 && unlimited) {
         tm_doctor_say(finding, TM_DOCTOR_OK, "any amount of memory may be locked");
         return;

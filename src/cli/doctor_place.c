@@ -27,6 +27,7 @@ static const struct {
 };
 
 #define PID_NAMESPACE 0u
+#define USER_NAMESPACE 1u
 
 static bool is_first(size_t which)
 {
@@ -117,5 +118,6 @@ void tm_doctor_look_around(struct tm_doctor_place *place)
     struct utsname names;
     *place = (struct tm_doctor_place){.root = geteuid() == 0, .capabilities = read_capabilities()};
     (void)snprintf(place->kernel, sizeof place->kernel, "%s", uname(&names) == 0 ? names.release : "unknown");
+    place->user_namespace = !is_first(USER_NAMESPACE);
     find_container(place->container, sizeof place->container);
 }

@@ -23,6 +23,22 @@
 #define PR_GET_IO_FLUSHER 58
 #endif
 
+/* The controllers of version 1 that are switched on, each behind a blank. */
+static void find_old_controllers(char *text, size_t text_size)
+{
+    char line[128];
+    char name[64];
+    int enabled = 0;
+    size_t used = 0;
+    FILE *file = fopen("/proc/cgroups", "re");
+    text[0] = '\0';
+    while (file != NULL && used < text_size && fgets(line, sizeof line, file) != NULL)
+        if (line[0] != '#' && sscanf(line, "%63s %*d %*d %d", name, &enabled) == 2 && enabled == 1)
+            used += (size_t)snprintf(text + used, text_size - used, " %s", name);
+    if (file != NULL)
+        (void)fclose(file);
+}
+
 /* The path of this process in the hierarchy of version 2. */
 static bool find_own_group(char *path, size_t path_size)
 {
@@ -65,9 +81,12 @@ void tm_doctor_cgroup(const struct tm_doctor_place *place, struct tm_doctor_find
     const char *unified = "boot with systemd.unified_cgroup_hierarchy=1 (the kernel's command line)";
     if (statfs(CGROUP_ROOT, &status) != 0 || (unsigned long)status.f_type != CGROUP2_SUPER_MAGIC) {
         bool is_first_version = access(CGROUP_ROOT "/memory/memory.limit_in_bytes", F_OK) == 0;
-        tm_doctor_say(finding, is_first_version ? TM_DOCTOR_LIMITED : TM_DOCTOR_MISSING,
-                      is_first_version ? "version 1: memory is limited, its pressure is not told"
-                                       : "no hierarchy with memory at " CGROUP_ROOT);
+        find_old_controllers(controllers, sizeof controllers);
+        if (is_first_version)
+            tm_doctor_say(finding, TM_DOCTOR_LIMITED, "version 1:%s; it does not tell the pressure of a group",
+                          controllers);
+        else
+            tm_doctor_say(finding, TM_DOCTOR_MISSING, "no hierarchy with memory at " CGROUP_ROOT);
         tm_doctor_advise(finding, place, unified, "--cgroupns private (on a host with cgroup version 2)");
         return;
     }
@@ -135,10 +154,8 @@ void tm_doctor_io_flusher(const struct tm_doctor_place *place, struct tm_doctor_
     }
     int error = errno;
     tm_doctor_say(finding, TM_DOCTOR_MISSING, "PR_SET_IO_FLUSHER: %s", tm_error_text(error, cause));
-    if (error == EPERM && !tm_doctor_may(place, CAP_SYS_RESOURCE))
-        tm_doctor_advise(finding, place,
-                         place->root ? "give root the capability CAP_SYS_RESOURCE" : "run as root",
-                         "--cap-add SYS_RESOURCE");
+    if (error == EPERM && !tm_doctor_may_on_machine(place, CAP_SYS_RESOURCE))
+        tm_doctor_advise_capability(finding, place, "SYS_RESOURCE");
     else
         tm_doctor_advise(finding, place, "a kernel from 5.6 on", NULL);
 }

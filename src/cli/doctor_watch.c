@@ -59,9 +59,9 @@ void tm_doctor_fanotify(const struct tm_doctor_place *place, struct tm_doctor_fi
         tm_doctor_advise(finding, place, "a newer kernel", NULL);
         return;
     }
-    if (!tm_doctor_may(place, CAP_SYS_ADMIN)) {
+    if (!tm_doctor_may_on_machine(place, CAP_SYS_ADMIN)) {
         tm_doctor_say(finding, TM_DOCTOR_MISSING, "needs the capability CAP_SYS_ADMIN; inotify is used");
-        tm_doctor_advise(finding, place, "mount as root", "--cap-add SYS_ADMIN");
+        tm_doctor_advise_capability(finding, place, "SYS_ADMIN");
         return;
     }
     tm_doctor_say(finding, TM_DOCTOR_LIMITED, "the filesystem of this directory cannot be watched: %s",
@@ -126,6 +126,6 @@ void tm_doctor_file_handles(const struct tm_doctor_place *place, struct tm_docto
     }
     tm_doctor_say(finding, TM_DOCTOR_LIMITED, "open_by_handle_at: %s; files are found by path",
                   tm_error_text(error, cause));
-    if (!tm_doctor_may(place, CAP_DAC_READ_SEARCH))
-        tm_doctor_advise(finding, place, "mount as root", "--cap-add DAC_READ_SEARCH");
+    if (!tm_doctor_may_on_machine(place, CAP_DAC_READ_SEARCH))
+        tm_doctor_advise_capability(finding, place, "DAC_READ_SEARCH");
 }

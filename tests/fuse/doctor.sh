@@ -126,6 +126,23 @@ finds missing memlock 'limit 0.*podman run --ulimit memlock=-1'
 exits 1 prlimit --memlock=1048576:1048576 "${bare[@]}" "$TMEM" doctor --json
 finds_outside limited memlock '1M of memory.*ulimit -l'
 
+note "root of a user namespace"
+if unshare -U -r true 2>/dev/null; then
+    "$TMEM" doctor --json >"$work/report"
+    machine=$(jq -r '.findings[] | select(.name == "fanotify") | .state' "$work/report")
+    unshare -U -r -m "$TMEM" doctor --json >"$work/report"
+    [ "$machine" != ok ] ||
+        finds missing fanotify 'outside of this user namespace\|--userns host --cap-add SYS_ADMIN'
+    finds missing io-flusher 'outside of this user namespace\|--userns host --cap-add SYS_RESOURCE'
+    # What it says of mounting there is so.
+    works=$(jq .mount_works "$work/report")
+    unshare -U -r -m bash -c '"$1" mount --size 64M "$2" "$3" && "$1" umount "$3"' - "$TMEM" "$work/dir" "$work/mnt" \
+        2>/dev/null && did=true || did=false
+    same "a mount in a user namespace" "$works" $did
+else
+    note "no user namespaces: not tried"
+fi
+
 note "an ordinary user"
 chmod 755 "$work"
 ordinary=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all)
@@ -135,7 +152,7 @@ if [ -u "$(command -v fusermount3)" ]; then
     jq -e '.mount_works and (.root | not)' "$work/report" >/dev/null || fail "$(cat "$work/report")"
     finds ok fuse-device 'can be opened'
     finds ok fusermount3 'mounts for ordinary users'
-    finds_outside missing fanotify 'mount as root'
+    finds_outside missing fanotify 'run it as root'
     exits 1 apart "$device" "${ordinary[@]}" --no-new-privs "$TMEM" doctor --json
     finds_outside missing fusermount3 'this user cannot mount.*no_new_privs'
     exits 1 apart "$device && chmod 600 /dev/fuse" "${ordinary[@]}" "$TMEM" doctor --json
