@@ -84,12 +84,52 @@ static pthread_mutex_t *change_lock_of(struct tm_nodes *nodes, const struct tm_n
     return &nodes->change_locks[node->hash % TM_NODE_CHANGE_LOCKS];
 }
 
+static struct tm_attributes attributes_of(const struct stat *status)
+{
+    return (struct tm_attributes){
+        .size_bytes = (uint64_t)status->st_size,
+        .blocks = (uint64_t)status->st_blocks,
+        .device = status->st_rdev,
+        .accessed_seconds = status->st_atim.tv_sec,
+        .modified_seconds = status->st_mtim.tv_sec,
+        .changed_seconds = status->st_ctim.tv_sec,
+        .accessed_ns = (uint32_t)status->st_atim.tv_nsec,
+        .modified_ns = (uint32_t)status->st_mtim.tv_nsec,
+        .changed_ns = (uint32_t)status->st_ctim.tv_nsec,
+        .mode = status->st_mode,
+        .links = (uint32_t)status->st_nlink,
+        .user = status->st_uid,
+        .group = status->st_gid,
+        .block_bytes = (uint32_t)status->st_blksize,
+    };
+}
+
+static void fill_status(const struct tm_node *node, struct stat *status)
+{
+    const struct tm_attributes *known = &node->attributes;
+    *status = (struct stat){
+        .st_dev = node->device,
+        .st_ino = node->inode,
+        .st_mode = known->mode,
+        .st_nlink = known->links,
+        .st_uid = known->user,
+        .st_gid = known->group,
+        .st_rdev = known->device,
+        .st_size = (off_t)known->size_bytes,
+        .st_blksize = (blksize_t)known->block_bytes,
+        .st_blocks = (blkcnt_t)known->blocks,
+        .st_atim = {known->accessed_seconds, known->accessed_ns},
+        .st_mtim = {known->modified_seconds, known->modified_ns},
+        .st_ctim = {known->changed_seconds, known->changed_ns},
+    };
+}
+
 /* Notes what a look found, unless others have changed the file since: @epoch is as of before the look. */
 static void note_look_locked(struct tm_node *node, const struct stat *status, uint32_t epoch)
 {
     if (node->epoch != epoch)
         return;
-    node->attributes = *status;
+    node->attributes = attributes_of(status);
     node->attributes_known = true;
     node->unseen = false;
 }
@@ -101,7 +141,7 @@ static bool is_known(struct tm_nodes *nodes, struct tm_node *node, const struct 
     struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
     bool known = tm_version_equal(version, &node->version) && !node->unseen;
     if (known && !node->attributes_known) {
-        node->attributes = *status;
+        node->attributes = attributes_of(status);
         node->attributes_known = true;
     }
     *epoch = node->epoch;
@@ -148,7 +188,7 @@ bool tm_node_attributes(struct tm_nodes *nodes, struct tm_node *node, struct sta
     struct tm_node_stripe *stripe = tm_node_lock(nodes, node);
     bool known = is_trusted(nodes) && node->attributes_known && !node->unseen;
     if (known)
-        *status = node->attributes;
+        fill_status(node, status);
     pthread_mutex_unlock(&stripe->lock);
     return known;
 }

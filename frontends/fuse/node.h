@@ -25,6 +25,24 @@
 #include <limits.h>
 #include <pthread.h>
 
+/* What stat() tells and a node does not know anyway. */
+struct tm_attributes {
+    uint64_t size_bytes;
+    uint64_t blocks;
+    uint64_t device; /* that a device node stands for */
+    int64_t accessed_seconds;
+    int64_t modified_seconds;
+    int64_t changed_seconds;
+    uint32_t accessed_ns; /* beyond the seconds, and so below */
+    uint32_t modified_ns;
+    uint32_t changed_ns;
+    uint32_t mode;
+    uint32_t links;
+    uint32_t user;
+    uint32_t group;
+    uint32_t block_bytes;
+};
+
 /* What a path needs where there are no handles; see place.c. */
 struct tm_place {
     struct tm_node *parent; /* holds a reference */
@@ -39,8 +57,8 @@ struct tm_node {
     uint64_t device;
     uint64_t inode;
     uint64_t generation;
-    uint64_t lookups;       /* of the kernel */
-    struct stat attributes; /* as of the latest look, if known */
+    uint64_t lookups;                /* of the kernel */
+    struct tm_attributes attributes; /* as of the latest look, if known */
     struct tm_version version;
     struct tm_content content; /* content.c: its pages' name, if any are used */
     struct tm_place *place;    /* NULL with handles */
