@@ -40,6 +40,7 @@ void tm_behind_file(struct tm_behind *pass, struct tm_node *node, struct tm_node
     uint64_t mark = node->generation * 2u + (what == TM_NOTIFY_PAGES);
     if (*recent == mark || *recent == node->generation * 2u + 1u)
         return;
+    pass->concerned = true;
     tm_count(&mount->counters.watch_files, 1);
     if (what == TM_NOTIFY_PAGES && is_regular(node))
         tm_mount_drop(mount, node);
@@ -84,6 +85,7 @@ void tm_behind_everything(struct tm_behind *pass)
     struct tm_node_cursor cursor = {.stripe = 0};
     struct tm_node *node;
     pass->everything = false;
+    pass->concerned = true;
     memset(pass->recent, 0, sizeof pass->recent);
     tm_entries_change_all(&mount->entries);
     bool names_done = tm_notify_all_names(pass->session) == 0;

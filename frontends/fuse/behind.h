@@ -26,6 +26,7 @@ struct tm_behind {
     struct tm_mount *mount;
     int session;
     bool everything;                   /* tm_behind_everything() is due when the pass ends */
+    bool concerned;                    /* something that is known has changed */
     bool again;                        /* something was not found, which a later report may say more of */
     uint64_t recent[TM_BEHIND_RECENT]; /* twice the node's generation; one more: pages, too */
 };

@@ -17,6 +17,9 @@
 /* How long to wait before asking again whether requests of before have been answered. */
 #define REPEAT_MS 2
 
+/* How long others' changes elsewhere may gather: reading each by itself would cost several times as much. */
+#define GATHER_MS 1
+
 /* How old what is known may be when nothing is reported any more. */
 #define BLIND_MS 1000
 
@@ -126,15 +129,13 @@ static void drop_everything(struct tm_mount *mount)
     tm_behind_end(&pass);
 }
 
-/* Works off what was read. True: it would be better to do so again. */
-static bool work_off(struct tm_mount *mount, const struct tm_watch_batch *batch)
+/* Works off what was read; *pass is then for looking at. */
+static void work_off(struct tm_mount *mount, const struct tm_watch_batch *batch, struct tm_behind *pass)
 {
-    struct tm_behind pass;
-    tm_behind_begin(&pass, mount);
-    if (batch->everything || !mount->watch.kind->handle(&pass, batch->reports, batch->length))
-        pass.everything = true;
-    tm_behind_end(&pass);
-    return pass.again;
+    tm_behind_begin(pass, mount);
+    if (batch->everything || !mount->watch.kind->handle(pass, batch->reports, batch->length))
+        pass->everything = true;
+    tm_behind_end(pass);
 }
 
 /* A place for what is read next: the last one where all wait, and then it stands for everything. */
@@ -150,6 +151,7 @@ static struct tm_watch_batch *place_for_batch(struct tm_watch *watch)
 static bool take_reports(struct tm_mount *mount)
 {
     struct tm_watch *watch = &mount->watch;
+    struct tm_behind pass;
     struct tm_watch_batch *batch = place_for_batch(watch);
     ssize_t length = read(watch->fd, batch->reports, sizeof batch->reports);
     if (length < 0)
@@ -159,11 +161,15 @@ static bool take_reports(struct tm_mount *mount)
     batch->everything = false;
     batch->pass = __atomic_add_fetch(&watch->pass, 1, __ATOMIC_SEQ_CST);
     batch->waits = has_older_requests(watch, batch->pass);
-    batch->waits = work_off(mount, batch) || batch->waits;
+    work_off(mount, batch, &pass);
+    batch->waits = batch->waits || pass.again;
     if (stands_for_more) {
         batch->waits = true;
         batch->everything = true;
     }
+    struct pollfd stop = {.fd = watch->stop, .events = POLLIN};
+    if (!pass.concerned)
+        (void)poll(&stop, 1, GATHER_MS);
     return true;
 }
 
@@ -171,6 +177,7 @@ static bool take_reports(struct tm_mount *mount)
 static bool repeat(struct tm_mount *mount)
 {
     struct tm_watch *watch = &mount->watch;
+    struct tm_behind pass;
     bool waits = false;
     for (unsigned i = 0; i < TM_WATCH_BATCHES; i++) {
         struct tm_watch_batch *batch = &watch->batches[i];
@@ -180,7 +187,7 @@ static bool repeat(struct tm_mount *mount)
             waits = true;
             continue;
         }
-        (void)work_off(mount, batch);
+        work_off(mount, batch, &pass);
         batch->waits = false;
         tm_count(&mount->counters.watch_repeats, 1);
     }
