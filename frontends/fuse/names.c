@@ -27,11 +27,12 @@ int tm_mount_open_directory(struct tm_mount *mount, fuse_ino_t number)
 static void fill_entry(const struct tm_mount *mount, const struct tm_node *node, const struct stat *status,
                        struct fuse_entry_param *entry)
 {
+    bool several_names = !S_ISDIR(status->st_mode) && status->st_nlink > 1;
     *entry = (struct fuse_entry_param){
         .ino = (fuse_ino_t)(uintptr_t)node,
         .generation = node->generation,
         .attr = *status,
-        .attr_timeout = mount->options.attribute_seconds,
+        .attr_timeout = several_names ? tm_watch_doubtful_seconds(mount) : mount->options.attribute_seconds,
         .entry_timeout = mount->options.entry_seconds,
     };
     tm_mount_number_inode(mount, &entry->attr);

@@ -99,5 +99,5 @@ void tm_op_setattr(fuse_req_t request, fuse_ino_t number, struct stat *wanted, i
     if (error != 0)
         (void)fuse_reply_err(request, error);
     else
-        (void)fuse_reply_attr(request, &status, mount->options.attribute_seconds);
+        (void)fuse_reply_attr(request, &status, tm_watch_doubtful_seconds(mount));
 }

@@ -23,6 +23,9 @@
 /* How old what is known may be when nothing is reported any more. */
 #define BLIND_MS 1000
 
+/* How long an old answer may be believed where it cannot be told from a new one. */
+#define DOUBTFUL_SECONDS 1.0
+
 /* The watcher calls little, but a directory's path may lie on its stack. */
 #define STACK_BYTES (UINT64_C(256) << 10)
 
@@ -339,6 +342,12 @@ void tm_watch_directory(struct tm_mount *mount, struct tm_node *directory, int f
 bool tm_watch_is_complete(const struct tm_mount *mount)
 {
     return mount->watch.complete;
+}
+
+double tm_watch_doubtful_seconds(const struct tm_mount *mount)
+{
+    double seconds = mount->options.attribute_seconds;
+    return mount->watch.kind != NULL && seconds > DOUBTFUL_SECONDS ? DOUBTFUL_SECONDS : seconds;
 }
 
 const char *tm_watch_name(const struct tm_mount *mount)

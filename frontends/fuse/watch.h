@@ -28,7 +28,7 @@
  *               is confirmed late belongs to nobody's next look-up.
  *             Not covered: an answer that shows a file to the kernel for the first time in one directory, while it is
  *             changed under another of its names; and answers to changes of attributes, which the kernel believes in
- *             any case. Such answers must be for TM_WATCH_DOUBT_SECONDS at most.
+ *             any case. Such answers are for a second at most: see tm_watch_doubtful_seconds().
  *
  * Threads     One of its own, between start and stop. Workers call tm_watch_request_*() and tm_watch_directory().
  */
@@ -43,9 +43,6 @@
 struct fuse_buf;
 struct tm_mount;
 struct tm_node;
-
-/* How long the kernel may believe attributes that it shall not doubt; see "Races". */
-#define TM_WATCH_DOUBT_SECONDS 1.0
 
 /* Reports that are read at once, and how many such readings may wait to be worked off again. */
 #define TM_WATCH_BATCH_BYTES 65536u
@@ -118,6 +115,10 @@ void tm_watch_directory(struct tm_mount *mount, struct tm_node *directory, int f
 
 /* tm_watch_is_complete - is every change noticed? */
 bool tm_watch_is_complete(const struct tm_mount *mount);
+
+/* tm_watch_doubtful_seconds - how long the kernel may use attributes of an answer that a report cannot overtake in every
+ * case: those of a file with several names, found by name, and those that the kernel has changed itself. */
+double tm_watch_doubtful_seconds(const struct tm_mount *mount);
 
 /* tm_watch_name - "fanotify", "inotify" or "off": what is active. */
 const char *tm_watch_name(const struct tm_mount *mount);

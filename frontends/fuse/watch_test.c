@@ -141,6 +141,15 @@ static void reports_are_worked_off_once_when_nothing_is_under_way(void **state)
     expect("ab");
 }
 
+static void doubtful_answers_are_for_a_second_at_most(void **state)
+{
+    struct tm_mount *mount = *state;
+    mount->options.attribute_seconds = 3600;
+    assert_true(tm_watch_doubtful_seconds(mount) == 1.0);
+    mount->options.attribute_seconds = 0.25;
+    assert_true(tm_watch_doubtful_seconds(mount) == 0.25);
+}
+
 static void reports_are_worked_off_again_when_older_requests_have_ended(void **state)
 {
     struct tm_mount *mount = *state;
@@ -229,6 +238,8 @@ static void a_kind_that_was_demanded_must_be_had(void **state)
     mount.options.exclusive = true;
     assert_int_equal(tm_watch_open(&mount), TM_EXIT_OK);
     assert_string_equal(tm_watch_name(&mount), "off");
+    mount.options.attribute_seconds = 3600;
+    assert_true(tm_watch_doubtful_seconds(&mount) == 3600.0);
     assert_int_equal(tm_watch_start(&mount), TM_EXIT_OK);
     begin(&mount, 0, FUSE_LOOKUP);
     tm_watch_request_ends(&mount, 0);
@@ -240,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reports_are_worked_off_once_when_nothing_is_under_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(doubtful_answers_are_for_a_second_at_most, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reports_are_worked_off_again_when_older_requests_have_ended, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(requests_whose_answers_are_not_kept_do_not_count, set_up, tear_down),
