@@ -116,8 +116,8 @@ void tm_watch_directory(struct tm_mount *mount, struct tm_node *directory, int f
 /* tm_watch_is_complete - is every change noticed? */
 bool tm_watch_is_complete(const struct tm_mount *mount);
 
-/* tm_watch_doubtful_seconds - how long the kernel may use attributes of an answer that a report cannot overtake in every
- * case: those of a file with several names, found by name, and those that the kernel has changed itself. */
+/* tm_watch_doubtful_seconds - how long the kernel may use attributes of an answer that a report cannot overtake in
+ * every case: those of a file with several names, found by name, and those that the kernel has changed itself. */
 double tm_watch_doubtful_seconds(const struct tm_mount *mount);
 
 /* tm_watch_name - "fanotify", "inotify" or "off": what is active. */
