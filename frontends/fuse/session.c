@@ -23,6 +23,7 @@
 static void on_init(void *userdata, struct fuse_conn_info *connection)
 {
     struct tm_mount *mount = userdata;
+    mount->options.entry_seconds = tm_watch_name_seconds(mount, connection->proto_minor);
     /* A request has as many pages as one write could have. */
     connection->max_write = TM_READ_MAX_BYTES;
     /* The kernel reads ahead as well, above all around pages of programs that are mapped: most of what it reads

@@ -26,6 +26,10 @@
 /* How long an old answer may be believed where it cannot be told from a new one. */
 #define DOUBTFUL_SECONDS 1.0
 
+/* FUSE 7.44, Linux 6.16, can drop all names at once. */
+#define ALL_NAMES_MINOR 44u
+#define LIMITED_NAME_SECONDS 60.0
+
 /* The watcher calls little, but a directory's path may lie on its stack. */
 #define STACK_BYTES (UINT64_C(256) << 10)
 
@@ -348,6 +352,13 @@ double tm_watch_doubtful_seconds(const struct tm_mount *mount)
 {
     double seconds = mount->options.attribute_seconds;
     return mount->watch.kind != NULL && seconds > DOUBTFUL_SECONDS ? DOUBTFUL_SECONDS : seconds;
+}
+
+double tm_watch_name_seconds(const struct tm_mount *mount, unsigned minor)
+{
+    double seconds = mount->options.entry_seconds;
+    bool limited = mount->watch.kind != NULL && minor < ALL_NAMES_MINOR;
+    return limited && seconds > LIMITED_NAME_SECONDS ? LIMITED_NAME_SECONDS : seconds;
 }
 
 const char *tm_watch_name(const struct tm_mount *mount)

@@ -120,6 +120,10 @@ bool tm_watch_is_complete(const struct tm_mount *mount);
  * every case: those of a file with several names, found by name, and those that the kernel has changed itself. */
 double tm_watch_doubtful_seconds(const struct tm_mount *mount);
 
+/* tm_watch_name_seconds - how long a kernel that speaks FUSE 7.@minor may use names, at most. Where it cannot drop all
+ * of them at once, lost reports must not make it believe old ones for a day. */
+double tm_watch_name_seconds(const struct tm_mount *mount, unsigned minor);
+
 /* tm_watch_name - "fanotify", "inotify" or "off": what is active. */
 const char *tm_watch_name(const struct tm_mount *mount);
 

@@ -148,6 +148,12 @@ static void doubtful_answers_are_for_a_second_at_most(void **state)
     assert_true(tm_watch_doubtful_seconds(mount) == 1.0);
     mount->options.attribute_seconds = 0.25;
     assert_true(tm_watch_doubtful_seconds(mount) == 0.25);
+
+    mount->options.entry_seconds = 3600;
+    assert_true(tm_watch_name_seconds(mount, 44) == 3600.0);
+    assert_true(tm_watch_name_seconds(mount, 43) == 60.0);
+    mount->options.entry_seconds = 1;
+    assert_true(tm_watch_name_seconds(mount, 43) == 1.0);
 }
 
 static void reports_are_worked_off_again_when_older_requests_have_ended(void **state)
@@ -239,7 +245,9 @@ static void a_kind_that_was_demanded_must_be_had(void **state)
     assert_int_equal(tm_watch_open(&mount), TM_EXIT_OK);
     assert_string_equal(tm_watch_name(&mount), "off");
     mount.options.attribute_seconds = 3600;
+    mount.options.entry_seconds = 3600;
     assert_true(tm_watch_doubtful_seconds(&mount) == 3600.0);
+    assert_true(tm_watch_name_seconds(&mount, 43) == 3600.0);
     assert_int_equal(tm_watch_start(&mount), TM_EXIT_OK);
     begin(&mount, 0, FUSE_LOOKUP);
     tm_watch_request_ends(&mount, 0);
