@@ -65,6 +65,10 @@ static void open_slot(struct process *process, struct slot *slot, int flags)
         if (slot->fds[side] < 0)
             fail(process, "cannot open", (uint64_t)side, (uint64_t)errno);
     }
+    if ((flags & O_EXCL) != 0) {
+        slot->id = ++process->files_made;
+        slot->stored = false;
+    }
 }
 
 /* The size that both say. */
@@ -113,6 +117,20 @@ static size_t any_length(struct process *process, uint64_t offset)
     return (size_t)any_size(process, offset < process->file_bytes ? process->file_bytes - offset : 1);
 }
 
+/*
+ * Linux 6.18 loses bytes of a FUSE filesystem that are written behind the end of a file into a page that was stored to
+ * by a mapping, when it writes that page back at the same time: it clears what is behind the old end. So nothing is
+ * to be written back then.
+ */
+static void before_growing(struct process *process, struct slot *slot, uint64_t end)
+{
+    if (!slot->stored || end <= slot->size)
+        return;
+    if (fdatasync(slot->fds[MOUNT]) != 0)
+        fail(process, "fdatasync", 0, (uint64_t)errno);
+    slot->stored = false;
+}
+
 /* ---------------------------------------------------------------------------- operations */
 
 static void do_read(struct process *process, struct slot *slot)
@@ -130,6 +148,7 @@ static void do_write(struct process *process, struct slot *slot)
     uint64_t offset = any_offset(process, slot);
     size_t length = any_length(process, offset);
     remember(process, "write", slot, offset, length, 0);
+    before_growing(process, slot, offset + length);
     make_bytes(process, length);
     (void)BOTH(process, pwrite(slot->fds[side], process->buffers[side], length, (off_t)offset));
     if (offset + length > slot->size)
@@ -142,6 +161,7 @@ static void do_append(struct process *process, struct slot *slot)
     if (slot->size + length > process->file_bytes)
         return;
     remember(process, "append", slot, slot->size, length, 0);
+    before_growing(process, slot, slot->size + length);
     make_bytes(process, length);
     int fds[SIDES];
     for (enum side side = PLAIN; side < SIDES; side++)
@@ -186,6 +206,7 @@ static void do_store(struct process *process, struct slot *slot)
     make_bytes(process, length);
     for (enum side side = PLAIN; side < SIDES; side++)
         memcpy(slot->map[side] + offset, process->buffers[side], length);
+    slot->stored = true;
 }
 
 static void do_msync(struct process *process, struct slot *slot)
@@ -234,7 +255,8 @@ static void do_copy(struct process *process, struct slot *slot)
     size_t length = (size_t)any_size(process, process->file_bytes - (from > to ? from : to));
     if (target == slot && from < to + length && to < from + length)
         return;
-    remember(process, "copy_file_range", slot, from, length, to);
+    remember(process, "copy from", slot, from, length, to);
+    remember(process, "copy to", target, to, length, from);
     off_t offsets[SIDES][2] = {{(off_t)from, (off_t)to}, {(off_t)from, (off_t)to}};
     /* Both may copy less than asked for: the rest is asked for again. */
     for (enum side side = PLAIN; side < SIDES; side++)
@@ -295,6 +317,7 @@ static void do_sync(struct process *process, struct slot *slot)
     /* What the plain directory has on the disk is not what is tried here. */
     if ((data_only ? fdatasync(slot->fds[MOUNT]) : fsync(slot->fds[MOUNT])) != 0)
         fail(process, "fsync", 0, (uint64_t)errno);
+    slot->stored = false;
 }
 
 static void do_drop(struct process *process, struct slot *slot)
@@ -323,7 +346,8 @@ static void do_replace(struct process *process, struct slot *slot)
     char to[SIDES][4096];
     if (victim == slot)
         return;
-    remember(process, "rename over", slot, (uint64_t)(victim - process->slots), 0, 0);
+    remember(process, "rename over", victim, slot->id, 0, 0);
+    remember(process, "rename", slot, victim->id, 0, 0);
     for (enum side side = PLAIN; side < SIDES; side++) {
         (void)path_of(process, side, slot->name, from[side]);
         (void)path_of(process, side, victim->name, to[side]);
@@ -351,7 +375,8 @@ static void do_exchange(struct process *process, struct slot *slot)
     char to[SIDES][4096];
     if (other == slot)
         return;
-    remember(process, "exchange", slot, (uint64_t)(other - process->slots), 0, 0);
+    remember(process, "exchange", other, slot->id, 0, 0);
+    remember(process, "exchange", slot, other->id, 0, 0);
     for (enum side side = PLAIN; side < SIDES; side++) {
         (void)path_of(process, side, slot->name, from[side]);
         (void)path_of(process, side, other->name, to[side]);

@@ -58,6 +58,7 @@ void remember(struct process *process, const char *operation, const struct slot 
         .number = process->operation,
         .operation = operation,
         .name = slot != NULL ? slot->name : "",
+        .id = slot != NULL ? slot->id : 0,
         .offset = offset,
         .length = length,
         .other = other,
@@ -72,13 +73,15 @@ void remember_result(struct process *process, long result)
 
 void fail(struct process *process, const char *what, uint64_t a, uint64_t b)
 {
+    unsigned last = process->history[(process->operation - 1) % HISTORY].id;
     flockfile(stdout);
     printf("FAILED: process %u: %s: plain %" PRIu64 ", mount %" PRIu64 "\n", process->number, what, a, b);
     for (uint64_t i = 0; i < HISTORY; i++) {
         const struct event *event = &process->history[(process->operation + i) % HISTORY];
-        if (event->operation != NULL)
-            printf("    %8" PRIu64 " %-16s %-18s offset %" PRIu64 " length %" PRIu64 " (%" PRIu64 ") = %ld\n",
-                   event->number, event->operation, event->name, event->offset, event->length, event->other,
+        /* The last ones, and all that is kept of the file they were about. */
+        if (event->operation != NULL && (i + SHOWN >= HISTORY || event->id == last))
+            printf("    %8" PRIu64 " %-16s %-18s %-4u offset %" PRIu64 " length %" PRIu64 " (%" PRIu64 ") = %ld\n",
+                   event->number, event->operation, event->name, event->id, event->offset, event->length, event->other,
                    event->result);
     }
     funlockfile(stdout);

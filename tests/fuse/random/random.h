@@ -22,7 +22,8 @@ enum side {
 
 #define SLOTS 6u
 #define FILE_BYTES_MAX (UINT64_C(4) << 20)
-#define HISTORY 24u
+#define HISTORY 1000u /* kept */
+#define SHOWN 20u     /* printed, besides those of the same file */
 #define PAGE_BYTES 4096u
 
 /* The file that all share: slices of this many bytes belong to the processes in turn, and cross pages. */
@@ -32,9 +33,11 @@ enum side {
 /* One file of a process, open in both directories. */
 struct slot {
     char name[32];
+    unsigned id; /* of the file, whatever name it has */
     int fds[SIDES];
     int direct[SIDES];         /* the same with O_DIRECT; -1: not open */
     unsigned char *map[SIDES]; /* file_bytes of it, shared; NULL: not mapped */
+    bool stored;               /* by a mapping, since the last fsync() */
     uint64_t size;
 };
 
@@ -42,6 +45,7 @@ struct event {
     uint64_t number;
     const char *operation;
     const char *name;
+    unsigned id;
     uint64_t offset, length, other;
     long result;
 };
@@ -59,6 +63,7 @@ struct process {
     uint64_t file_bytes;           /* no file is larger; whole pages */
     unsigned char *buffers[SIDES]; /* of file_bytes, aligned */
     unsigned processes;
+    unsigned files_made;
     int shared[SIDES];
     unsigned char *shared_map[SIDES];
 };
