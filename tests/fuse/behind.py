@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""behind.py DIR MNT KIND COUNT - random changes in DIR while others look at MNT; at the end the two must be the same.
+"""behind.py DIR MNT KIND COUNT - random changes in DIR while others look at MNT, and change it, too. At the end the
+two must be the same.
 
 With inotify, a change by another name of the same file is not always noticed: then no second names are made.
 """
@@ -21,8 +22,9 @@ def some_name(chance):
     return os.path.join(chance.choice(FOLDERS), chance.choice(NAMES))
 
 
-def change(chance, path, other):
-    """One change; what cannot be done just now is left out."""
+def change(chance, root):
+    """One change below @root, which is DIR or MNT. What cannot be done just now is an OSError."""
+    path, other = os.path.join(root, some_name(chance)), os.path.join(root, some_name(chance))
     what = chance.randrange(12)
     if what == 0:
         os.unlink(path)
@@ -37,12 +39,12 @@ def change(chance, path, other):
     elif what == 5:
         os.chmod(path, chance.choice([0o600, 0o644, 0o755]))
     elif what == 6:
-        os.makedirs(os.path.join(below, chance.choice(FOLDERS)), exist_ok=True)
+        os.makedirs(os.path.join(root, chance.choice(FOLDERS)), exist_ok=True)
     elif what == 7:
-        folder = os.path.join(below, chance.choice(FOLDERS[1:]))
-        os.rename(folder, os.path.join(below, 'away'))
+        folder, away = os.path.join(root, chance.choice(FOLDERS[1:])), root + '/away-%d' % chance.randrange(100)
+        os.rename(folder, away)
         time.sleep(chance.random() / 1000)
-        os.rename(os.path.join(below, 'away'), folder)
+        os.rename(away, folder)
     elif what == 8:
         before = os.lstat(path)
         with open(path, 'r+b') as file:
@@ -64,6 +66,20 @@ def look(chance):
                 file.read()
         except OSError:
             pass
+
+
+def make_changes(chance, root, most, until=None):
+    """How many of @most changes were possible, @until an event at the latest."""
+    made = 0
+    for _ in range(most):
+        if until is not None and until.is_set():
+            break
+        try:
+            change(chance, root)
+            made += 1
+        except OSError:
+            pass
+    return made
 
 
 def state(root):
@@ -92,15 +108,10 @@ def main():
     print('-- %d changes with seed %d' % (int(count), seed))
     chance = random.Random(seed)
     threads = [threading.Thread(target=look, args=(random.Random(seed + i),)) for i in range(2)]
+    threads.append(threading.Thread(target=make_changes, args=(random.Random(seed + 2), above, int(count) // 2, done)))
     for thread in threads:
         thread.start()
-    made = 0
-    for _ in range(int(count)):
-        try:
-            change(chance, os.path.join(below, some_name(chance)), os.path.join(below, some_name(chance)))
-            made += 1
-        except OSError:
-            pass
+    made = make_changes(chance, below, int(count))
     done.set()
     for thread in threads:
         thread.join()
