@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* How much larger than asked for a store may be, in hundredths. */
-#define CAPACITY_OFF 5u
+#define CAPACITY_OFF 12u
 
 const char *const policy_loop_name = "loop";
 

@@ -26,6 +26,7 @@ const char policy_help[] =
     "  --compile COMMAND  what is recorded as the compile (default: cc on C files made for it)\n"
     "  --sizes LIST       sizes of the store in percent of the pages read (default: 10,25,50,75,90)\n"
     "  --cache PERCENT    of all memory, for the kernel's cache in front of the store (default: 25)\n"
+    "  --turns            replay the programs one after the other, too\n"
     "  --quick            smaller traces, two sizes\n"
     "  --save FILE        keep what was recorded\n"
     "  --load FILE        replay what --save kept, and record nothing\n"
@@ -48,6 +49,7 @@ struct options {
     const char *save;
     const char *load;
     const char *picture;
+    bool turns;
     bool json;
     bool help;
 };
@@ -106,6 +108,9 @@ static enum tm_exit take_option(int letter, struct options *options, const char 
                    : usage("no list of ascending percents from 1 to 100, such as 10,50: ", optarg);
     case 'f':
         return parse_front(optarg, &options->plan) ? TM_EXIT_OK : usage("no percentage from 1 to 90: ", optarg);
+    case 'T':
+        options->turns = true;
+        return TM_EXIT_OK;
     case 'q':
         options->recording.quick = true;
         return TM_EXIT_OK;
@@ -135,6 +140,7 @@ static enum tm_exit parse(int count, char **arguments, struct options *options)
                                           {"compile", required_argument, NULL, 'c'},
                                           {"sizes", required_argument, NULL, 's'},
                                           {"cache", required_argument, NULL, 'f'},
+                                          {"turns", no_argument, NULL, 'T'},
                                           {"quick", no_argument, NULL, 'q'},
                                           {"save", required_argument, NULL, 'S'},
                                           {"load", required_argument, NULL, 'L'},
@@ -201,6 +207,8 @@ static enum tm_exit obtain(const struct options *options, struct policy_trace *t
     progress_end();
     if (code == TM_EXIT_OK && options->save != NULL)
         code = policy_traces_save(options->save, traces);
+    if (code == TM_EXIT_OK && options->turns)
+        code = policy_workloads_turns(traces);
     return code;
 }
 
@@ -208,9 +216,9 @@ static enum tm_exit run(const struct options *options, struct policy_trace *trac
 {
     enum tm_exit code = obtain(options, traces);
     if (code == TM_EXIT_OK)
-        code = policy_report_traces(traces, POLICY_WORKLOADS, options->json);
+        code = policy_report_traces(traces, POLICY_TRACES, options->json);
     if (code == TM_EXIT_OK)
-        code = policy_cells_run(cells, &options->plan, traces, POLICY_WORKLOADS, progress);
+        code = policy_cells_run(cells, &options->plan, traces, POLICY_TRACES, progress);
     progress_end();
     if (code == TM_EXIT_OK)
         code = policy_report_cells(cells, &options->plan, options->json);
@@ -222,7 +230,7 @@ static enum tm_exit run(const struct options *options, struct policy_trace *trac
 enum tm_exit policy_main(int count, char **arguments)
 {
     static struct policy_cells cells;
-    struct policy_trace traces[POLICY_WORKLOADS] = {{0}};
+    struct policy_trace traces[POLICY_TRACES] = {{0}};
     struct options options;
     char tree[PATH_MAX];
     enum tm_exit code = parse(count, arguments, &options);
@@ -233,7 +241,7 @@ enum tm_exit policy_main(int count, char **arguments)
     code = check_paths(&options, tree);
     if (code == TM_EXIT_OK)
         code = run(&options, traces, &cells);
-    for (unsigned i = 0; i < POLICY_WORKLOADS; i++)
+    for (unsigned i = 0; i < POLICY_TRACES; i++)
         policy_trace_free(&traces[i]);
     return code;
 }

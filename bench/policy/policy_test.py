@@ -167,10 +167,11 @@ class SmallRun(unittest.TestCase):
         self.assertGreaterEqual(len(lines), 8)
 
     def test_what_was_saved_gives_the_same_traces(self):
-        result = run('--load', self.saved, '--sizes', '60', '--quick')
+        result = run('--load', self.saved, '--sizes', '60', '--quick', '--turns')
         self.assertEqual(result.returncode, 0, result.stderr)
         for row in self.rows_of('trace'):
             self.assertRegex(result.stdout, rf"(?m)^{row['trace']} +{row['accesses']} .* {row['pages']} ")
+        self.assertRegex(result.stdout, r'(?m)^turns +[0-9]+ ')
         self.assertIn('classes hold', result.stdout)
 
     def test_a_damaged_file_is_refused(self):

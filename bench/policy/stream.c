@@ -124,6 +124,26 @@ bool policy_stream_mix(struct policy_stream *mix, const struct policy_stream *co
     return done;
 }
 
+/* ---- turns ---- */
+
+bool policy_stream_turns(struct policy_stream *turns, const struct policy_stream *const *streams, unsigned count,
+                         unsigned rounds)
+{
+    uint32_t first_page[MIX_MAX];
+    bool done = count <= MIX_MAX;
+    for (unsigned i = 0; i < count && done; i++) {
+        first_page[i] = turns->pages;
+        done = name_all(turns, streams[i], turns->files);
+    }
+    for (unsigned turn = 0; turn < rounds * count && done; turn++) {
+        const struct policy_stream *stream = streams[turn % count];
+        unsigned round = turn / count;
+        done = add_all(turns, stream, stream->count * round / rounds, stream->count * (round + 1u) / rounds,
+                       first_page[turn % count]);
+    }
+    return done;
+}
+
 /* ---- loop, scan, cache in front ---- */
 
 bool policy_stream_loop(struct policy_stream *loop, uint32_t pages, unsigned rounds)

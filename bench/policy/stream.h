@@ -50,6 +50,10 @@ static inline uint64_t policy_stream_counted(const struct policy_stream *stream)
  */
 bool policy_stream_mix(struct policy_stream *mix, const struct policy_stream *const *streams, unsigned count);
 
+/* policy_stream_turns - @count streams one after the other, in @rounds rounds: in each as much of every stream. */
+bool policy_stream_turns(struct policy_stream *turns, const struct policy_stream *const *streams, unsigned count,
+                         unsigned rounds);
+
 /* policy_stream_loop - @pages pages of one file in order, @rounds times over. */
 bool policy_stream_loop(struct policy_stream *loop, uint32_t pages, unsigned rounds);
 

@@ -45,7 +45,7 @@ static void read_pages(const char *letters)
 static void assert_accesses(const uint32_t *numbers, uint64_t count)
 {
     assert_int_equal(made.count, count);
-    assert_memory_equal(made.access, numbers, count * sizeof *numbers);
+    assert_memory_equal(made.access, numbers, (size_t)count * sizeof *numbers);
 }
 
 static void pages_are_numbered_as_they_come(void **state)
@@ -139,6 +139,20 @@ static void a_mix_keeps_each_streams_order(void **state)
     policy_stream_free(&loops[1]);
 }
 
+static void streams_take_turns(void **state)
+{
+    struct policy_stream loop = {0};
+    const struct policy_stream *const both[] = {&trace.stream, &loop};
+    static const uint32_t expected[] = {0, 1, 4, 5, 6, 2, 3, 0, 4, 5, 6};
+    (void)state;
+    read_pages("abcda");
+    assert_true(policy_stream_loop(&loop, 3, 2));
+    assert_true(policy_stream_turns(&made, both, 2, 2));
+    policy_stream_free(&loop);
+    assert_accesses(expected, 11);
+    assert_int_equal(made.pages, 7);
+}
+
 /* ---- the store ---- */
 
 static void a_store_holds_as_many_pages_as_was_measured(void **state)
@@ -206,6 +220,7 @@ int main(void)
         TEST(a_scan_comes_in_the_middle),
         TEST(a_scan_is_still_known_behind_a_cache),
         TEST(a_mix_keeps_each_streams_order),
+        TEST(streams_take_turns),
         TEST(a_store_holds_as_many_pages_as_was_measured),
         TEST(the_order_in_use_is_compared_with_the_best_of_the_others),
     };

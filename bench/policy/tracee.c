@@ -70,6 +70,8 @@ enum tm_exit policy_tracee_start(const struct policy_command *command, pid_t *pr
     const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                          PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL;
     int go[2];
+    if (sizeof(void *) < sizeof(uint64_t)) /* where positions are two arguments, and programs often 64-bit ones */
+        return tm_fail(TM_EXIT_NOT_FOUND, "a 32-bit build cannot trace programs (build for 64 bit)");
     if (pipe2(go, O_CLOEXEC) != 0)
         return tm_fail(TM_EXIT_FAILED, "cannot start %s: %s", command->arguments[0], tm_error_text(errno, cause));
     *process = fork();
@@ -189,7 +191,7 @@ static bool end_of(pid_t process, const struct policy_call *call, uint64_t *posi
     if (call->how == POLICY_POSITION_OF_FILE)
         return file_position(process, call->descriptor, position);
     errno = 0;
-    *position = (uint64_t)ptrace(PTRACE_PEEKDATA, process, call->position, NULL);
+    *position = (uint64_t)ptrace(PTRACE_PEEKDATA, process, (void *)(uintptr_t)call->position, NULL);
     return errno == 0;
 }
 

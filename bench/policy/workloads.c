@@ -23,8 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const policy_workload_names[POLICY_WORKLOADS] = {"compile", "search", "database", "mix"};
+const char *const policy_workload_names[POLICY_TRACES] = {"compile", "search", "database", "mix", "turns"};
 
+#define TURNS 2u
 #define CANNOT_RUN 127 /* what a shell says, and policy_record() */
 
 struct session {
@@ -295,15 +296,32 @@ static enum tm_exit database(struct session *session)
 
 /* ---- all of them ---- */
 
-static enum tm_exit mix(struct policy_trace *traces)
+/* The streams of the programs whose reads could be recorded. */
+static unsigned recorded(const struct policy_trace *traces, const struct policy_stream *streams[POLICY_MIX])
 {
-    const struct policy_stream *streams[POLICY_MIX];
     unsigned count = 0;
     for (unsigned i = 0; i < POLICY_MIX; i++)
         if (traces[i].stream.count > 0)
             streams[count++] = &traces[i].stream;
+    return count;
+}
+
+static enum tm_exit mix(struct policy_trace *traces)
+{
+    const struct policy_stream *streams[POLICY_MIX];
+    unsigned count = recorded(traces, streams);
     if (!policy_stream_mix(&traces[POLICY_MIX].stream, streams, count))
         return tm_fail(TM_EXIT_FAILED, "no memory to mix the traces (try: --quick)");
+    return TM_EXIT_OK;
+}
+
+enum tm_exit policy_workloads_turns(struct policy_trace *traces)
+{
+    const struct policy_stream *streams[POLICY_MIX];
+    unsigned count = recorded(traces, streams);
+    traces[POLICY_TURNS].name = policy_workload_names[POLICY_TURNS];
+    if (!policy_stream_turns(&traces[POLICY_TURNS].stream, streams, count, TURNS))
+        return tm_fail(TM_EXIT_FAILED, "no memory for the trace of all in turn (try: without --turns)");
     return TM_EXIT_OK;
 }
 

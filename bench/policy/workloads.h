@@ -12,7 +12,9 @@ enum policy_workload {
     POLICY_SEARCH,
     POLICY_DATABASE,
     POLICY_MIX, /* of all that were recorded; not a workload of its own */
-    POLICY_WORKLOADS
+    POLICY_WORKLOADS,
+    POLICY_TURNS = POLICY_WORKLOADS, /* the same one after the other, where asked for */
+    POLICY_TRACES
 };
 
 /* What is recorded. */
@@ -22,7 +24,7 @@ struct policy_recording {
     bool quick;          /* less of everything */
 };
 
-extern const char *const policy_workload_names[POLICY_WORKLOADS];
+extern const char *const policy_workload_names[POLICY_TRACES];
 
 /*
  * policy_workloads_record - records all of them, and mixes what was recorded.
@@ -35,5 +37,8 @@ extern const char *const policy_workload_names[POLICY_WORKLOADS];
  */
 enum tm_exit policy_workloads_record(const struct policy_recording *recording, struct policy_trace *traces,
                                      void (*progress)(const char *what));
+
+/* policy_workloads_turns - makes the trace POLICY_TURNS of the others. TM_EXIT_OK, or a code after a message. */
+enum tm_exit policy_workloads_turns(struct policy_trace *traces);
 
 #endif
