@@ -4,6 +4,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
+
+/* How long a change of a name by others may lead the mount's own changes of names astray. */
+#define OTHERS_SECONDS 60
 
 static uint64_t number_of(const struct tm_mount *mount, const struct tm_node *node)
 {
@@ -66,6 +70,24 @@ void tm_behind_name(struct tm_behind *pass, struct tm_node *directory, const cha
     (void)tm_notify_name(pass->session, number_of(mount, directory), name, length, how);
     /* Its times and its listing: the kernel looks no further when it does not know the name. */
     tm_behind_file(pass, directory, NULL, TM_NOTIFY_PAGES);
+}
+
+/* A coarse clock that costs nothing. */
+static int64_t now_seconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec;
+}
+
+void tm_behind_note_others(struct tm_mount *mount)
+{
+    mount->watch.others_until = now_seconds() + OTHERS_SECONDS;
+}
+
+bool tm_behind_others_change_names(const struct tm_mount *mount)
+{
+    return now_seconds() < mount->watch.others_until;
 }
 
 /* Drops the name under which a file was found last. Of others, only time-outs make the kernel ask. */

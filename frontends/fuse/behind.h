@@ -48,6 +48,13 @@ void tm_behind_file(struct tm_behind *pass, struct tm_node *node, struct tm_node
 void tm_behind_name(struct tm_behind *pass, struct tm_node *directory, const char *name, size_t length,
                     enum tm_notify_name how);
 
+/*
+ * Do others change names in DIR at this time? tm_behind_note_others() says that they have just done so; it counts for
+ * longer than any request of the mount's takes.
+ */
+void tm_behind_note_others(struct tm_mount *mount);
+bool tm_behind_others_change_names(const struct tm_mount *mount);
+
 /* tm_behind_everything - changes were missed: all that is known of any file may be old. */
 void tm_behind_everything(struct tm_behind *pass);
 

@@ -83,6 +83,7 @@ struct tm_watch {
     bool complete;                    /* constant once open */
     bool started;
     pid_t process;
+    int64_t others_until; /* the watcher's own, see behind.h */
     pthread_t thread;
     uint64_t pass; /* atomic; begins at 1 */
     unsigned slot_count;

@@ -145,12 +145,36 @@ static void act_on(struct tm_behind *pass, const struct report *report)
     enum tm_notify_inode what = (report->mask & BYTES_MASK) != 0 ? TM_NOTIFY_PAGES : TM_NOTIFY_ATTRIBUTES;
     struct tm_node *directory = find(mount, &report->directory);
     struct tm_node *file = find(mount, &report->file);
+    if (directory != NULL && names)
+        tm_behind_note_others(mount);
     if (directory != NULL && names && report->name != NULL)
         tm_behind_name(pass, directory, report->name, report->name_length, how_to_tell(report->mask));
     if (file != NULL)
         tm_behind_file(pass, file, directory, what);
     else if (directory != NULL && !names && report->file.bytes == NULL)
         tm_behind_file(pass, directory, NULL, what); /* the report is on the directory itself */
+    if (file != NULL)
+        tm_node_unref(&mount->nodes, file);
+    if (directory != NULL)
+        tm_node_unref(&mount->nodes, directory);
+}
+
+/*
+ * The mount itself has changed a name. It knows what it meant to change; but if somebody else has given the name to
+ * another file just before, it was that one, and not what the kernel has moved or removed. Reports on the old name do
+ * not tell: the kernel has it under the new one.
+ */
+static void check_own(struct tm_behind *pass, const struct report *report)
+{
+    struct tm_mount *mount = pass->mount;
+    if ((report->mask & (GONE_MASK | FAN_MOVED_TO)) == 0 || !tm_behind_others_change_names(mount))
+        return;
+    struct tm_node *directory = find(mount, &report->directory);
+    struct tm_node *file = find(mount, &report->file);
+    if (directory != NULL && report->name != NULL && (report->mask & FAN_MOVED_TO) != 0)
+        tm_behind_name(pass, directory, report->name, report->name_length, TM_NOTIFY_EXPIRE);
+    if (file != NULL)
+        tm_behind_file(pass, file, directory, TM_NOTIFY_ATTRIBUTES);
     if (file != NULL)
         tm_node_unref(&mount->nodes, file);
     if (directory != NULL)
@@ -171,6 +195,7 @@ static bool handle_reports(struct tm_behind *pass, const unsigned char *reports,
             pass->everything = true;
         } else if (report.process == pass->mount->watch.process) {
             own++;
+            check_own(pass, &report);
         } else {
             act_on(pass, &report);
         }

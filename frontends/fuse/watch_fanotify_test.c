@@ -66,6 +66,21 @@ void tm_behind_name(struct tm_behind *pass, struct tm_node *directory, const cha
     add("%s %s in %d; ", how == TM_NOTIFY_DROP ? "drop" : "expire", name, (int)(directory - known));
 }
 
+/* Others change names when they are told to do so here. */
+static bool others;
+
+void tm_behind_note_others(struct tm_mount *mount)
+{
+    (void)mount;
+    others = true;
+}
+
+bool tm_behind_others_change_names(const struct tm_mount *mount)
+{
+    (void)mount;
+    return others;
+}
+
 int tm_source_identify(const struct tm_source *source, int fd, struct tm_identity *identity)
 {
     (void)source;
@@ -225,6 +240,25 @@ static void own_changes_are_left_out(void **state)
     assert_string_equal(done, "pages 2 in 0; ");
 }
 
+static void own_changes_of_names_are_checked_while_others_change_them(void **state)
+{
+    (void)state;
+    struct reports reports = {.length = 0};
+    others = false;
+    add_report(&reports, FAN_MOVED_TO, OWN_PROCESS, 0, "before", 1);
+    add_report(&reports, FAN_MODIFY, OTHERS_PROCESS, 0, "name", 2);
+    add_report(&reports, FAN_MOVED_TO, OWN_PROCESS, 0, "still", 1);
+    add_report(&reports, FAN_CREATE, OTHERS_PROCESS, 0, "new", 9);
+    add_report(&reports, FAN_MOVED_FROM, OWN_PROCESS, 0, "old", 1);
+    add_report(&reports, FAN_MOVED_TO, OWN_PROCESS, 0, "moved", 1);
+    add_report(&reports, FAN_DELETE, OWN_PROCESS, 0, "gone", 2);
+    add_report(&reports, FAN_CREATE, OWN_PROCESS, 0, "made", 2);
+    assert_true(handle(&reports).understood);
+    assert_string_equal(done, "pages 2 in 0; expire new in 0; attributes 1 in 0; expire moved in 0; attributes 1 in 0; "
+                              "attributes 2 in 0; ");
+    assert_true(others);
+}
+
 static void lost_reports_mean_everything(void **state)
 {
     (void)state;
@@ -306,6 +340,7 @@ int main(void)
         cmocka_unit_test(each_change_is_done_what_is_due),
         cmocka_unit_test(a_report_on_a_directory_names_itself),
         cmocka_unit_test(own_changes_are_left_out),
+        cmocka_unit_test(own_changes_of_names_are_checked_while_others_change_them),
         cmocka_unit_test(lost_reports_mean_everything),
         cmocka_unit_test(records_of_other_kinds_are_passed_over),
         cmocka_unit_test(what_is_broken_is_not_understood),
