@@ -334,9 +334,12 @@ fi
 umount_tmem "$mnt"
 
 kind=user
-if command -v fusermount3 >/dev/null && unshare -m true 2>/dev/null; then
-    mkdir -m 755 "$work/own" "$work/own/dir" "$work/own/mnt"
-    chown -R 65534:65534 "$work/own"
+mkdir -m 755 "$work/own" "$work/own/dir" "$work/own/mnt"
+chown -R 65534:65534 "$work/own"
+if ! setpriv --reuid 65534 --regid 65534 --clear-groups \
+    test -r "$(realpath "$0")" -a -x "$TMEM" -a -w "$work/own/dir"; then
+    note "ordinary users cannot reach the test, the command, or $work: not tried as one"
+elif command -v fusermount3 >/dev/null && unshare -m true 2>/dev/null; then
     # A /dev/fuse that everybody may open, as on most machines, for this one process; and a user with a name.
     unshare -m bash -c '
         mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/fuse c 10 229 &&
