@@ -87,7 +87,6 @@ static pthread_mutex_t *change_lock_of(struct tm_nodes *nodes, const struct tm_n
 static struct tm_attributes attributes_of(const struct stat *status)
 {
     return (struct tm_attributes){
-        .size_bytes = (uint64_t)status->st_size,
         .blocks = (uint64_t)status->st_blocks,
         .device = status->st_rdev,
         .accessed_seconds = status->st_atim.tv_sec,
@@ -115,7 +114,7 @@ static void fill_status(const struct tm_node *node, struct stat *status)
         .st_uid = known->user,
         .st_gid = known->group,
         .st_rdev = known->device,
-        .st_size = (off_t)known->size_bytes,
+        .st_size = (off_t)node->version.size_bytes,
         .st_blksize = (blksize_t)known->block_bytes,
         .st_blocks = (blkcnt_t)known->blocks,
         .st_atim = {known->accessed_seconds, known->accessed_ns},

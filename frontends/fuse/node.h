@@ -3,7 +3,7 @@
  * node.h - the files that the kernel knows, and how each is opened again.
  *
  * Purpose     A node stands for one inode of DIR, however many names it has. The kernel's number of
- *             a file is its node's address. It costs about 400 bytes and no descriptor, unless its name was
+ *             a file is its node's address. It costs about 250 bytes and no descriptor, unless its name was
  *             removed through the mount while the kernel knew it: then one keeps the file.
  * Life        The kernel counts its look-ups and tells when it forgets them; a node ends with its last
  *             look-up, or with the last node that needs it for its path.
@@ -25,9 +25,8 @@
 #include <limits.h>
 #include <pthread.h>
 
-/* What stat() tells and a node does not know anyway. */
+/* What stat() tells and a node does not know anyway; the size is in its version. */
 struct tm_attributes {
-    uint64_t size_bytes;
     uint64_t blocks;
     uint64_t device; /* that a device node stands for */
     int64_t accessed_seconds;
