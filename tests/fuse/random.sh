@@ -49,12 +49,13 @@ same "perturbed" 1 $?
 check "perturbed" grep -q '^FAILED: process 0: ' "$work/answers"
 
 try "alone, small files" 10 --exclusive --file-pages 4
-try "several processes" 62 --exclusive --processes 3 --file-pages 16
+try "several processes" 56 --exclusive --processes 3 --file-pages 16
 check "the store was of use" test "$(jq .pages_from_store "$work/stats")" -gt 100
 ballast=20M
 TMEM_TEST_STORE=16M try "a store that is too small" 14 --exclusive --processes 2 --file-pages 64
 check "the store was too small" test "$(jq .evicted_pages "$work/stats")" -gt 0
 ballast=
+try "written back later" 6 '--exclusive --writeback' --processes 2 --file-pages 16
 try "with the watch" 10 '' --processes 2 --file-pages 16
 try "files that change in DIR" 4 '' --processes 2 --file-pages 4 --behind
 
