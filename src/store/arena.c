@@ -418,7 +418,7 @@ static bool examine_span(const struct tm_arena *arena, uint32_t number, uint64_t
         unsigned state = tm_load_acquire(&segment->state);
         if (state == TM_SEGMENT_FREE)
             continue;
-        if (state != TM_SEGMENT_SEALED || segment->is_stuck != 0)
+        if (state != TM_SEGMENT_SEALED || tm_load_relaxed(&segment->is_stuck) != 0)
             return false;
         used += (tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK) + tm_segment_end_bytes(segment);
         has_segments = true;

@@ -141,7 +141,7 @@ static unsigned dead_eighths(const struct tm_segment *segment)
     uint64_t live = tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK;
     uint32_t length = segment->bytes - tm_segment_end_bytes(segment);
     TM_ASSERT(live <= length);
-    if (segment->is_stuck != 0)
+    if (tm_load_relaxed(&segment->is_stuck) != 0)
         return 0;
     unsigned eighths = (unsigned)((length - live) * TM_DEAD_BINS / length);
     return eighths < TM_DEAD_BINS ? eighths : TM_DEAD_BINS - 1u;
@@ -440,7 +440,7 @@ static uint32_t take_from(struct tm_heap *heap, struct tm_list *list, bool by_ag
     /* A writer is a put between reserving and publishing: a few at most stand in the way. */
     for (unsigned tries = 0; number != 0 && tries < 64; tries++) {
         struct tm_segment *segment = tm_segment_at(arena, number);
-        if (tm_load_acquire(&segment->use) < TM_USE_WRITER && segment->is_stuck == 0) {
+        if (tm_load_acquire(&segment->use) < TM_USE_WRITER && tm_load_relaxed(&segment->is_stuck) == 0) {
             unlist_segment(heap, number, TM_SEGMENT_PURGING);
             return number;
         }
@@ -494,7 +494,7 @@ void tm_heap_end_purge(struct tm_heap *heap, uint32_t number, bool is_done)
     TM_ASSERT(segment->state == TM_SEGMENT_PURGING);
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
     /* Bytes that are just being freed may count as stuck for a moment: the segment is free with the last of them. */
-    segment->is_stuck = is_done && tm_load_acquire(&segment->use) != 0;
+    tm_store_relaxed(&segment->is_stuck, (uint8_t)(is_done && tm_load_acquire(&segment->use) != 0));
     /* At the end: what could not be emptied now is not tried again at once. */
     list_segment(heap, number, false);
     tm_lock_release(&heap->lock, TM_LOCK_heap);
