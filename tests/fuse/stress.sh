@@ -7,7 +7,7 @@
 : "${WRITERS:?WRITERS must name the program that writes}"
 begin
 command -v jq >/dev/null || skip "no jq"
-seconds=${TMEM_TEST_SECONDS:-8}
+[ -z "${TMEM_TEST_LONG:-}" ] && seconds=${TMEM_TEST_SECONDS:-4} || seconds=${TMEM_TEST_SECONDS:-60}
 seed=${TMEM_TEST_SEED:-$RANDOM}
 
 run() {
