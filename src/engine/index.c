@@ -250,15 +250,24 @@ bool tm_index_swap(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned
 {
     struct tm_engine *engine = user;
     struct tm_found found;
-    bool done = lock_block(engine, arena, hash, number, from, &found);
-    if (done) {
-        struct tm_pool *pool = tm_pool_at(engine, found.chunk->pool);
-        tm_slot old = *found.slot;
-        tm_store_release(found.slot, to | (old & TM_SLOT_USED));
-        tm_note_change(pool, 0, old, to);
+    if (!lock_block(engine, arena, hash, number, from, &found)) {
+        tm_table_unlock(&engine->index[arena], found.bucket);
+        return false;
     }
+    struct tm_pool *pool = tm_pool_at(engine, found.chunk->pool);
+    tm_slot old = *found.slot;
+    uint32_t freed = tm_slot_bytes(old) - tm_slot_bytes(to);
+    TM_ASSERT(tm_slot_bytes(to) <= tm_slot_bytes(old));
+    if (freed != 0)
+        tm_fetch_add(&pool->pins, 1u); /* see tm_index_judge() */
+    tm_store_release(found.slot, to | (old & TM_SLOT_USED));
+    tm_note_change(pool, 0, old, to);
     tm_table_unlock(&engine->index[arena], found.bucket);
-    return done;
+    if (freed != 0) {
+        tm_uncharge(pool, freed);
+        tm_pool_unpin(pool);
+    }
+    return true;
 }
 
 bool tm_index_pin(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,

@@ -25,23 +25,6 @@ struct purge {
     bool out_of_room;
 };
 
-static enum tm_fate judge(struct purge *purge, const struct tm_block *block, uint64_t offset, tm_slot *slot)
-{
-    struct tm_store *store = purge->store;
-    if ((block->word & TM_BLOCK_SHARED) != 0)
-        return tm_content_judge(store, purge->arena, block->hash, offset, purge->why, slot);
-    return store->owner.judge(store->owner.user, purge->arena, block->hash, tm_block_number(block->word), offset,
-                              purge->why, slot);
-}
-
-static bool swap(struct purge *purge, const struct tm_block *block, uint64_t offset, tm_slot to)
-{
-    struct tm_store *store = purge->store;
-    if ((block->word & TM_BLOCK_SHARED) != 0)
-        return tm_content_swap(store, purge->arena, block->hash, offset, to);
-    return store->owner.swap(store->owner.user, purge->arena, block->hash, tm_block_number(block->word), offset, to);
-}
-
 /* The page's last reference has been removed by the judge. */
 static void free_dropped(struct purge *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
 {
@@ -55,47 +38,27 @@ static void free_dropped(struct purge *purge, const struct tm_block *block, uint
     purge->dropped++;
 }
 
-/*
- * Copies a block to where it stays. The table of contents follows first: a page that goes away
- * between the two steps then leaves an entry for the copy, which is removed with it.
- */
+/* Copies a block to where it stays. */
 static void copy_block(struct purge *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
 {
     struct tm_store *store = purge->store;
     uint32_t length = tm_block_length(block->word);
-    uint32_t bytes = tm_slot_bytes(slot);
-    bool is_shared = (block->word & TM_BLOCK_SHARED) != 0;
     struct tm_reservation at;
     if (!tm_heap_reserve(purge->heap, purge->lane, length, purge->tier, &at)) {
         purge->out_of_room = true;
         return;
     }
     tm_block_copy(store, purge->arena, &at, block, block->hash, block->word);
-    bool was_listed = !is_shared && (slot & TM_SLOT_LISTED) != 0;
-    bool listed = was_listed && tm_dedup_relist(store, purge->arena, block->content_hash, offset, at.offset);
-    if (was_listed && !listed)
-        tm_dedup_forget_damaged(store, purge->arena, offset, bytes);
-    tm_slot to = tm_slot_make(tm_slot_type(slot), bytes, at.offset, listed || is_shared);
-    if (swap(purge, block, offset, to)) {
-        tm_segment_writer_done(store, purge->arena, at.segment);
-        purge->copied_bytes += bytes;
-    } else {
-        if (listed)
-            tm_dedup_unlisted(store, purge->arena,
-                              tm_dedup_unlist(store, purge->arena, block->content_hash, at.offset));
-        tm_heap_unreserve(purge->heap, &at, length);
-    }
+    if (tm_block_follow(store, purge->heap, block, offset, slot, &at, tm_slot_type(slot), length))
+        purge->copied_bytes += tm_slot_bytes(slot);
 }
 
 /* No room to copy a page that may go: it goes. */
 static void drop_block(struct purge *purge, const struct tm_block *block, uint64_t offset)
 {
     tm_slot slot = 0;
-    enum tm_purge why = purge->why;
-    purge->why = TM_PURGE_ALL;
-    if (judge(purge, block, offset, &slot) == TM_FATE_DROPPED)
+    if (tm_block_judge(purge->store, purge->arena, block, offset, TM_PURGE_ALL, &slot) == TM_FATE_DROPPED)
         free_dropped(purge, block, offset, slot);
-    purge->why = why;
 }
 
 /* Answers the bytes that the block takes, as far as anybody knows. */
@@ -103,7 +66,7 @@ static uint32_t purge_block(struct purge *purge, const struct tm_block *block, u
 {
     tm_slot slot = 0;
     uint32_t bytes = tm_block_bytes(tm_block_length(block->word));
-    enum tm_fate fate = judge(purge, block, offset, &slot);
+    enum tm_fate fate = tm_block_judge(purge->store, purge->arena, block, offset, purge->why, &slot);
     if (fate == TM_FATE_DEAD)
         return bytes;
     TM_ASSERT(tm_slot_bytes(slot) > sizeof *block); /* or the walk would stand still */

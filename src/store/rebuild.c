@@ -135,7 +135,7 @@ static tm_slot adopt_shared(struct tm_store *store, struct tm_heap *heap, tm_slo
     if (!is_content_record(store, ref))
         return TM_SLOT_LOST;
     struct tm_content *content = tm_record_at(store, TM_ARENA_PERSISTENT, ref);
-    if (tm_slot_bytes(slot) != tm_slot_bytes(content->slot))
+    if (tm_slot_bytes(slot) < tm_slot_bytes(content->slot)) /* less: it was coded anew since the page was put */
         return TM_SLOT_LOST;
     if (content->references == 0) {
         if (!tm_slot_is_block(content->slot) || !adopt_block(store, heap, content->slot, content->hash, 0, true))

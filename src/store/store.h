@@ -132,8 +132,8 @@ struct tm_owner {
     enum tm_fate (*judge)(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,
                           enum tm_purge why, tm_slot *slot);
 
-    /* Replaces the reference to the block at @from by @to, keeping its used bit. False: nobody refers to
-     * @from any more; nothing changed. */
+    /* Replaces the reference to the block at @from by @to, keeping its used bit; the charge shrinks by what @to takes
+     * less, and it never takes more. False: nobody refers to @from any more; nothing changed. */
     bool (*swap)(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t from, tm_slot to);
 
     /* If the block at @offset is referred to, calls tm_pin() for it under the lock that protects the

@@ -189,6 +189,7 @@ struct tm_block {
 TM_STATIC_ASSERT(sizeof(struct tm_block) == 24 && sizeof(struct tm_block) + TM_PAGE_BYTES == TM_BLOCK_BYTES_MAX);
 
 #define TM_BLOCK_SHARED (UINT64_C(1) << 23)
+#define TM_BLOCK_NUMBER_MASK (UINT64_C(63) << 13)
 
 static inline uint32_t tm_block_length(uint64_t word)
 {
@@ -245,6 +246,56 @@ bool tm_block_is_whole(const struct tm_store *store, enum tm_arena_kind arena, u
 bool tm_block_decode(struct tm_store *store, struct tm_worker *worker, const struct tm_block *block, void *page);
 /* A block nobody refers to: off the books. Its memory may be gone when the call returns. */
 void tm_block_free(struct tm_store *store, enum tm_arena_kind arena, uint64_t offset, uint32_t bytes);
+
+/* ------------------------------------------------------- moving, rewriting */
+
+/* What becomes of the block: asks its owner, or the table of contents. See tm_owner.judge. */
+enum tm_fate tm_block_judge(struct tm_store *store, enum tm_arena_kind arena, const struct tm_block *block,
+                            uint64_t offset, enum tm_purge why, tm_slot *slot);
+
+/* The block at @offset, which @slot referred to, has another in its place, complete at @at: what refers to it follows,
+ * and the writer of @at is done. False: nobody refers to it any more; the reservation is undone. */
+bool tm_block_follow(struct tm_store *store, struct tm_heap *heap, const struct tm_block *block, uint64_t offset,
+                     tm_slot slot, const struct tm_reservation *at, unsigned codec, uint32_t length);
+
+/* How a page is coded anew, in the background: compressed after all, or by a slower and better codec. */
+struct tm_coder {
+    void *user;
+    /* Codes @page into @body, which has TM_PAGE_BYTES of room, and says how in *codec; both are the worker's own or
+     * the arena's, and worker->body is neither. Answers the bytes; 0: the block stays as it is. No locks are held. */
+    uint32_t (*encode)(void *user, struct tm_worker *worker, const void *page, void *body, enum tm_codec_id *codec);
+};
+
+struct tm_rewrite {
+    struct tm_heap *heap; /* the block's own */
+    unsigned lane;        /* enum tm_lane_number: where the new block goes */
+    enum tm_tier tier;
+    const struct tm_coder *coder;
+};
+
+enum tm_rewritten {
+    TM_REWRITTEN,        /* the page, or shared content, refers to the new block, which is smaller */
+    TM_REWRITTEN_NOT,    /* it would not be smaller, or the block is damaged: nothing changed */
+    TM_REWRITTEN_GONE,   /* nobody refers to the block any more */
+    TM_REWRITTEN_NO_ROOM /* nothing changed */
+};
+
+/*
+ * Codes the block at @offset anew, which must not be written to any more. Its segment cannot be freed meanwhile:
+ * the caller took it, or the worker has a hazard in it. Readers, puts and invalidations go on; whoever changes the page
+ * meanwhile wins. The checksum is verified before, and the dedup table follows. The charge shrinks with a page's block;
+ * pages that share a content stay charged what they were when they were put.
+ *
+ * Threads: any; two at one block at once do the work twice, and one wins. Uses worker->page and worker->block, so
+ * it may be called while a put of the same worker makes room. Cost: hash, decode, encode, write, three bucket locks.
+ */
+enum tm_rewritten tm_store_rewrite(struct tm_store *store, struct tm_worker *worker, const struct tm_rewrite *how,
+                                   uint64_t offset);
+
+/* The same where the block has been judged and @slot is the answer. With TM_REWRITTEN the caller takes the old block
+ * off its segment's books (tm_block_free()), for many at once if it likes. */
+enum tm_rewritten tm_block_rewrite(struct tm_store *store, struct tm_worker *worker, const struct tm_rewrite *how,
+                                   const struct tm_block *block, uint64_t offset, tm_slot slot);
 
 /* ------------------------------------------------------------------- heaps */
 
