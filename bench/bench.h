@@ -4,8 +4,8 @@
  *
  * `tmem bench engine` measures every operation of the public API beside the limit of this machine,
  * in the same run. A round is made of blocks: one store, filled once, on which a row of cases is timed
- * (blocks.c); a store that is full (full.c); and a store half of which is dropped (space.c). Between
- * two cases the cold copy is measured, as the probe of rows.h.
+ * (blocks.c); a store that is full (full.c); stores that give memory back (give_back.c); persistent pages in a
+ * memory file (memory_file.c); and puts that are compressed later (deferred.c). Between two cases the cold copy is measured, as the probe of rows.h.
  */
 #ifndef TM_BENCH_H
 #define TM_BENCH_H
@@ -33,7 +33,8 @@ struct bench_content {
 };
 
 #define BENCH_CONTENTS 7u
-#define BENCH_LZ4 4u /* the one of them that is the default */
+#define BENCH_RAW 0u /* of them, pages as they are; */
+#define BENCH_LZ4 4u /* and the default */
 extern const struct bench_content bench_contents[BENCH_CONTENTS];
 
 /* Pages of one word, made on the spot. */
@@ -76,6 +77,8 @@ double bench_cold_copy_ns(const struct bench *bench);
 enum tm_exit bench_blocks_run(struct bench *bench);
 enum tm_exit bench_full_run(struct bench *bench);
 enum tm_exit bench_give_back_run(struct bench *bench);
+enum tm_exit bench_memory_file_run(struct bench *bench);
+enum tm_exit bench_deferred_run(struct bench *bench);
 
 /* What is alike in every round, and measured once. */
 enum tm_exit bench_space_run(struct bench *bench);

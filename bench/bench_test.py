@@ -124,7 +124,11 @@ class SmallRun(unittest.TestCase):
                            ('metadata-objects-of-4', 'bytes')):
             self.assertGreater(self.find(case, 'raw')[unit], 0)
         self.assertIn('percent', self.find('returned', 'lz4'))
-        self.find('return-rate', 'lz4')
+        for case in ('return-rate', 'return-rate-memfd', 'return-rate-all', 'returned-memfd', 'rebuild',
+                     'put-new-deferred'):
+            self.find(case, 'lz4')
+        for case in ('rebuild', 'put-new-memfd', 'get-random-memfd'):
+            self.find(case, 'raw')
 
     def test_rows_have_their_members(self):
         for row in self.rows:

@@ -36,6 +36,14 @@ static const struct bench_bound bounds[] = {
     {"metadata-objects-of-4", NULL, 1, 80.0, false},
     {"returned", NULL, 1, 95.0, true},
     {"return-rate", NULL, 1, 8.0, true},
+    {"return-rate-all", NULL, 1, 20.0, true},
+    {"returned-memfd", NULL, 1, 95.0, true},
+    {"return-rate-memfd", NULL, 1, 8.0, true},
+    {"put-new-memfd", NULL, 1, 1.1, false},
+    {"get-random-memfd", NULL, 1, 1.1, false},
+    {"rebuild", NULL, 1, 100.0, false},
+    {"put-new-deferred", NULL, 1, 0.15, false},
+    {"duplicates-found", NULL, 1, 100.0, true},
 };
 
 const struct bench_bound *bench_bound_of(const char *name, const char *codec, unsigned threads)

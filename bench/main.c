@@ -98,6 +98,10 @@ static enum tm_exit run_round(struct bench *bench)
         code = bench_full_run(bench);
     if (code == TM_EXIT_OK)
         code = bench_give_back_run(bench);
+    if (code == TM_EXIT_OK)
+        code = bench_memory_file_run(bench);
+    if (code == TM_EXIT_OK)
+        code = bench_deferred_run(bench);
     bench->round++;
     return code;
 }

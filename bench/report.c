@@ -106,7 +106,9 @@ enum tm_exit bench_report_table(const struct bench *bench)
 /* "GiB/s" is no name for a member. */
 static const char *member_of(const struct bench_row *row)
 {
-    return strcmp(row->unit, "GiB/s") == 0 ? "gib_per_s" : row->unit;
+    if (strcmp(row->unit, "GiB/s") == 0)
+        return "gib_per_s";
+    return strcmp(row->unit, "ms/GiB") == 0 ? "ms_per_gib" : row->unit;
 }
 
 static void put_measured(struct tm_json *json, const struct bench_row *row)

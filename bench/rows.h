@@ -28,7 +28,7 @@ struct bench_row {
     const char *name;
     const char *codec;
     unsigned threads;
-    const char *unit;  /* "ns", "bytes", "ratio", "percent", "GiB/s" */
+    const char *unit;  /* "ns", "bytes", "ratio", "percent", "GiB/s", "ms/GiB" */
     bool timed;        /* rounds count or are void; otherwise every round is alike, and one is enough */
     const char *limit; /* what it is compared with; NULL: nothing */
     double bound;      /* of the ratio, or of the value where there is no limit; 0: none */

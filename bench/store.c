@@ -9,15 +9,24 @@ uint64_t bench_store_size(uint64_t pages)
     return pages * TM_PAGE_BYTES / 8u * 9u + (UINT64_C(64) << 20);
 }
 
+void bench_store_uri(const struct bench_settings *settings, char uri[BENCH_URI_SIZE])
+{
+    char file[24] = "";
+    if (settings->arena_file != 0)
+        (void)snprintf(file, sizeof file, ",arena-fd=%d", settings->arena_file);
+    (void)snprintf(uri, BENCH_URI_SIZE, "embedded:size=%lluK,codec=%s%s%s%s%s%s",
+                   (unsigned long long)(settings->size_bytes >> 10), settings->codec,
+                   settings->no_dedup ? ",dedup=off" : "", settings->no_maintenance ? ",maintenance=none" : "",
+                   settings->memory_file ? ",persistent=memfd" : "", settings->defer ? ",defer=on" : "", file);
+}
+
 enum tm_exit bench_store_open(struct bench_store *store, const struct bench_settings *settings)
 {
-    char uri[160];
+    char uri[BENCH_URI_SIZE];
     struct tmem_error error = {{0}};
     *store = (struct bench_store){.object_pages =
                                       settings->object_pages != 0 ? settings->object_pages : BENCH_OBJECT_PAGES};
-    (void)snprintf(uri, sizeof uri, "embedded:size=%lluK,codec=%s%s%s",
-                   (unsigned long long)(settings->size_bytes >> 10), settings->codec,
-                   settings->no_dedup ? ",dedup=off" : "", settings->no_maintenance ? ",maintenance=none" : "");
+    bench_store_uri(settings, uri);
     enum tmem_result result = tmem_open(uri, &store->store, &error);
     if (result == TMEM_UNSUPPORTED)
         return TM_EXIT_NOT_FOUND;

@@ -27,6 +27,9 @@ struct bench_settings {
     bool no_dedup;
     bool no_maintenance;   /* what the store does, it does in calls that are timed */
     bool persistent;       /* kind of pool */
+    bool memory_file;      /* persistent pages in a memory file, */
+    int arena_file;        /* or in this one; 0: none */
+    bool defer;            /* pages are compressed in the background */
     uint32_t object_pages; /* 0: BENCH_OBJECT_PAGES */
 };
 
@@ -37,6 +40,11 @@ struct bench_settings {
  * code after a message.
  */
 enum tm_exit bench_store_open(struct bench_store *store, const struct bench_settings *settings);
+
+#define BENCH_URI_SIZE 192u
+
+/* bench_store_uri - what bench_store_open() opens. */
+void bench_store_uri(const struct bench_settings *settings, char uri[BENCH_URI_SIZE]);
 
 void bench_store_close(struct bench_store *store);
 

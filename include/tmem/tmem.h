@@ -144,6 +144,8 @@ struct tmem_error {
  *       size=SIZE         limit on resident bytes, e.g. 512M (default 256M; at least 16M)
  *       codec=NAME        lz4 (default), zstd, zstd:LEVEL (-7 ... 19), lzo where built in, none
  *       dedup=on|off      find equal pages inside a client (default on)
+ *       defer=on|off      while there is room, store pages as they are and compress them in the
+ *                         background: faster puts (default off)
  *       workers=N         operations that can be under way at once (default 2 x CPUs, at most 64)
  *       persistent=KIND   memory of persistent pools: anon (default) or memfd
  *       arena-fd=FD       like persistent=memfd, in a memfd of the caller's: an empty one is
@@ -493,7 +495,8 @@ struct tmem_store_stats {
     uint64_t corrupt_pages;
     uint64_t spans; /* now */
     uint64_t span_bytes;
-    uint64_t reserved[8];
+    uint64_t deferred_bytes; /* now: memory in which pages wait to be compressed, as far as it is full; see defer= */
+    uint64_t reserved[7];
 };
 
 /*

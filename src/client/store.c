@@ -63,7 +63,7 @@ static enum tmem_result create_host(const struct tm_uri *uri, struct tm_host_lin
 
 static enum tmem_result create_engine(const struct tm_uri *uri, struct tmem_store *store, struct tmem_error *error)
 {
-    struct tm_engine_config config = {uri->size_bytes, uri->dedup, uri->maintenance};
+    struct tm_engine_config config = {uri->size_bytes, uri->dedup, uri->maintenance, uri->defer};
     bool made = tm_codec_create(uri->codec, uri->level, &store->codec);
     TM_ASSERT(made); /* the URI's parser tried it */
     enum tm_result result = tm_engine_create(tm_host_linux_table(store->host), &store->codec, &config, &store->engine);
@@ -240,6 +240,7 @@ enum tmem_result tmem_store_stats(struct tmem_store *store, struct tmem_store_st
         .corrupt_pages = figures.corrupt_blocks,
         .spans = figures.spans,
         .span_bytes = figures.span_bytes,
+        .deferred_bytes = figures.deferred_bytes,
     };
     memset(out, 0, out_bytes);
     memcpy(out, &stats, out_bytes < sizeof stats ? out_bytes : sizeof stats);

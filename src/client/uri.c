@@ -148,6 +148,8 @@ static enum tmem_result set_key(const char *key, const char *value, struct tm_ur
         return set_memory(key, value, uri, error);
     if (strcmp(key, "dedup") == 0)
         return parse_choice(value, "off", "on", &uri->dedup) ? TMEM_OK : bad_value(error, key, value, "on or off");
+    if (strcmp(key, "defer") == 0)
+        return parse_choice(value, "off", "on", &uri->defer) ? TMEM_OK : bad_value(error, key, value, "on or off");
     if (strcmp(key, "maintenance") == 0)
         return parse_choice(value, "none", "thread", &uri->maintenance)
                    ? TMEM_OK
@@ -158,7 +160,7 @@ static enum tmem_result set_key(const char *key, const char *value, struct tm_ur
         uri->workers = (unsigned)number;
         return TMEM_OK;
     }
-    tm_error_set(error, "unknown key '%s' (size, codec, dedup, workers, persistent, arena-fd, maintenance)", key);
+    tm_error_set(error, "unknown key '%s' (size, codec, dedup, defer, workers, persistent, arena-fd, maintenance)", key);
     return TMEM_INVALID;
 }
 

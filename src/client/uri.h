@@ -16,6 +16,7 @@ struct tm_uri {
     enum tm_codec_id codec;
     int level;
     bool dedup;
+    bool defer;
     bool maintenance;
     unsigned workers; /* 0: the host's choice */
     bool use_memfd;

@@ -14,7 +14,7 @@ static enum tm_result create_store(struct tm_engine *engine, const struct tm_cod
                                    const struct tm_engine_config *config, bool *found)
 {
     struct tm_owner owner = {engine, tm_index_judge, tm_index_swap, tm_index_pin, tm_index_expect};
-    struct tm_store_config store_config = {config->size_bytes, config->dedup, config->ahead};
+    struct tm_store_config store_config = {config->size_bytes, config->dedup, config->ahead, config->defer};
     *found = false;
     switch (tm_store_create(&engine->host, codec, &owner, &store_config, &engine->store)) {
     case TM_CREATE_FOUND:
@@ -204,5 +204,6 @@ void tm_engine_figures(struct tm_engine *engine, struct tm_engine_figures *out)
     out->cleaned_segments = store.cleaned_segments;
     out->cleaned_bytes = store.cleaned_bytes;
     out->corrupt_blocks = store.corrupt_blocks;
+    out->deferred_bytes = store.deferred_bytes;
     add_pools(engine, out);
 }

@@ -53,6 +53,7 @@ struct tm_engine_config {
     uint64_t size_bytes;
     bool dedup;
     bool ahead; /* tm_engine_maintain() is called by a thread of its own */
+    bool defer; /* pages are stored raw while there is room, and compressed by tm_engine_maintain() */
 };
 
 /*
@@ -208,6 +209,7 @@ struct tm_engine_figures {
     uint64_t pages, pages_same, pages_shared, blocks_raw, blocks_compressed, contents_shared;
     uint64_t clients, pools, objects;
     uint64_t evicted_pages, evicted_segments, refused_admissions, cleaned_segments, cleaned_bytes, corrupt_blocks;
+    uint64_t deferred_bytes;
 };
 void tm_engine_figures(struct tm_engine *engine, struct tm_engine_figures *out);
 

@@ -224,6 +224,7 @@ struct tm_engine {
     uint64_t evicted_ended;         /* pages evicted from pools that are gone; control lock */
     bool is_ahead;                  /* a thread of its own does the background work */
     tm_atomic64 patient_since_ns;   /* atomic: when something was left to be cleaned later; 0: never */
+    tm_atomic64 coded_ns;           /* atomic: when pages that waited for it were compressed last; 0: never */
 };
 
 /* Where a page belongs. */

@@ -318,8 +318,11 @@ void tm_evict_ahead(struct tm_engine *engine, struct tm_worker *worker, struct t
 
 /* ---- cleaning ---- */
 
-/* Cleans one segment of somebody's heap that is dead to at least so many eighths. */
-static bool clean_any(struct tm_engine *engine, struct tm_worker *worker, unsigned eighths)
+/* Something to be done to a heap, with a number. False: there was nothing to do. */
+typedef bool heap_work(struct tm_engine *engine, struct tm_worker *worker, struct tm_heap *heap, unsigned number);
+
+/* Does it to the first heap that has something to do. */
+static bool any_heap(struct tm_engine *engine, struct tm_worker *worker, heap_work *work, unsigned number)
 {
     uint32_t last = tm_load_acquire(&engine->clients_next);
     for (uint32_t n = 1; n < last; n++) {
@@ -329,8 +332,7 @@ static bool clean_any(struct tm_engine *engine, struct tm_worker *worker, unsign
         bool done = false;
         for (unsigned kind = 0; kind < TM_ARENAS && !done; kind++) {
             struct tm_heap *heap = tm_load_acquire(&client->account[kind].heap);
-            done = heap != NULL && tm_heap_is_cleanable(heap, eighths) &&
-                   tm_heap_clean(engine->store, worker, heap, eighths);
+            done = heap != NULL && work(engine, worker, heap, number);
         }
         tm_client_unpin(client);
         if (done)
@@ -342,13 +344,49 @@ static bool clean_any(struct tm_engine *engine, struct tm_worker *worker, unsign
         if (!tm_load_relaxed(&pool->is_shared) || !tm_pool_pin(pool))
             continue;
         struct tm_heap *heap = tm_load_acquire(&pool->own.heap);
-        bool done = heap != NULL && tm_heap_is_cleanable(heap, eighths) &&
-                    tm_heap_clean(engine->store, worker, heap, eighths);
+        bool done = heap != NULL && work(engine, worker, heap, number);
         tm_pool_unpin(pool);
         if (done)
             return true;
     }
     return false;
+}
+
+static bool clean_heap(struct tm_engine *engine, struct tm_worker *worker, struct tm_heap *heap, unsigned eighths)
+{
+    return tm_heap_is_cleanable(heap, eighths) && tm_heap_clean(engine->store, worker, heap, eighths);
+}
+
+/* Cleans one segment of somebody's heap that is dead to at least so many eighths. */
+static bool clean_any(struct tm_engine *engine, struct tm_worker *worker, unsigned eighths)
+{
+    return any_heap(engine, worker, clean_heap, eighths);
+}
+
+static bool code_heap(struct tm_engine *engine, struct tm_worker *worker, struct tm_heap *heap, unsigned with_open)
+{
+    return tm_heap_undefer(engine->store, worker, heap, with_open != 0);
+}
+
+/* Compresses a segment of pages that wait for it. With @with_open also of those that puts still fill. */
+static bool code_any(struct tm_engine *engine, struct tm_worker *worker, bool with_open)
+{
+    return any_heap(engine, worker, code_heap, with_open);
+}
+
+/* The same in the background: segments that puts fill are left alone as long as others come. *later: they will be
+ * closed in a while. */
+static bool code_in_background(struct tm_engine *engine, struct tm_worker *worker, bool *later)
+{
+    if (!engine->is_ahead)
+        return code_any(engine, worker, true);
+    uint64_t now = engine->host.clock_ns(engine->host.user);
+    bool is_patient = now - tm_load_relaxed(&engine->coded_ns) < PATIENCE_NS;
+    bool done = code_any(engine, worker, !is_patient);
+    if (done)
+        tm_store_relaxed(&engine->coded_ns, now);
+    *later = *later || (is_patient && tm_store_has_open_deferred(engine->store));
+    return done;
 }
 
 /* Empties a span that is so dead, in either arena. A few looks find it if there is one near. */
@@ -388,6 +426,7 @@ enum tm_work tm_engine_maintain(struct tm_engine *engine, unsigned steps)
     bool later = false;
     for (unsigned i = 0; i < steps && more; i++) {
         more = tm_store_prepare(engine->store, &later);
+        more = code_in_background(engine, worker, &later) || more;
         unsigned eighths = worth_cleaning(engine);
         bool cleaned = compact_any(engine, worker, eighths);
         more = cleaned || more;
@@ -418,6 +457,8 @@ bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, struct tm_
     tm_store_drain(engine->store);
     if (tm_store_unprepare(engine->store) || clean_for(engine, worker, room, HALF_DEAD, CLEANS))
         return true;
+    if (code_any(engine, worker, true))
+        return true;
     if (evict_by_weight(engine, worker, room->for_whom))
         return true;
     if (clean_for(engine, worker, room, 1, CLEANS))
@@ -429,10 +470,25 @@ bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, struct tm_
     return room->tier != TM_TIER_NORMAL && clean_for(engine, worker, room, 0, CLEANS_MOST);
 }
 
+/* Compresses pages that wait for it, and are charged raw meanwhile. */
+static bool code_account(struct tm_pool *pool, struct tm_worker *worker)
+{
+    struct tm_account *accounts = pool->is_shared ? &pool->own : pool->members->client->account;
+    unsigned count = pool->is_shared ? 1u : TM_ARENAS;
+    for (unsigned i = 0; i < count; i++) {
+        struct tm_heap *heap = tm_load_acquire(&accounts[i].heap);
+        if (heap != NULL && tm_heap_undefer(pool->engine->store, worker, heap, true))
+            return true;
+    }
+    return false;
+}
+
 bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)
 {
     struct tm_engine *engine = pool->engine;
     uint64_t dropped = 0;
+    if (code_account(pool, worker))
+        return true;
     if (pool->is_shared) {
         if (pool->kind != TM_ARENA_EPHEMERAL)
             return false;
@@ -460,7 +516,7 @@ static bool shrink_step(struct tm_engine *engine, struct tm_worker *worker, stru
     shrinking->returned = returned;
     if (shrinking->fruitless < FRUITLESS && compact_any(engine, worker, WORTH_CLEANING))
         return true;
-    if (tm_store_unprepare(engine->store) || evict_by_weight(engine, worker, NULL)) {
+    if (tm_store_unprepare(engine->store) || code_any(engine, worker, true) || evict_by_weight(engine, worker, NULL)) {
         shrinking->fruitless = 0;
         return true;
     }

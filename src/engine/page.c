@@ -52,6 +52,16 @@ static bool remove_page(const struct tm_place *place)
 
 /* ---- put, step by step ---- */
 
+/* A page that was to be compressed later is compressed now: memory or the cap is short. False: it was not. */
+static bool code_now(struct put *put)
+{
+    if (!put->page.is_deferred)
+        return false;
+    put->page.no_defer = true;
+    tm_put_prepare(put->place.engine->store, put->worker, &put->page);
+    return true;
+}
+
 /* Charges the page before its block is reserved. A page that replaces one at least as large needs no charge:
  * it takes over the other's, at the commit. */
 static bool charge_page(struct put *put)
@@ -65,6 +75,8 @@ static bool charge_page(struct put *put)
             put->charged = put->page.bytes;
             return true;
         }
+        if (code_now(put))
+            continue;
         if (old_bytes(&put->place) >= put->page.bytes) {
             put->only_over = put->page.bytes;
             return true;
@@ -100,6 +112,13 @@ static enum tm_result write_page(struct put *put)
                 return TM_REFUSED;
             break;
         case TM_WRITE_NO_ROOM:
+            if (put->page.is_deferred) {
+                uncharge_page(put);
+                (void)code_now(put);
+                if (!charge_page(put))
+                    return TM_REFUSED;
+                break;
+            }
             if (tm_make_room(engine, put->worker, &room))
                 break;
             if (put->page.tier == TM_TIER_NORMAL && old_bytes(&put->place) >= put->page.bytes)

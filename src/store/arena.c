@@ -30,6 +30,11 @@ struct tm_link *tm_segment_bin_link(void *arena, uint32_t number)
     return &((struct tm_arena *)arena)->segments[number].bin_link;
 }
 
+struct tm_link *tm_segment_deferred_link(void *arena, uint32_t number)
+{
+    return &((struct tm_arena *)arena)->segments[number].deferred_link;
+}
+
 /* ---- runs of units in a span ---- */
 
 /* Bit u is set where an aligned run of 2^order free units begins. */
@@ -189,9 +194,7 @@ static enum commit add_span(struct tm_arena *arena, unsigned order, bool for_rec
     tm_lock_release(&arena->lock, TM_LOCK_arena);
     if (store->config.ahead) {
         tm_store_relaxed(&arena->grown_ns, store->host.clock_ns(store->host.user));
-        void (*call)(void *user) = store->host.hurry != NULL ? store->host.hurry : store->host.kick;
-        if (call != NULL)
-            call(store->host.user);
+        tm_store_hurry(store);
     }
     *first = number * TM_SPAN_UNITS;
     return COMMIT_OK;
@@ -349,8 +352,9 @@ uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose,
     segment->age = 0;
     segment->bin = 0;
     segment->is_stuck = 0;
+    segment->is_deferred = 0;
     segment->free_record = 0;
-    segment->list = segment->bin_link = (struct tm_link){0, 0};
+    segment->list = segment->bin_link = segment->deferred_link = (struct tm_link){0, 0};
     return first;
 }
 

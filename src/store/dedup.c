@@ -195,7 +195,9 @@ static tm_slot copy_twin(struct tm_store *store, struct tm_page_put *put, struct
     if (!tm_heap_reserve(put->heap, 0, length, put->tier, at))
         return 0;
     unsigned codec = tm_block_codec(twin->word);
-    uint64_t word = (uint64_t)codec << 19 | TM_BLOCK_SHARED | length;
+    uint64_t word = (uint64_t)codec << 19 | TM_BLOCK_SHARED | (twin->word & TM_BLOCK_DEFERRED) | length;
+    if ((twin->word & TM_BLOCK_DEFERRED) != 0)
+        tm_segment_defer(put->heap, at->segment);
     tm_block_copy(store, arena, at, twin, put->content_hash, word);
     return tm_slot_make(codec, tm_block_bytes(length), at->offset, true);
 }

@@ -10,113 +10,12 @@
  */
 #include "store/store_internal.h"
 
-/* ---- which heaps there are ---- */
+/* While what waits to be compressed is less than this part of the size, it waits until the thread looks by itself. */
+#define DEFERRED_PATIENT_PART 32u
 
 struct tm_heap *tm_heap_at(const struct tm_store *store, uint32_t number)
 {
     return tm_load_acquire(&store->heaps[number / TM_HEAP_DIRECTORY][number % TM_HEAP_DIRECTORY]);
-}
-
-/* Takes a heap of the kind that ended, or NULL. */
-static struct tm_heap *reuse_heap(struct tm_store *store, enum tm_arena_kind kind)
-{
-    struct tm_heap *heap = NULL;
-    tm_lock_acquire(&store->heaps_lock, TM_LOCK_record_class);
-    if (store->heaps_free[kind] != 0) {
-        heap = tm_heap_at(store, store->heaps_free[kind]);
-        TM_ASSERT(heap != NULL);
-        store->heaps_free[kind] = heap->next_free;
-    }
-    tm_lock_release(&store->heaps_lock, TM_LOCK_record_class);
-    return heap;
-}
-
-/* Enters a new heap under the next number. Number 0 is not used: it is what fresh units carry. */
-static bool number_heap(struct tm_store *store, struct tm_heap *heap)
-{
-    size_t bytes = TM_HEAP_DIRECTORY * sizeof(struct tm_heap *);
-    struct tm_heap **spare = tm_store_alloc(store, bytes);
-    bool done = false;
-    tm_lock_acquire(&store->heaps_lock, TM_LOCK_record_class);
-    uint32_t number = store->heaps_next;
-    uint32_t high = number / TM_HEAP_DIRECTORY;
-    if (high < TM_HEAP_DIRECTORY) {
-        if (store->heaps[high] == NULL) {
-            tm_store_release(&store->heaps[high], spare);
-            spare = NULL;
-        }
-        if (store->heaps[high] != NULL) {
-            heap->number = number;
-            tm_store_release(&store->heaps[high][number % TM_HEAP_DIRECTORY], heap);
-            tm_store_release(&store->heaps_next, number + 1u); /* whoever sees it finds the heap */
-            done = true;
-        }
-    }
-    tm_lock_release(&store->heaps_lock, TM_LOCK_record_class);
-    tm_store_free(store, spare, bytes);
-    return done;
-}
-
-struct tm_heap *tm_heap_create(struct tm_store *store, enum tm_arena_kind arena, uint64_t domain)
-{
-    struct tm_heap *heap = reuse_heap(store, arena);
-    if (heap == NULL) {
-        heap = tm_store_alloc(store, sizeof *heap);
-        if (heap == NULL)
-            return NULL;
-        heap->store = store;
-        heap->kind = arena;
-        if (!number_heap(store, heap)) {
-            tm_store_free(store, heap, sizeof *heap);
-            return NULL;
-        }
-    }
-    heap->domain = domain;
-    heap->stamp = (uint32_t)tm_store_next_serial(store);
-    TM_MAGIC_SET(heap, TM_HEAP_MAGIC);
-    return heap;
-}
-
-/*
- * The memory stays, for the next heap: a thread that freed the heap's last block may be about to take
- * its lock, to see whether the segment is empty. It then finds that the segment is not this heap's.
- */
-void tm_heap_destroy(struct tm_heap *heap)
-{
-    struct tm_store *store = heap->store;
-    TM_MAGIC_CHECK(heap, TM_HEAP_MAGIC);
-    tm_heap_seal(heap);
-    for (unsigned attempt = 0; !tm_lock_try(&heap->purge_lock); attempt++) /* somebody counts its bytes */
-        tm_platform_wait(attempt);
-    uint32_t begun = heap->purge_segment;
-    heap->purge_segment = 0;
-    tm_lock_release_tried(&heap->purge_lock);
-    if (begun != 0) /* by a put that is done; nothing in it is alive any more */
-        tm_heap_end_purge(heap, begun, false);
-    /* Somebody may still be taking a segment apart: it finds nothing alive and lets go. But first it may open one
-     * more, for a copy of what was alive when it looked. */
-    for (unsigned attempt = 0; tm_load_acquire(&heap->segment_bytes) != 0; attempt++) {
-        tm_heap_seal(heap);
-        tm_platform_wait(attempt);
-    }
-    TM_MAGIC_END(heap, TM_HEAP_MAGIC);
-    tm_lock_acquire(&store->heaps_lock, TM_LOCK_record_class);
-    heap->next_free = store->heaps_free[heap->kind];
-    store->heaps_free[heap->kind] = heap->number;
-    tm_lock_release(&store->heaps_lock, TM_LOCK_record_class);
-}
-
-/* Frees the memory of all heaps, when the store ends. */
-void tm_heaps_fini(struct tm_store *store)
-{
-    for (uint32_t high = 0; high < TM_HEAP_DIRECTORY; high++) {
-        if (store->heaps[high] == NULL)
-            continue;
-        for (uint32_t low = 0; low < TM_HEAP_DIRECTORY; low++)
-            if (store->heaps[high][low] != NULL)
-                tm_store_free(store, store->heaps[high][low], sizeof(struct tm_heap));
-        tm_store_free(store, store->heaps[high], TM_HEAP_DIRECTORY * sizeof(struct tm_heap *));
-    }
 }
 
 uint64_t tm_heap_segment_bytes(const struct tm_heap *heap)
@@ -147,6 +46,20 @@ static unsigned dead_eighths(const struct tm_segment *segment)
     return eighths < TM_DEAD_BINS ? eighths : TM_DEAD_BINS - 1u;
 }
 
+static void list_deferred(struct tm_heap *heap, uint32_t number)
+{
+    struct tm_arena *arena = arena_of(heap);
+    tm_list_append(&heap->deferred, arena, tm_segment_deferred_link, number);
+    tm_fetch_add_relaxed(&heap->store->deferred_bytes, tm_segment_at(arena, number)->bytes);
+}
+
+static void unlist_deferred(struct tm_heap *heap, uint32_t number)
+{
+    struct tm_arena *arena = arena_of(heap);
+    tm_list_remove(&heap->deferred, arena, tm_segment_deferred_link, number);
+    tm_fetch_sub_relaxed(&heap->store->deferred_bytes, tm_segment_at(arena, number)->bytes);
+}
+
 static void list_segment(struct tm_heap *heap, uint32_t number, bool at_front)
 {
     struct tm_arena *arena = arena_of(heap);
@@ -159,6 +72,8 @@ static void list_segment(struct tm_heap *heap, uint32_t number, bool at_front)
     tm_store_relaxed(&heap->age_bytes[segment->age], heap->age_bytes[segment->age] + segment->bytes);
     segment->bin = (uint8_t)dead_eighths(segment);
     tm_list_append(&heap->bin[segment->bin], arena, tm_segment_bin_link, number);
+    if (tm_load_relaxed(&segment->is_deferred) != 0)
+        list_deferred(heap, number);
     tm_store_release(&segment->state, TM_SEGMENT_SEALED);
 }
 
@@ -172,6 +87,8 @@ static void unlist_segment(struct tm_heap *heap, uint32_t number, enum tm_segmen
     tm_list_remove(&heap->list[segment->age], arena, tm_segment_list_link, number);
     tm_store_relaxed(&heap->age_bytes[segment->age], heap->age_bytes[segment->age] - segment->bytes);
     tm_list_remove(&heap->bin[segment->bin], arena, tm_segment_bin_link, number);
+    if (tm_load_relaxed(&segment->is_deferred) != 0)
+        unlist_deferred(heap, number);
     tm_store_release(&segment->state, (uint8_t)state);
 }
 
@@ -334,6 +251,24 @@ static bool bump(struct tm_arena *arena, struct tm_lane *lane, uint32_t body_byt
     return true;
 }
 
+void tm_segment_defer(struct tm_heap *heap, uint32_t number)
+{
+    struct tm_segment *segment = tm_segment_at(arena_of(heap), number);
+    if (TM_LIKELY(tm_load_relaxed(&segment->is_deferred) != 0))
+        return;
+    tm_lock_acquire(&heap->lock, TM_LOCK_heap);
+    bool is_first = segment->is_deferred == 0;
+    bool is_open = segment->state != TM_SEGMENT_SEALED;
+    tm_store_relaxed(&segment->is_deferred, (uint8_t)1u);
+    if (is_first && is_open)
+        tm_fetch_add_relaxed(&heap->store->deferred_open, 1u);
+    else if (is_first) /* it was closed since the caller reserved its place */
+        list_deferred(heap, number);
+    tm_lock_release(&heap->lock, TM_LOCK_heap);
+    if (is_first && heap->store->host.kick != NULL)
+        heap->store->host.kick(heap->store->host.user);
+}
+
 /* Takes the lane's segment out of it. Lane's lock held. */
 static uint32_t detach(struct tm_lane *lane)
 {
@@ -346,9 +281,15 @@ static void seal_segment(struct tm_heap *heap, uint32_t number, bool at_front)
 {
     if (number == 0)
         return;
+    struct tm_store *store = heap->store;
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
+    bool is_deferred = tm_load_relaxed(&tm_segment_at(arena_of(heap), number)->is_deferred) != 0;
+    if (is_deferred)
+        tm_fetch_sub_relaxed(&store->deferred_open, 1u);
     list_segment(heap, number, at_front);
     tm_lock_release(&heap->lock, TM_LOCK_heap);
+    if (is_deferred && tm_load_relaxed(&store->deferred_bytes) > tm_store_size(store) / DEFERRED_PATIENT_PART)
+        tm_store_hurry(store);
     /* Whoever took the last byte while the segment was open could not free it. */
     reconsider(heap, number);
 }
@@ -430,10 +371,26 @@ void tm_heap_seal(struct tm_heap *heap)
     }
 }
 
+bool tm_heap_seal_deferred(struct tm_heap *heap)
+{
+    bool some = false;
+    for (unsigned i = 0; i < TM_PUT_LANES; i++) {
+        struct tm_lane *lane = &heap->lane[i];
+        uint32_t number = 0;
+        tm_lock_acquire(&lane->lock, TM_LOCK_lane);
+        if (lane->segment != 0 && tm_load_relaxed(&tm_segment_at(arena_of(heap), lane->segment)->is_deferred) != 0)
+            number = detach(lane);
+        tm_lock_release(&lane->lock, TM_LOCK_lane);
+        seal_segment(heap, number, false);
+        some = some || number != 0;
+    }
+    return some;
+}
+
 /* ---- segments to be taken apart ---- */
 
 /* Takes the first segment of a list that nobody writes to. */
-static uint32_t take_from(struct tm_heap *heap, struct tm_list *list, bool by_age)
+static uint32_t take_from(struct tm_heap *heap, struct tm_list *list, tm_link_of link)
 {
     struct tm_arena *arena = arena_of(heap);
     uint32_t number = list->head;
@@ -444,7 +401,7 @@ static uint32_t take_from(struct tm_heap *heap, struct tm_list *list, bool by_ag
             unlist_segment(heap, number, TM_SEGMENT_PURGING);
             return number;
         }
-        number = by_age ? segment->list.next : segment->bin_link.next;
+        number = link(arena, number)->next;
     }
     return 0;
 }
@@ -465,7 +422,7 @@ bool tm_heap_take(struct tm_heap *heap, uint32_t number)
 uint32_t tm_heap_take_oldest(struct tm_heap *heap, enum tm_age age)
 {
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
-    uint32_t number = take_from(heap, &heap->list[age], true);
+    uint32_t number = take_from(heap, &heap->list[age], tm_segment_list_link);
     tm_lock_release(&heap->lock, TM_LOCK_heap);
     return number;
 }
@@ -475,7 +432,17 @@ uint32_t tm_heap_take_deadest(struct tm_heap *heap, unsigned eighths)
     uint32_t number = 0;
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
     for (unsigned bin = TM_DEAD_BINS; bin-- > eighths && number == 0;)
-        number = take_from(heap, &heap->bin[bin], false);
+        number = take_from(heap, &heap->bin[bin], tm_segment_bin_link);
+    tm_lock_release(&heap->lock, TM_LOCK_heap);
+    return number;
+}
+
+uint32_t tm_heap_take_deferred(struct tm_heap *heap)
+{
+    if (tm_load_relaxed(&heap->deferred.count) == 0)
+        return 0;
+    tm_lock_acquire(&heap->lock, TM_LOCK_heap);
+    uint32_t number = take_from(heap, &heap->deferred, tm_segment_deferred_link);
     tm_lock_release(&heap->lock, TM_LOCK_heap);
     return number;
 }
@@ -495,6 +462,8 @@ void tm_heap_end_purge(struct tm_heap *heap, uint32_t number, bool is_done)
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
     /* Bytes that are just being freed may count as stuck for a moment: the segment is free with the last of them. */
     tm_store_relaxed(&segment->is_stuck, (uint8_t)(is_done && tm_load_acquire(&segment->use) != 0));
+    if (is_done) /* what is left is damaged, or somebody is just freeing it */
+        tm_store_relaxed(&segment->is_deferred, (uint8_t)0u);
     /* At the end: what could not be emptied now is not tried again at once. */
     list_segment(heap, number, false);
     tm_lock_release(&heap->lock, TM_LOCK_heap);

@@ -38,17 +38,31 @@ static void free_dropped(struct purge *purge, const struct tm_block *block, uint
     purge->dropped++;
 }
 
+/* Compresses a block that waited for it, on its way to where it stays. False: it does not pay, or the block is damaged. */
+static bool code_block(struct purge *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
+{
+    const struct tm_coder coder = tm_store_coder(purge->store);
+    const struct tm_rewrite how = {purge->heap, purge->lane, purge->tier, &coder};
+    enum tm_rewritten result = tm_block_rewrite(purge->store, purge->worker, &how, block, offset, slot);
+    if (result == TM_REWRITTEN)
+        purge->copied_bytes += tm_slot_bytes(slot);
+    purge->out_of_room = result == TM_REWRITTEN_NO_ROOM;
+    return result != TM_REWRITTEN_NOT;
+}
+
 /* Copies a block to where it stays. */
 static void copy_block(struct purge *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
 {
     struct tm_store *store = purge->store;
     uint32_t length = tm_block_length(block->word);
     struct tm_reservation at;
+    if ((block->word & TM_BLOCK_DEFERRED) != 0 && code_block(purge, block, offset, slot))
+        return;
     if (!tm_heap_reserve(purge->heap, purge->lane, length, purge->tier, &at)) {
         purge->out_of_room = true;
         return;
     }
-    tm_block_copy(store, purge->arena, &at, block, block->hash, block->word);
+    tm_block_copy(store, purge->arena, &at, block, block->hash, block->word & ~TM_BLOCK_DEFERRED);
     if (tm_block_follow(store, purge->heap, block, offset, slot, &at, tm_slot_type(slot), length))
         purge->copied_bytes += tm_slot_bytes(slot);
 }
@@ -221,11 +235,14 @@ bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_h
     return true;
 }
 
+/* Where pages of an age go that cleaning copies, and that are compressed after all. */
+static const unsigned clean_lanes[TM_AGES] = {[TM_AGE_YOUNG] = TM_LANE_CLEAN_YOUNG, [TM_AGE_MAIN] = TM_LANE_CLEAN_MAIN};
+static const unsigned coded_lanes[TM_AGES] = {[TM_AGE_YOUNG] = TM_LANE_CODED, [TM_AGE_MAIN] = TM_LANE_KEPT};
+
 /* Copies what is alive out of a segment that was taken. False: there was no room for all. */
 static bool clean_segment(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t number,
-                          enum tm_tier tier)
+                          enum tm_tier tier, const unsigned lanes[TM_AGES])
 {
-    bool is_young = tm_segment_at(&store->arena[heap->kind], number)->age == TM_AGE_YOUNG;
     struct purge purge = {.store = store,
                           .worker = worker,
                           .heap = heap,
@@ -233,7 +250,7 @@ static bool clean_segment(struct tm_store *store, struct tm_worker *worker, stru
                           .segment = number,
                           .why = TM_PURGE_CLEAN,
                           .tier = tier,
-                          .lane = is_young ? TM_LANE_CLEAN_YOUNG : TM_LANE_CLEAN_MAIN};
+                          .lane = lanes[tm_segment_at(&store->arena[heap->kind], number)->age]};
     purge_segment(&purge);
     tm_heap_end_purge(heap, number, !purge.out_of_room);
     tm_fetch_add_relaxed(&store->cleaned_segments, 1u);
@@ -244,7 +261,15 @@ static bool clean_segment(struct tm_store *store, struct tm_worker *worker, stru
 bool tm_heap_clean(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, unsigned eighths)
 {
     uint32_t number = tm_heap_take_deadest(heap, eighths);
-    return number != 0 && clean_segment(store, worker, heap, number, TM_TIER_COPY);
+    return number != 0 && clean_segment(store, worker, heap, number, TM_TIER_COPY, clean_lanes);
+}
+
+bool tm_heap_undefer(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, bool with_open)
+{
+    uint32_t number = tm_heap_take_deferred(heap);
+    if (number == 0 && with_open && tm_heap_seal_deferred(heap))
+        number = tm_heap_take_deferred(heap);
+    return number != 0 && clean_segment(store, worker, heap, number, TM_TIER_COPY, coded_lanes);
 }
 
 bool tm_store_compact(struct tm_store *store, struct tm_worker *worker, enum tm_arena_kind kind, unsigned eighths)
@@ -262,7 +287,7 @@ bool tm_store_compact(struct tm_store *store, struct tm_worker *worker, enum tm_
             continue;
         struct tm_heap *heap = tm_heap_at(store, segment->heap);
         if (heap != NULL && tm_heap_take(heap, number))
-            has_room = clean_segment(store, worker, heap, number, tier);
+            has_room = clean_segment(store, worker, heap, number, tier, clean_lanes);
     }
     return tm_arena_drain_end(arena, span);
 }

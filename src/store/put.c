@@ -46,6 +46,7 @@ void tm_put_prepare(struct tm_store *store, struct tm_worker *worker, struct tm_
     put->twin = TM_TWIN_NONE;
     put->content_hash = 0;
     put->pinned_segment = 0;
+    put->is_deferred = false;
     if (tm_same_filled(put->page, &word)) {
         prepare_same(worker, put, word);
         return;
@@ -58,8 +59,11 @@ void tm_put_prepare(struct tm_store *store, struct tm_worker *worker, struct tm_
         if (put->twin != TM_TWIN_NONE)
             return;
     }
+    put->is_deferred = !put->no_defer && tm_store_may_defer(store);
     enum tm_codec_id codec = TM_CODEC_RAW;
-    size_t bytes = store->codec.encode(&store->codec, worker->context, put->page, worker->body, &codec);
+    size_t bytes = 0;
+    if (!put->is_deferred)
+        bytes = store->codec.encode(&store->codec, worker->context, put->page, worker->body, &codec);
     bool pays = bytes != 0 && bytes <= TM_CODEC_ENCODED_MAX;
     put->codec = pays ? (uint8_t)codec : TM_CODEC_RAW;
     put->body = pays ? worker->body : put->page;
@@ -101,6 +105,10 @@ enum tm_write tm_put_write(struct tm_store *store, struct tm_worker *worker, str
     if (!tm_heap_reserve(heap, tm_heap_put_lane(heap, worker->number), put->body_bytes, put->tier, &at))
         return TM_WRITE_NO_ROOM;
     uint64_t word = (uint64_t)put->codec << 19 | (uint64_t)put->number << 13 | put->body_bytes;
+    if (put->is_deferred) {
+        word |= TM_BLOCK_DEFERRED;
+        tm_segment_defer(heap, at.segment);
+    }
     /* A page as it is was hashed already, if equal ones were looked for. */
     const uint64_t *known = put->body == put->page && store->config.dedup ? &put->page_hash : NULL;
     tm_block_write(store, heap->kind, &at, put->hash, put->content_hash, word, put->body, put->body_bytes, known);

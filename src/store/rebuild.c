@@ -69,7 +69,8 @@ void tm_rebuild_begin(struct tm_store *store)
         segment->heap = 0;
         segment->age = TM_AGE_MAIN;
         segment->is_stuck = 0;
-        segment->list = segment->bin_link = (struct tm_link){0, 0};
+        segment->is_deferred = 0;
+        segment->list = segment->bin_link = segment->deferred_link = (struct tm_link){0, 0};
     }
     tm_records_rebuild(store);
     tm_contents_reset(store);
@@ -110,6 +111,10 @@ static bool adopt_block(struct tm_store *store, struct tm_heap *heap, tm_slot sl
         return false;
     segment->heap = heap->number;
     segment->use += bytes;
+    if ((block->word & TM_BLOCK_DEFERRED) != 0 && segment->is_deferred == 0) {
+        segment->is_deferred = 1; /* it counts as open until all is adopted */
+        tm_fetch_add_relaxed(&store->deferred_open, 1u);
+    }
     tm_count_block(store, tm_slot_type(slot), 1);
     return true;
 }

@@ -46,6 +46,18 @@ bool tm_block_follow(struct tm_store *store, struct tm_heap *heap, const struct 
     return false;
 }
 
+static uint32_t encode(void *user, struct tm_worker *worker, const void *page, void *body, enum tm_codec_id *codec)
+{
+    const struct tm_codec *own = user;
+    size_t bytes = own->encode(own, worker->context, page, body, codec);
+    return bytes <= TM_CODEC_ENCODED_MAX ? (uint32_t)bytes : 0;
+}
+
+struct tm_coder tm_store_coder(struct tm_store *store)
+{
+    return (struct tm_coder){&store->codec, encode};
+}
+
 /* The page of a block that is whole, in the worker's memory or in the block; NULL: it is damaged. */
 static const void *page_of(struct tm_store *store, struct tm_worker *worker, enum tm_arena_kind arena,
                            const struct tm_block *block, uint64_t offset, tm_slot slot)

@@ -69,6 +69,7 @@ enum tm_create tm_store_create(const struct tm_host *host, const struct tm_codec
     store->codec = *codec;
     store->owner = *owner;
     store->config = *config;
+    store->config.defer = config->defer && codec->encodes != TM_CODEC_RAW;
     store->size_bytes = config->size_bytes;
     store->metadata_bytes = sizeof *store;
     store->heaps_next = 1;
@@ -198,6 +199,19 @@ void tm_store_add_table(struct tm_store *store, const struct tm_table *table)
     store->tables[number] = table;
 }
 
+/* Pages wait raw only while an eighth of the size is free, and in a quarter of it at most. */
+bool tm_store_may_defer(const struct tm_store *store)
+{
+    uint64_t size = tm_store_size(store);
+    uint64_t use = tm_load_relaxed(&store->segment_bytes) + tm_store_metadata(store);
+    return store->config.defer && use < size - size / 8u && tm_load_relaxed(&store->deferred_bytes) < size / 4u;
+}
+
+bool tm_store_has_open_deferred(const struct tm_store *store)
+{
+    return tm_load_relaxed(&store->deferred_open) != 0;
+}
+
 bool tm_store_is_tight(const struct tm_store *store)
 {
     uint64_t two_segments = (uint64_t)store->host.span_bytes / TM_SPAN_UNITS * 8u;
@@ -206,6 +220,13 @@ bool tm_store_is_tight(const struct tm_store *store)
 }
 
 /* ---- spans ahead of use ---- */
+
+void tm_store_hurry(const struct tm_store *store)
+{
+    void (*call)(void *user) = store->host.hurry != NULL ? store->host.hurry : store->host.kick;
+    if (call != NULL)
+        call(store->host.user);
+}
 
 /* An arena that has not grown for so long gives its ready spans back. */
 #define AHEAD_NS UINT64_C(500000000)
@@ -289,39 +310,47 @@ void tm_store_figures(struct tm_store *store, struct tm_store_figures *out)
     out->cleaned_segments = tm_load_relaxed(&store->cleaned_segments);
     out->cleaned_bytes = tm_load_relaxed(&store->cleaned_bytes);
     out->corrupt_blocks = tm_load_relaxed(&store->corrupt_blocks);
+    out->deferred_bytes = tm_load_relaxed(&store->deferred_bytes);
     add_heaps(store, out);
 }
 
 /* ---- invariants ---- */
 
+/* Bytes of segments, as they are found. */
+struct segments_found {
+    uint64_t bytes, deferred_bytes, deferred_open;
+};
+
 /* Segments in use by state, against what heaps, waiting list and records say. */
-static uint64_t check_segments(struct tm_store *store, unsigned kind, uint64_t heap_bytes)
+static void check_segments(struct tm_store *store, unsigned kind, uint64_t heap_bytes, struct segments_found *found)
 {
     struct tm_arena *arena = &store->arena[kind];
     uint64_t data_bytes = 0;
-    uint64_t all_bytes = 0;
     uint32_t waiting = 0;
     uint64_t last = (uint64_t)arena->next_span * TM_SPAN_UNITS;
     for (uint64_t unit = (uint64_t)arena->head_spans * TM_SPAN_UNITS; unit < last; unit++) {
         const struct tm_segment *segment = tm_segment_at(arena, (uint32_t)unit);
         if (segment->state != TM_SEGMENT_FREE)
-            all_bytes += segment->bytes;
+            found->bytes += segment->bytes;
         if (segment->state == TM_SEGMENT_OPEN || segment->state == TM_SEGMENT_SEALED ||
             segment->state == TM_SEGMENT_PURGING)
             data_bytes += segment->bytes;
         if (segment->state == TM_SEGMENT_WAITING)
             waiting++;
+        if (segment->state == TM_SEGMENT_OPEN)
+            found->deferred_open += segment->is_deferred;
+        if (segment->state == TM_SEGMENT_SEALED && segment->is_deferred != 0)
+            found->deferred_bytes += segment->bytes;
     }
     TM_ASSERT(data_bytes == heap_bytes);
     TM_ASSERT(waiting == store->waiting[kind].count);
-    return all_bytes;
 }
 
 void tm_store_check(struct tm_store *store)
 {
     uint64_t heap_bytes[TM_ARENAS] = {0, 0};
     uint64_t spans = 0;
-    uint64_t segment_bytes = 0;
+    struct segments_found found = {0, 0, 0};
     TM_MAGIC_CHECK(store, TM_STORE_MAGIC);
     TM_ASSERT(!store->adopting);
     for (uint32_t number = 1; number < store->heaps_next; number++) {
@@ -334,11 +363,12 @@ void tm_store_check(struct tm_store *store)
     for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
         tm_arena_check(&store->arena[kind]);
         tm_table_check(&store->contents[kind]);
-        segment_bytes += check_segments(store, kind, heap_bytes[kind]);
+        check_segments(store, kind, heap_bytes[kind], &found);
         spans += store->arena[kind].in_use + store->arena[kind].ready.count;
     }
     tm_records_check(store);
-    TM_ASSERT(segment_bytes == store->segment_bytes);
+    TM_ASSERT(found.bytes == store->segment_bytes);
+    TM_ASSERT(found.deferred_bytes == store->deferred_bytes && found.deferred_open == store->deferred_open);
     TM_ASSERT(store->span_bytes_resident == spans * store->host.span_bytes);
     for (unsigned i = 0; i < store->worker_count; i++)
         TM_ASSERT(!tm_hazard_in(store, TM_ARENA_EPHEMERAL, 0, UINT64_MAX) &&

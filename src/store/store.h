@@ -150,6 +150,7 @@ struct tm_store_config {
     uint64_t size_bytes; /* limit on resident bytes */
     bool dedup;          /* find equal pages inside a heap */
     bool ahead;          /* tm_store_prepare() is called by a thread of its own: commit spans before they are needed */
+    bool defer;          /* while there is room, pages are stored raw and compressed by tm_heap_undefer() */
 };
 
 /*
@@ -219,6 +220,7 @@ struct tm_page_put {
     uint32_t hash;        /* of the chunk it will belong to */
     uint8_t number;       /* page of that chunk, 0 ... 63 */
     bool no_dedup;        /* do not look for an equal page */
+    bool no_defer;        /* compress it at once */
     enum tm_tier tier;    /* how far above its size the store may go for it */
 
     /* Set by tm_put_prepare(). */
@@ -228,6 +230,7 @@ struct tm_page_put {
     uint32_t content_hash;
     uint64_t page_hash; /* with dedup */
     uint8_t codec;      /* enum tm_codec_id */
+    bool is_deferred;   /* raw for now: preparing it again with no_defer may make it smaller */
     uint8_t twin;       /* what the equal page is, if one was found */
     uint64_t twin_ref;
     uint32_t twin_hash;
@@ -344,6 +347,15 @@ void tm_heap_sample_main(struct tm_heap *heap, struct tm_worker *worker, unsigne
 bool tm_heap_clean(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, unsigned eighths);
 
 /*
+ * Compresses what waits for it in one segment, the oldest that waits, and frees it. Where none is sealed and @with_open,
+ * those are closed that puts still fill. False: nothing waits, or there is no room to compress to.
+ */
+bool tm_heap_undefer(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, bool with_open);
+
+/* True when pages wait to be compressed in segments that puts still fill. */
+bool tm_store_has_open_deferred(const struct tm_store *store);
+
+/*
  * Empties a whole span at least @eighths/8 of which is dead or free, so that it goes back to the host: copies what is
  * alive in it elsewhere. Looks at a few spans at a time. False: none came free this time round, for lack of room too.
  *
@@ -440,6 +452,7 @@ struct tm_store_figures {
     uint64_t spans, span_bytes, returned_bytes;
     uint64_t blocks_raw, blocks_compressed, contents_shared;
     uint64_t evicted_segments, cleaned_segments, cleaned_bytes, corrupt_blocks;
+    uint64_t deferred_bytes; /* of sealed segments in which pages wait to be compressed */
 };
 void tm_store_figures(struct tm_store *store, struct tm_store_figures *out);
 

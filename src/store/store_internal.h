@@ -57,12 +57,12 @@ struct tm_segment {
     uint8_t first_distance; /* units back to the segment's first */
     uint8_t bin;            /* eighths that are dead, its end apart, as the heap has it listed; heap's lock */
     uint8_t is_stuck;       /* taken apart, and not empty: damage keeps something in it. Rebuilt. */
-    uint8_t reserved;
-    struct tm_link list; /* the heap's age list, the class's partial list, or the waiting list */
+    uint8_t is_deferred;    /* has pages that wait to be compressed; set once, under the heap's lock. Rebuilt. */
+    struct tm_link list;    /* the heap's age list, the class's partial list, or the waiting list */
     struct tm_link bin_link;
-    uint32_t free_record; /* records: first free one, granules from the segment's begin + 1; class lock */
-    uint32_t stamp;       /* of the heap; in every unit, kept when freed: whose bytes lie there */
-    uint32_t reserved_words[2];
+    uint32_t free_record;         /* records: first free one, granules from the segment's begin + 1; class lock */
+    uint32_t stamp;               /* of the heap; in every unit, kept when freed: whose bytes lie there */
+    struct tm_link deferred_link; /* the heap's, while sealed and is_deferred. Rebuilt. */
 };
 TM_STATIC_ASSERT(sizeof(struct tm_segment) == 64);
 
@@ -172,12 +172,13 @@ static inline uint32_t tm_segment_of(const struct tm_arena *arena, uint64_t offs
 
 struct tm_link *tm_segment_list_link(void *arena, uint32_t number);
 struct tm_link *tm_segment_bin_link(void *arena, uint32_t number);
+struct tm_link *tm_segment_deferred_link(void *arena, uint32_t number);
 
 /* ------------------------------------------------------------------ blocks */
 
 /*
  * In front of every block's bytes. word: bits 0-12 length of the body, 13-18 page number, 19-22 codec (0: no
- * block was written here), 23 shared content, 32-63 generation of the segment. The body is padded with zeros to a
+ * block was written here), 23 shared content, 24 deferred, 32-63 generation of the segment. The body is padded with zeros to a
  * granule. check = hash(body with padding) ^ mix(the two words before): no bit of a block can change unseen.
  */
 struct tm_block {
@@ -189,6 +190,7 @@ struct tm_block {
 TM_STATIC_ASSERT(sizeof(struct tm_block) == 24 && sizeof(struct tm_block) + TM_PAGE_BYTES == TM_BLOCK_BYTES_MAX);
 
 #define TM_BLOCK_SHARED (UINT64_C(1) << 23)
+#define TM_BLOCK_DEFERRED (UINT64_C(1) << 24) /* raw for now: nobody has tried yet to compress it */
 #define TM_BLOCK_NUMBER_MASK (UINT64_C(63) << 13)
 
 static inline uint32_t tm_block_length(uint64_t word)
@@ -280,6 +282,9 @@ enum tm_rewritten {
     TM_REWRITTEN_NO_ROOM /* nothing changed */
 };
 
+/* The store's own codec. */
+struct tm_coder tm_store_coder(struct tm_store *store);
+
 /*
  * Codes the block at @offset anew, which must not be written to any more. Its segment cannot be freed meanwhile:
  * the caller took it, or the worker has a hazard in it. Readers, puts and invalidations go on; whoever changes the page
@@ -304,6 +309,7 @@ enum tm_lane_number {
     TM_LANE_KEPT = TM_PUT_LANES, /* pages that stay when a segment is purged */
     TM_LANE_CLEAN_YOUNG,         /* pages copied by cleaning: as old as where they come from */
     TM_LANE_CLEAN_MAIN,
+    TM_LANE_CODED, /* young pages compressed after they were put */
     TM_LANES
 };
 
@@ -328,6 +334,7 @@ struct tm_heap {
     struct tm_lock lock; /* the lists, and bin and links of the segments on them */
     struct tm_list list[TM_AGES];
     struct tm_list bin[TM_DEAD_BINS];
+    struct tm_list deferred;        /* segments with pages that wait to be compressed */
     tm_atomic64 age_bytes[TM_AGES]; /* written under the lock, read anywhere */
     struct tm_lock purge_lock;      /* only ever tried: the segment that is taken apart bit by bit, and how far it is */
     uint32_t purge_segment;         /* 0: none */
@@ -355,6 +362,11 @@ void tm_segment_sub_live(struct tm_store *store, enum tm_arena_kind arena, uint3
 bool tm_heap_take(struct tm_heap *heap, uint32_t segment);
 uint32_t tm_heap_take_oldest(struct tm_heap *heap, enum tm_age age);
 uint32_t tm_heap_take_deadest(struct tm_heap *heap, unsigned eighths);
+uint32_t tm_heap_take_deferred(struct tm_heap *heap);
+/* Closes the open segments with pages that wait to be compressed. False: there are none. */
+bool tm_heap_seal_deferred(struct tm_heap *heap);
+/* The caller writes a page into the segment that waits to be compressed. */
+void tm_segment_defer(struct tm_heap *heap, uint32_t segment);
 /* What was taken has been emptied, or not altogether. @is_done: whatever could go has gone; what is left then is not
  * found from here, since headers are damaged, and the segment is not taken again. */
 void tm_heap_end_purge(struct tm_heap *heap, uint32_t segment, bool is_done);
@@ -504,12 +516,20 @@ struct tm_store {
     tm_atomic64 cleaned_segments;
     tm_atomic64 cleaned_bytes;
     tm_atomic64 corrupt_blocks;
+    tm_atomic64 deferred_bytes; /* of sealed segments with pages that wait to be compressed */
+    tm_atomic64 deferred_open;  /* open segments with such pages */
 };
 
 /* Resident bytes that a taker of this tier may go up to by a new span; and bytes of metadata and of segments in use,
  * by a new segment. */
 uint64_t tm_store_limit(const struct tm_store *store, enum tm_tier tier);
 uint64_t tm_store_use_limit(const struct tm_store *store, enum tm_tier tier);
+
+/* Somebody will wait for what tm_store_prepare() and others do in the background. */
+void tm_store_hurry(const struct tm_store *store);
+
+/* Whether a page may be stored raw for now. */
+bool tm_store_may_defer(const struct tm_store *store);
 
 /* Counts a block more or less of a codec. */
 void tm_count_block(struct tm_store *store, unsigned codec, int change);

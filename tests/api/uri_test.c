@@ -53,6 +53,7 @@ static const struct row bad[] = {
     {"embedded:codec=zstd:", TMEM_INVALID, "codec=zstd:", "-7 ... -1 or 1 ... 19"},
     {"embedded:codec=lz4:3", TMEM_INVALID, "codec=lz4:3", "only zstd"},
     {"embedded:dedup=yes", TMEM_INVALID, "dedup=yes", "on or off"},
+    {"embedded:defer=yes", TMEM_INVALID, "defer=yes", "on or off"},
     {"embedded:workers=0", TMEM_INVALID, "workers=0", "1 ... 64"},
     {"embedded:workers=65", TMEM_INVALID, "workers=65", "1 ... 64"},
     {"embedded:workers=many", TMEM_INVALID, "workers=many", "1 ... 64"},
@@ -84,7 +85,7 @@ static void good_uris_are_taken(void **state)
         "embedded:", "embedded:size=16M", "embedded:size=16777216", "embedded:size=16384k",
         "embedded:size=16m,codec=none,dedup=off,workers=1,persistent=anon,maintenance=none",
         "embedded:codec=zstd:-7,size=32M,persistent=memfd,maintenance=thread,dedup=on", "embedded:size=16M,workers=64",
-        "embedded:size=32M,codec=zstd:19"};
+        "embedded:size=32M,codec=zstd:19", "embedded:size=16M,defer=on", "embedded:size=16M,defer=off,codec=none"};
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         struct tmem_store *store = NULL;

@@ -39,8 +39,9 @@ void crash_fail(const struct crash_journal *journal, const char *format, ...)
 static void draw_uri(uint64_t *random, int arena_fd, char *uri, size_t room)
 {
     static const char *const codecs[] = {"lz4", "lz4", "zstd:1", "none"};
-    snprintf(uri, room, "embedded:size=%uM,codec=%s,dedup=%s,maintenance=%s,workers=%u,arena-fd=%d",
+    snprintf(uri, room, "embedded:size=%uM,codec=%s,dedup=%s,defer=%s,maintenance=%s,workers=%u,arena-fd=%d",
              24u + crash_below(random, 16), codecs[crash_below(random, 4)], crash_below(random, 5) == 0 ? "off" : "on",
+             crash_below(random, 3) == 0 ? "on" : "off",
              crash_below(random, 4) == 0 ? "none" : "thread", 2u + crash_below(random, 4), arena_fd);
 }
 

@@ -50,6 +50,7 @@ struct faults_setup {
     bool survives; /* the persistent arena outlives the engine */
     bool dedup;
     bool ahead;
+    bool defer;      /* pages wait to be compressed */
     unsigned stride; /* of the calls that fail in their turn, where time is short */
 };
 

@@ -21,9 +21,9 @@
 #include "faults.h"
 
 static const struct faults_setup setups[] = {
-    {"kept", true, true, false, 1},
-    {"ahead", true, true, true, 8},
-    {"lost", false, false, false, 8},
+    {"kept", true, true, false, false, 1},
+    {"ahead", true, true, true, true, 8},
+    {"lost", false, false, false, false, 8},
 };
 
 /* Sanitizers make it ten times slower: they look at a part of it. */

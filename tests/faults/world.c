@@ -100,7 +100,7 @@ void faults_world_init(struct faults_world *world, const struct faults_setup *se
     world->random = tm_scramble(seed + 1u);
     world->replay = replay;
     world->checks_left = CHECKS;
-    world->config = (struct tm_engine_config){TM_TEST_PLENTY, setup->dedup, setup->ahead};
+    world->config = (struct tm_engine_config){TM_TEST_PLENTY, setup->dedup, setup->ahead, setup->defer};
     tm_test_host_init(&world->host, SPANS, WORKERS);
     world->host.host.persistent_survives = setup->survives;
     tm_test_faults_host = &world->host;

@@ -165,6 +165,7 @@ static void draw_uri(struct world *world, struct model_draw *draw)
     const char *dedup = model_chance(draw, 6) ? "off" : "on";
     const char *maintenance = model_chance(draw, 3) ? "thread" : "none";
     unsigned workers = 1u + model_below(draw, 4);
+    const char *defer = model_chance(draw, 3) ? "on" : "off";
     char memory[32] = "persistent=anon";
     unsigned kind = model_below(draw, 4);
     if (kind == 0)
@@ -175,8 +176,8 @@ static void draw_uri(struct world *world, struct model_draw *draw)
             model_fail(world, "memfd_create: %m");
         snprintf(memory, sizeof memory, "arena-fd=%d", world->arena_fd);
     }
-    snprintf(world->uri, sizeof world->uri, "embedded:size=%uM,codec=%s,dedup=%s,workers=%u,maintenance=%s,%s",
-             size_mib, codec, dedup, workers, maintenance, memory);
+    snprintf(world->uri, sizeof world->uri, "embedded:size=%uM,codec=%s,dedup=%s,defer=%s,workers=%u,maintenance=%s,%s",
+             size_mib, codec, dedup, defer, workers, maintenance, memory);
 }
 
 struct world *world_create(uint64_t seed, const char *uri, const char *replay, bool is_verbose)

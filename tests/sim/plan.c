@@ -96,6 +96,7 @@ void sim_draw_plan(const struct sim_case *sim_case, struct sim_plan *plan)
     draw_theme(&draw, plan);
     /* With many pages the chains of equal hashes would take all of the time. */
     plan->has_weak_hash = sim_chance(&draw, 4) && (plan->fill == SIM_FILL_NOTHING || plan->fill == SIM_FILL_SOME);
+    plan->defer = sim_chance(&draw, 3);
     if (sim_case->operations != 0)
         plan->operations = sim_case->operations;
 }

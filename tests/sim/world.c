@@ -439,7 +439,8 @@ void sim_case_run(const struct sim_case *sim_case, struct sim_report *report, st
     history_init(&world->history);
     world->config = (struct tm_engine_config){.size_bytes = sim_base_size(world) + world->plan.spans * SIM_SPAN_BYTES,
                                               .dedup = world->plan.dedup,
-                                              .ahead = world->plan.ahead};
+                                              .ahead = world->plan.ahead,
+                                              .defer = world->plan.defer};
     world->size_max = world->config.size_bytes;
     start_engine(world);
     make_tenants(world);

@@ -108,7 +108,7 @@ struct sim_plan {
     enum sim_theme theme;
     unsigned coroutines, operations, objects, indices;
     unsigned pools; /* bits */
-    bool dedup, ahead, survives;
+    bool dedup, ahead, defer, survives;
     bool has_weak_hash; /* different pages often have one hash */
     unsigned workers;
     unsigned spans;  /* of the size */
