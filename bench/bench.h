@@ -5,7 +5,8 @@
  * `tmem bench engine` measures every operation of the public API beside the limit of this machine,
  * in the same run. A round is made of blocks: one store, filled once, on which a row of cases is timed
  * (blocks.c); a store that is full (full.c); stores that give memory back (give_back.c); persistent pages in a
- * memory file (memory_file.c); and puts that are compressed later (deferred.c). Between two cases the cold copy is measured, as the probe of rows.h.
+ * memory file (memory_file.c); and puts that are compressed later (deferred.c). Between two cases the
+ * cold copy is measured, as the probe of rows.h.
  */
 #ifndef TM_BENCH_H
 #define TM_BENCH_H

@@ -160,7 +160,8 @@ static enum tmem_result set_key(const char *key, const char *value, struct tm_ur
         uri->workers = (unsigned)number;
         return TMEM_OK;
     }
-    tm_error_set(error, "unknown key '%s' (size, codec, dedup, defer, workers, persistent, arena-fd, maintenance)", key);
+    tm_error_set(error,
+                 "unknown key '%s' (size, codec, dedup, defer, workers, persistent, arena-fd, maintenance)", key);
     return TMEM_INVALID;
 }
 

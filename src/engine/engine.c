@@ -13,7 +13,8 @@ bool tm_keeps_records(const struct tm_engine *engine)
 static enum tm_result create_store(struct tm_engine *engine, const struct tm_codec *codec,
                                    const struct tm_engine_config *config, bool *found)
 {
-    struct tm_owner owner = {engine, tm_index_judge, tm_index_swap, tm_index_pin, tm_index_expect};
+    struct tm_owner owner = {engine, tm_index_judge, tm_index_swap, tm_index_pin,
+                             tm_index_judge_chunk, tm_index_swap_chunk, tm_index_expect};
     struct tm_store_config store_config = {config->size_bytes, config->dedup, config->ahead, config->defer};
     *found = false;
     switch (tm_store_create(&engine->host, codec, &owner, &store_config, &engine->store)) {

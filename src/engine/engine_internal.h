@@ -314,6 +314,10 @@ enum tm_fate tm_index_judge(void *user, enum tm_arena_kind arena, uint32_t hash,
 bool tm_index_swap(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t from, tm_slot to);
 bool tm_index_pin(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,
                   struct tm_worker *worker, unsigned hazard);
+unsigned tm_index_judge_chunk(void *user, enum tm_arena_kind arena, uint32_t hash, uint64_t from, uint64_t to,
+                              enum tm_purge why, struct tm_judged pages[TM_JUDGED_MAX]);
+void tm_index_swap_chunk(void *user, enum tm_arena_kind arena, uint32_t hash, struct tm_exchange *exchange,
+                         unsigned count);
 void tm_index_expect(void *user, enum tm_arena_kind arena, uint32_t hash);
 void tm_index_check(struct tm_engine *engine);
 

@@ -197,8 +197,8 @@ static void place_of(struct tm_engine *engine, const struct tm_found *found, uns
     place->shard = 0;
 }
 
-static bool stays(struct tm_engine *engine, struct tm_account *account, tm_slot *slot, uint32_t hash, unsigned number,
-                  enum tm_purge why)
+bool tm_index_stays(struct tm_engine *engine, struct tm_account *account, tm_slot *slot, uint32_t hash, unsigned number,
+                    enum tm_purge why)
 {
     bool was_used = (*slot & TM_SLOT_USED) != 0;
     switch (why) {
@@ -227,7 +227,7 @@ enum tm_fate tm_index_judge(void *user, enum tm_arena_kind arena, uint32_t hash,
     }
     struct tm_place place;
     place_of(engine, &found, number, hash, &place);
-    if (stays(engine, place.pool->account, found.slot, hash, number, why)) {
+    if (tm_index_stays(engine, place.pool->account, found.slot, hash, number, why)) {
         *slot = *found.slot;
         tm_index_unlock(&place, &found);
         return TM_FATE_KEEP;

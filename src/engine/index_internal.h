@@ -15,6 +15,10 @@ struct tm_chunk *tm_find_chunk(const struct tm_place *place, struct tm_bucket *b
  * TM_SET_OK: look again. */
 enum tm_set tm_chunk_add(const struct tm_place *place, const struct tm_chunk *shape);
 
+/* Whether the page stays that @slot refers to, and is taken apart for that reason; takes its used bit. */
+bool tm_index_stays(struct tm_engine *engine, struct tm_account *account, tm_slot *slot, uint32_t hash, unsigned number,
+                    enum tm_purge why);
+
 /* The books of a slot that changed from @old to @slot. */
 void tm_note_change(struct tm_pool *pool, unsigned shard, tm_slot old, tm_slot slot);
 void tm_note_pages(struct tm_pool *pool, unsigned shard, uint64_t change);

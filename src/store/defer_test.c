@@ -159,6 +159,8 @@ static void who_takes_its_segment_apart_compresses_it(void **state)
 static void where_memory_is_short_nothing_waits(void **state)
 {
     (void)state;
+    for (unsigned i = 10; i < 310; i++)
+        put(heap, i, WORLD_RAW, i);
     uint64_t use = world.store->segment_bytes + tm_store_metadata(world.store);
     tm_store_set_size(world.store, use / 7u * 8u);
     put(heap, 0, WORLD_LONG, 1);
@@ -264,19 +266,20 @@ static void pages_wait_through_a_restart(void **state)
 
 int main(void)
 {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_page_is_compressed_later, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(segments_that_are_full_come_first_the_oldest_before_others, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_page_that_does_not_compress_waits_only_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(equal_pages_share_while_they_wait, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(young_pages_stay_young_and_main_ones_main, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(who_takes_its_segment_apart_compresses_it, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(where_memory_is_short_nothing_waits, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_codec_that_does_nothing_lets_nothing_wait, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(without_room_pages_go_on_waiting, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_damaged_page_does_not_wait_for_ever, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_segment_closed_before_its_page_was_written_is_not_forgotten, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(pages_wait_through_a_restart, set_up, tear_down),
+        CASE(a_page_is_compressed_later),
+        CASE(segments_that_are_full_come_first_the_oldest_before_others),
+        CASE(a_page_that_does_not_compress_waits_only_once),
+        CASE(equal_pages_share_while_they_wait),
+        CASE(young_pages_stay_young_and_main_ones_main),
+        CASE(who_takes_its_segment_apart_compresses_it),
+        CASE(where_memory_is_short_nothing_waits),
+        CASE(a_codec_that_does_nothing_lets_nothing_wait),
+        CASE(without_room_pages_go_on_waiting),
+        CASE(a_damaged_page_does_not_wait_for_ever),
+        CASE(a_segment_closed_before_its_page_was_written_is_not_forgotten),
+        CASE(pages_wait_through_a_restart),
     };
     return cmocka_run_group_tests_name("defer", tests, NULL, NULL);
 }

@@ -9,24 +9,10 @@
  */
 #include <limits.h>
 
-#include "store/store_internal.h"
-
-struct purge {
-    struct tm_store *store;
-    struct tm_worker *worker;
-    struct tm_heap *heap;
-    enum tm_arena_kind arena;
-    uint32_t segment;
-    enum tm_purge why;
-    enum tm_tier tier;
-    unsigned lane;
-    uint64_t dropped;
-    uint64_t copied_bytes;
-    bool out_of_room;
-};
+#include "store/purge_internal.h"
 
 /* The page's last reference has been removed by the judge. */
-static void free_dropped(struct purge *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
+static void free_dropped(struct tm_purge_run *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
 {
     struct tm_store *store = purge->store;
     if ((block->word & TM_BLOCK_SHARED) != 0) {
@@ -38,8 +24,9 @@ static void free_dropped(struct purge *purge, const struct tm_block *block, uint
     purge->dropped++;
 }
 
-/* Compresses a block that waited for it, on its way to where it stays. False: it does not pay, or the block is damaged. */
-static bool code_block(struct purge *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
+/* Compresses a block that waited for it, on its way to where it stays. False: it does not pay, or the block is
+ * damaged. */
+static bool code_block(struct tm_purge_run *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
 {
     const struct tm_coder coder = tm_store_coder(purge->store);
     const struct tm_rewrite how = {purge->heap, purge->lane, purge->tier, &coder};
@@ -51,7 +38,7 @@ static bool code_block(struct purge *purge, const struct tm_block *block, uint64
 }
 
 /* Copies a block to where it stays. */
-static void copy_block(struct purge *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
+static void copy_block(struct tm_purge_run *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
 {
     struct tm_store *store = purge->store;
     uint32_t length = tm_block_length(block->word);
@@ -68,15 +55,34 @@ static void copy_block(struct purge *purge, const struct tm_block *block, uint64
 }
 
 /* No room to copy a page that may go: it goes. */
-static void drop_block(struct purge *purge, const struct tm_block *block, uint64_t offset)
+static void drop_block(struct tm_purge_run *purge, const struct tm_block *block, uint64_t offset)
 {
     tm_slot slot = 0;
     if (tm_block_judge(purge->store, purge->arena, block, offset, TM_PURGE_ALL, &slot) == TM_FATE_DROPPED)
         free_dropped(purge, block, offset, slot);
 }
 
-/* Answers the bytes that the block takes, as far as anybody knows. */
-static uint32_t purge_block(struct purge *purge, const struct tm_block *block, uint64_t offset)
+void tm_purge_keep(struct tm_purge_run *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
+{
+    /* A header that does not say what the reference says is damaged. It stays where it is: a copy would
+     * be of some other length or sort. */
+    bool fits = tm_slot_bytes(slot) == tm_block_bytes(tm_block_length(block->word)) &&
+                tm_slot_type(slot) == tm_block_codec(block->word);
+    if (!purge->out_of_room && fits)
+        copy_block(purge, block, offset, slot);
+    if (purge->out_of_room && purge->why != TM_PURGE_CLEAN)
+        drop_block(purge, block, offset);
+}
+
+void tm_purge_settle(struct tm_purge_run *purge)
+{
+    uint32_t bytes = (uint32_t)(purge->copied_bytes - purge->settled_bytes);
+    if (bytes != 0)
+        tm_segment_sub_live(purge->store, purge->arena, purge->segment, bytes);
+    purge->settled_bytes += bytes;
+}
+
+uint32_t tm_purge_block(struct tm_purge_run *purge, const struct tm_block *block, uint64_t offset)
 {
     tm_slot slot = 0;
     uint32_t bytes = tm_block_bytes(tm_block_length(block->word));
@@ -88,12 +94,7 @@ static uint32_t purge_block(struct purge *purge, const struct tm_block *block, u
         free_dropped(purge, block, offset, slot);
         return tm_slot_bytes(slot);
     }
-    /* A header that does not say what the reference says is damaged. It stays where it is: a copy would
-     * be of some other length or sort. */
-    if (!purge->out_of_room && tm_slot_bytes(slot) == bytes && tm_slot_type(slot) == tm_block_codec(block->word))
-        copy_block(purge, block, offset, slot);
-    if (purge->out_of_room && purge->why != TM_PURGE_CLEAN)
-        drop_block(purge, block, offset);
+    tm_purge_keep(purge, block, offset, slot);
     return tm_slot_bytes(slot);
 }
 
@@ -103,9 +104,8 @@ static uint32_t purge_block(struct purge *purge, const struct tm_block *block, u
 #define SCOUT_AHEAD 8u
 #define SCOUT_BODY_BYTES 2304u
 
-/* Bytes of the block at @at, or 0: the segment ends here. */
-static uint32_t block_bytes_at(const struct purge *purge, const struct tm_segment *segment, uint32_t at,
-                               const struct tm_block **block)
+uint32_t tm_purge_look(const struct tm_purge_run *purge, const struct tm_segment *segment, uint32_t at,
+                       const struct tm_block **block)
 {
     const struct tm_arena *arena = &purge->store->arena[purge->arena];
     if (at + sizeof(struct tm_block) > segment->fill)
@@ -119,11 +119,11 @@ static uint32_t block_bytes_at(const struct purge *purge, const struct tm_segmen
 }
 
 /* Brings what the block at @at will need into the cache. Answers where the next one is. */
-static uint32_t scout(struct purge *purge, const struct tm_segment *segment, uint32_t at)
+static uint32_t scout(struct tm_purge_run *purge, const struct tm_segment *segment, uint32_t at)
 {
     struct tm_store *store = purge->store;
     const struct tm_block *block;
-    uint32_t bytes = block_bytes_at(purge, segment, at, &block);
+    uint32_t bytes = tm_purge_look(purge, segment, at, &block);
     if (bytes == 0)
         return segment->fill;
     /* Neighbours are often of one length: a guess where the next headers are. */
@@ -143,7 +143,7 @@ static uint32_t scout(struct purge *purge, const struct tm_segment *segment, uin
 
 /* Takes up to @count blocks of a segment that is not written to, from @at on, one after the other. Answers where it
  * got to; the segment's fill: it is done. */
-static uint32_t purge_blocks(struct purge *purge, uint32_t at, unsigned count)
+static uint32_t purge_blocks(struct tm_purge_run *purge, uint32_t at, unsigned count)
 {
     const struct tm_arena *arena = &purge->store->arena[purge->arena];
     const struct tm_segment *segment = tm_segment_at(arena, purge->segment);
@@ -155,22 +155,22 @@ static uint32_t purge_blocks(struct purge *purge, uint32_t at, unsigned count)
         scouted = scout(purge, segment, scouted);
     /* Cleaning only copies: without room for one page it looks for no more of them. */
     while (count-- > 0 && !(purge->out_of_room && purge->why == TM_PURGE_CLEAN) &&
-           (bytes = block_bytes_at(purge, segment, at, &block)) != 0) {
+           (bytes = tm_purge_look(purge, segment, at, &block)) != 0) {
         if (count >= SCOUT_AHEAD)
             scouted = scout(purge, segment, scouted);
         if (tm_block_codec(block->word) != TM_CODEC_NONE && tm_block_generation(block->word) == segment->generation)
-            bytes = purge_block(purge, block, begin + at / TM_GRANULE_BYTES);
+            bytes = tm_purge_block(purge, block, begin + at / TM_GRANULE_BYTES);
         at += bytes;
     }
-    /* What was copied away, all at once. */
-    if (purge->copied_bytes != 0)
-        tm_segment_sub_live(purge->store, purge->arena, purge->segment, (uint32_t)purge->copied_bytes);
-    return block_bytes_at(purge, segment, at, &block) == 0 ? segment->fill : at;
+    tm_purge_settle(purge); /* what was copied away, all at once */
+    return tm_purge_look(purge, segment, at, &block) == 0 ? segment->fill : at;
 }
 
-static void purge_segment(struct purge *purge)
+/* First chunk by chunk, which is quick, then one by one what is left. */
+static void purge_segment(struct tm_purge_run *purge)
 {
-    (void)purge_blocks(purge, 0, UINT_MAX);
+    if (!tm_purge_sweep(purge))
+        (void)purge_blocks(purge, 0, UINT_MAX);
 }
 
 bool tm_heap_purge_begin(struct tm_heap *heap, enum tm_age age, enum tm_purge why)
@@ -194,14 +194,14 @@ bool tm_heap_purge_some(struct tm_store *store, struct tm_worker *worker, struct
         return false;
     uint32_t number = heap->purge_segment;
     if (number != 0) {
-        struct purge purge = {.store = store,
-                              .worker = worker,
-                              .heap = heap,
-                              .arena = heap->kind,
-                              .segment = number,
-                              .why = heap->purge_why,
-                              .tier = TM_TIER_COPY,
-                              .lane = TM_LANE_KEPT};
+        struct tm_purge_run purge = {.store = store,
+                                     .worker = worker,
+                                     .heap = heap,
+                                     .arena = heap->kind,
+                                     .segment = number,
+                                     .why = heap->purge_why,
+                                     .tier = TM_TIER_COPY,
+                                     .lane = TM_LANE_KEPT};
         heap->purge_position = purge_blocks(&purge, heap->purge_position, blocks);
         if (heap->purge_position >= tm_segment_at(&store->arena[heap->kind], number)->fill) {
             heap->purge_segment = 0;
@@ -220,14 +220,14 @@ bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_h
     *dropped = 0;
     if (number == 0)
         return false;
-    struct purge purge = {.store = store,
-                          .worker = worker,
-                          .heap = heap,
-                          .arena = heap->kind,
-                          .segment = number,
-                          .why = why,
-                          .tier = TM_TIER_COPY,
-                          .lane = TM_LANE_KEPT};
+    struct tm_purge_run purge = {.store = store,
+                                 .worker = worker,
+                                 .heap = heap,
+                                 .arena = heap->kind,
+                                 .segment = number,
+                                 .why = why,
+                                 .tier = TM_TIER_COPY,
+                                 .lane = TM_LANE_KEPT};
     purge_segment(&purge);
     tm_heap_end_purge(heap, number, true);
     tm_fetch_add_relaxed(&store->evicted_segments, 1u);
@@ -243,14 +243,14 @@ static const unsigned coded_lanes[TM_AGES] = {[TM_AGE_YOUNG] = TM_LANE_CODED, [T
 static bool clean_segment(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t number,
                           enum tm_tier tier, const unsigned lanes[TM_AGES])
 {
-    struct purge purge = {.store = store,
-                          .worker = worker,
-                          .heap = heap,
-                          .arena = heap->kind,
-                          .segment = number,
-                          .why = TM_PURGE_CLEAN,
-                          .tier = tier,
-                          .lane = lanes[tm_segment_at(&store->arena[heap->kind], number)->age]};
+    struct tm_purge_run purge = {.store = store,
+                                 .worker = worker,
+                                 .heap = heap,
+                                 .arena = heap->kind,
+                                 .segment = number,
+                                 .why = TM_PURGE_CLEAN,
+                                 .tier = tier,
+                                 .lane = lanes[tm_segment_at(&store->arena[heap->kind], number)->age]};
     purge_segment(&purge);
     tm_heap_end_purge(heap, number, !purge.out_of_room);
     tm_fetch_add_relaxed(&store->cleaned_segments, 1u);

@@ -115,6 +115,22 @@ enum tm_fate {
     TM_FATES
 };
 
+/* One page of many that were judged together. */
+struct tm_judged {
+    tm_slot slot; /* what the reference is, or was */
+    uint8_t number;
+    bool is_kept; /* TM_FATE_KEEP; otherwise TM_FATE_DROPPED */
+};
+#define TM_JUDGED_MAX 64u
+
+/* One reference of many that are replaced together. */
+struct tm_exchange {
+    uint64_t from;
+    tm_slot to;
+    uint8_t number;
+    bool is_done; /* set; false: nobody refers to @from any more */
+};
+
 /* Why a segment is taken apart. */
 enum tm_purge {
     TM_PURGE_CLEAN,  /* keep everything that is referred to */
@@ -140,6 +156,14 @@ struct tm_owner {
      * reference. False: it is not. */
     bool (*pin)(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,
                 struct tm_worker *worker, unsigned hazard);
+
+    /* May be NULL, both of them. As judge() for every block in [from, to) that a page of one chunk refers to which
+     * hashes to @hash: answers how many there are. */
+    unsigned (*judge_chunk)(void *user, enum tm_arena_kind arena, uint32_t hash, uint64_t from, uint64_t to,
+                            enum tm_purge why, struct tm_judged pages[TM_JUDGED_MAX]);
+    /* As swap() for many pages of chunks that hash to @hash. */
+    void (*swap_chunk)(void *user, enum tm_arena_kind arena, uint32_t hash, struct tm_exchange *exchange,
+                       unsigned count);
 
     /* May be NULL. A question about a chunk that hashes to @hash is about to come: brings what it takes into the
      * cache. */
@@ -347,8 +371,8 @@ void tm_heap_sample_main(struct tm_heap *heap, struct tm_worker *worker, unsigne
 bool tm_heap_clean(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, unsigned eighths);
 
 /*
- * Compresses what waits for it in one segment, the oldest that waits, and frees it. Where none is sealed and @with_open,
- * those are closed that puts still fill. False: nothing waits, or there is no room to compress to.
+ * Compresses what waits for it in one segment, the oldest that waits, and frees it. Where none is sealed and
+ * @with_open, those are closed that puts still fill. False: nothing waits, or there is no room to compress to.
  */
 bool tm_heap_undefer(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, bool with_open);
 

@@ -178,8 +178,9 @@ struct tm_link *tm_segment_deferred_link(void *arena, uint32_t number);
 
 /*
  * In front of every block's bytes. word: bits 0-12 length of the body, 13-18 page number, 19-22 codec (0: no
- * block was written here), 23 shared content, 24 deferred, 32-63 generation of the segment. The body is padded with zeros to a
- * granule. check = hash(body with padding) ^ mix(the two words before): no bit of a block can change unseen.
+ * block was written here), 23 shared content, 24 deferred, 32-63 generation of the segment. The body is padded with
+ * zeros to a granule. check = hash(body with padding) ^ mix(the two words before): no bit of a block can change
+ * unseen.
  */
 struct tm_block {
     uint32_t hash;         /* of the chunk; of the content if shared */

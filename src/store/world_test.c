@@ -111,6 +111,32 @@ static void owner_expect(void *user, enum tm_arena_kind arena, uint32_t hash)
     ((struct world *)user)->expected++;
 }
 
+/* A chunk has one page here. */
+static unsigned owner_judge_chunk(void *user, enum tm_arena_kind arena, uint32_t hash, uint64_t from, uint64_t to,
+                                  enum tm_purge why, struct tm_judged pages[TM_JUDGED_MAX])
+{
+    struct world *world = user;
+    for (unsigned i = 0; i < TM_WORLD_PAGES; i++) {
+        const struct world_page *page = &world->page[i];
+        uint64_t offset = tm_slot_offset(page->slot);
+        if (TM_WORLD_HASH(i) != hash || page->heap == NULL || page->heap->kind != arena ||
+            !tm_slot_is_block(page->slot) || offset < from || offset >= to)
+            continue;
+        pages[0].number = (uint8_t)TM_WORLD_NUMBER(i);
+        enum tm_fate fate = owner_judge(user, arena, hash, pages[0].number, offset, why, &pages[0].slot);
+        pages[0].is_kept = fate == TM_FATE_KEEP;
+        return 1;
+    }
+    return 0;
+}
+
+static void owner_swap_chunk(void *user, enum tm_arena_kind arena, uint32_t hash, struct tm_exchange *exchange,
+                             unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        exchange[i].is_done = owner_swap(user, arena, hash, exchange[i].number, exchange[i].from, exchange[i].to);
+}
+
 /* ---- making and ending ---- */
 
 void world_host(struct world *world, unsigned spans, bool dedup)
@@ -118,7 +144,8 @@ void world_host(struct world *world, unsigned spans, bool dedup)
     memset(world, 0, sizeof *world);
     tm_test_host_init(&world->host, spans, 2);
     world->config = (struct tm_store_config){.size_bytes = TM_WORLD_PLENTY, .dedup = dedup};
-    world->owner = (struct tm_owner){world, owner_judge, owner_swap, owner_pin, owner_expect};
+    world->owner = (struct tm_owner){world, owner_judge, owner_swap, owner_pin, owner_judge_chunk,
+                                     owner_swap_chunk, owner_expect};
     world->codec = world->host.codec.codec;
 }
 
