@@ -37,7 +37,7 @@ enum tm_exit bench_create(struct bench *bench, const char *corpus_path, uint64_t
     uint64_t objects = pages / BENCH_OBJECT_PAGES;
     *bench = (struct bench){.pages = pages, .progress = isatty(STDERR_FILENO) == 1};
     bench_progress(bench, "corpus", "load");
-    enum tm_exit code = bench_corpus_load(&bench->corpus, corpus_path, pages);
+    enum tm_exit code = bench_corpus_load(&bench->corpus, corpus_path, pages, BENCH_COLD_PAGES);
     if (code != TM_EXIT_OK)
         return code;
     bench->random_pages = bench_memory(pages * TM_PAGE_BYTES);

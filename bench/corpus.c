@@ -83,11 +83,10 @@ static void fill_timed(struct bench_corpus *corpus, const uint32_t *chosen, uint
     }
 }
 
-static enum tm_exit prepare_timed(struct bench_corpus *corpus, uint64_t pages)
+static enum tm_exit prepare_timed(struct bench_corpus *corpus, uint64_t timed)
 {
     struct seen seen = {.mask = (UINT64_C(2) << tm_log2(corpus->count)) * 2 - 1};
     uint32_t *chosen = calloc((size_t)corpus->count, sizeof *chosen);
-    uint64_t timed = tm_max_u64(pages, BENCH_COLD_PAGES);
     enum tm_exit code = TM_EXIT_OK;
     seen.numbers = calloc((size_t)seen.mask + 1, sizeof *seen.numbers);
     corpus->timed = bench_memory(timed * TM_PAGE_BYTES);
@@ -108,7 +107,7 @@ static enum tm_exit prepare_timed(struct bench_corpus *corpus, uint64_t pages)
     return code;
 }
 
-enum tm_exit bench_corpus_load(struct bench_corpus *corpus, const char *path, uint64_t pages)
+enum tm_exit bench_corpus_load(struct bench_corpus *corpus, const char *path, uint64_t pages, uint64_t cold_pages)
 {
     *corpus = (struct bench_corpus){0};
     unsigned char *room = bench_memory(pages * TM_PAGE_BYTES);
@@ -126,7 +125,7 @@ enum tm_exit bench_corpus_load(struct bench_corpus *corpus, const char *path, ui
         tm_message("the corpus has %llu pages of the %llu asked for", (unsigned long long)found,
                    (unsigned long long)pages);
     corpus->count = found;
-    return prepare_timed(corpus, pages);
+    return prepare_timed(corpus, tm_max_u64(pages, cold_pages));
 }
 
 void bench_corpus_free(struct bench_corpus *corpus)

@@ -12,7 +12,7 @@
 
 #include "command/command.h"
 
-/* The timed pages are also what is copied from where the copy should be cold. */
+/* The timed pages are also what is copied from where the copy should be cold: so many are cold. */
 #define BENCH_COLD_PAGES 65536u
 
 struct bench_corpus {
@@ -22,7 +22,7 @@ struct bench_corpus {
     uint64_t same_filled; /* of them */
     uint64_t duplicates;  /* of the others, equal to one before */
     unsigned char *timed;
-    uint64_t timed_count; /* at least BENCH_COLD_PAGES */
+    uint64_t timed_count; /* at least the cold pages asked for */
     uint64_t made_up;     /* of the timed pages: repeated and changed */
 };
 
@@ -30,9 +30,11 @@ struct bench_corpus {
  * bench_corpus_load - from the file @path, at most @pages pages; where @path is NULL, from text and
  * shared libraries of this machine.
  *
+ * @cold_pages  BENCH_COLD_PAGES, or fewer where what is timed is not judged.
+ *
  * TM_EXIT_OK, or an exit code after a message. The caller frees it in either case.
  */
-enum tm_exit bench_corpus_load(struct bench_corpus *corpus, const char *path, uint64_t pages);
+enum tm_exit bench_corpus_load(struct bench_corpus *corpus, const char *path, uint64_t pages, uint64_t cold_pages);
 
 void bench_corpus_free(struct bench_corpus *corpus);
 

@@ -14,9 +14,10 @@
 
 bool bench_limits_create(struct bench_limits *limits, const struct bench_corpus *corpus)
 {
+    uint64_t pages = tm_min_u64(DESTINATION_PAGES, corpus->timed_count);
     *limits = (struct bench_limits){.corpus = corpus,
-                                    .destination = bench_memory((size_t)DESTINATION_PAGES * TM_PAGE_BYTES),
-                                    .destination_pages = DESTINATION_PAGES,
+                                    .destination = bench_memory(pages * TM_PAGE_BYTES),
+                                    .destination_pages = pages,
                                     .run_pages = RUN_PAGES};
     return limits->destination != NULL;
 }

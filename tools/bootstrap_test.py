@@ -33,6 +33,8 @@ FAKES = {
                 '    [ -e "$FAKE/hang" ] && { touch "$FAKE/hanging"; exec sleep 30; }\n'
                 '    ls "$ROOT/usr/sbin/policy-rc.d" >"$FAKE/policy" 2>&1\n'
                 '    ln -s x "$ROOT/etc/systemd/system/multi-user.target.wants/new.service"\n'
+                '    ln -s x "$ROOT/etc/systemd/system/alias.service"\n'
+                '    ln -s x "$ROOT/etc/rc2.d/S03new"\n'
                 '    for name; do case $name in -*|*::*|install|DPkg*|Dpkg*) ;; *) touch "$FAKE/installed/$name" ;;'
                 ' esac; done ;;\nesac'),
 }
@@ -48,7 +50,8 @@ class Bootstrap(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix='tmem-bootstrap-test.')
         self.addCleanup(shutil.rmtree, self.folder)
-        for folder in ('bin', 'installed', 'tmp', 'root/usr/sbin', 'root/etc/systemd/system/multi-user.target.wants'):
+        for folder in ('bin', 'installed', 'tmp', 'root/usr/sbin', 'root/etc/rc2.d',
+                       'root/etc/systemd/system/multi-user.target.wants'):
             os.makedirs(self.path(folder))
         for name in ('foreign', 'unknown', 'calls'):
             self.write(name, '')
@@ -56,6 +59,7 @@ class Bootstrap(unittest.TestCase):
             self.write('bin/' + name, f'#!/bin/sh\n{body}\n')
             os.chmod(self.path('bin/' + name), 0o755)
         os.symlink('x', self.path('root/etc/systemd/system/multi-user.target.wants/old.service'))
+        os.symlink('x', self.path('root/etc/rc2.d/S01old'))
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -93,7 +97,7 @@ class Bootstrap(unittest.TestCase):
         self.assertNotIn('valgrind', self.installed())
 
     def test_again_does_nothing(self):
-        for purpose in ('run', 'quick', 'demo', 'check'):
+        for purpose in ('run', 'quick', 'demo', 'peers', 'check'):
             self.assertEqual(0, self.bootstrap('--for', purpose)[0])
             self.write('calls', '')
             self.assertEqual((0, ''), self.bootstrap('--for', purpose))
@@ -129,6 +133,8 @@ class Bootstrap(unittest.TestCase):
         self.assertEqual(self.path('root/' + POLICY), self.read('policy').strip())
         self.assertFalse(os.path.exists(self.path('root/' + POLICY)))
         self.assertEqual(['old.service'], os.listdir(self.path('root/etc/systemd/system/multi-user.target.wants')))
+        self.assertEqual(['multi-user.target.wants'], os.listdir(self.path('root/etc/systemd/system')))
+        self.assertEqual({'S01old', 'K01new'}, set(os.listdir(self.path('root/etc/rc2.d'))))
         self.assertEqual([], os.listdir(self.path('tmp')))
 
     def test_a_policy_that_exists_is_kept(self):

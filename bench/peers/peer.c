@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* peer.c - see peer.h: the options, the pages, the commands and their answers. */
+#include "peer.h"
+
+#include "base/mix.h"
+#include "bench/clock.h"
+#include "bench/collect.h"
+#include "bench/huge_memory.h"
+#include "bench/memory_limits.h"
+#include "timing.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_SIZE 1024u
+#define VERIFIED_PAGES 256u
+#define PAGES_MAX (UINT64_C(1) << 26)
+
+/* What the pages are, before any of them is put over. */
+enum source {
+    FOUND, /* as the corpus has them, with duplicates and same-filled ones */
+    TIMED, /* all different, none same-filled */
+    WORDS, /* one word repeated, another for each */
+};
+
+struct driver {
+    const struct peer_kind *kind;
+    void *state;
+    uint64_t pages;
+    uint64_t cold_pages;
+    enum source source;
+    struct bench_corpus corpus;
+    struct bench_limits limits;
+    uint64_t *stamps; /* of each page that was put over: which page is there now, and how it was changed; or 0 */
+    uint64_t random;
+
+    /* The chunk that is under way: */
+    unsigned char *buffers; /* PEER_BATCH pages */
+    uint64_t numbers[PEER_BATCH];
+};
+
+bool peer_fail(const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    tm_message("%s", text);
+    return false;
+}
+
+bool peer_fail_system(const char *what)
+{
+    char text[TM_ERROR_TEXT_SIZE];
+    return peer_fail("%s: %s", what, tm_error_text(errno, text));
+}
+
+/* ---------------------------------------------------------------------------- pages */
+
+/* The page that is under a number now, in @page. */
+static void make_page(const struct driver *driver, uint64_t number, unsigned char *page)
+{
+    uint64_t stamp = driver->stamps[number];
+    uint64_t word = tm_scramble(number + 1);
+    if (driver->source == FOUND) {
+        memcpy(page, driver->corpus.pages + number % driver->corpus.count * TM_PAGE_BYTES, TM_PAGE_BYTES);
+    } else if (driver->source == TIMED) {
+        memcpy(page, bench_page(&driver->corpus, stamp != 0 ? stamp : number), TM_PAGE_BYTES);
+        if (stamp != 0)
+            memcpy(page, &stamp, sizeof stamp);
+    } else {
+        for (size_t at = 0; at < TM_PAGE_BYTES; at += sizeof word)
+            memcpy(page + at, &word, sizeof word);
+    }
+}
+
+static uint64_t random_number(struct driver *driver)
+{
+    return tm_random_next(&driver->random) % driver->pages;
+}
+
+static void choose_numbers(void *user)
+{
+    struct driver *driver = user;
+    for (unsigned i = 0; i < PEER_BATCH; i++)
+        driver->numbers[i] = random_number(driver);
+}
+
+/* Random numbers and what they are to hold from now on, made in the buffers. */
+static void choose_changes(void *user)
+{
+    struct driver *driver = user;
+    choose_numbers(user);
+    for (unsigned i = 0; i < PEER_BATCH; i++) {
+        driver->stamps[driver->numbers[i]] = tm_random_next(&driver->random) | 1;
+        make_page(driver, driver->numbers[i], driver->buffers + i * TM_PAGE_BYTES);
+    }
+}
+
+static bool put_one(void *user, unsigned i)
+{
+    struct driver *driver = user;
+    return driver->kind->put(driver->state, driver->numbers[i], driver->buffers + i * TM_PAGE_BYTES);
+}
+
+static bool put_many(void *user, unsigned i)
+{
+    struct driver *driver = user;
+    (void)i;
+    return driver->kind->put_many(driver->state, driver->numbers, driver->buffers);
+}
+
+/* Ends with a fence, as the copy that it is compared with does. */
+static bool get_one(void *user, unsigned i)
+{
+    struct driver *driver = user;
+    bool done = driver->kind->get(driver->state, driver->numbers[i], driver->buffers);
+    bench_fence();
+    return done;
+}
+
+static bool get_many(void *user, unsigned i)
+{
+    struct driver *driver = user;
+    (void)i;
+    bool done = driver->kind->get_many(driver->state, driver->numbers, driver->buffers);
+    bench_fence();
+    return done;
+}
+
+static bool miss_one(void *user, unsigned i)
+{
+    struct driver *driver = user;
+    return driver->kind->miss(driver->state, driver->pages + driver->numbers[i], driver->buffers);
+}
+
+/* ------------------------------------------------------------------------- commands */
+
+/* What a command may add to its answer, and whether it went well. */
+typedef bool command_function(struct driver *driver, uint64_t count, struct tm_json *json);
+
+static bool run_timed(struct driver *driver, const struct peer_timing *timing, uint64_t count, struct tm_json *json)
+{
+    struct peer_times times;
+    double before_ns = 0.0;
+    double after_ns = 0.0;
+    if (driver->source == FOUND)
+        return peer_fail("pages of --source found are not timed");
+    if (!bench_limit_cold_copy(&driver->limits, 1, &before_ns) || !peer_time(timing, count, &times) ||
+        !bench_limit_cold_copy(&driver->limits, 1, &after_ns))
+        return false;
+    tm_json_decimal(json, "cpu_ns", times.cpu_ns, 2);
+    tm_json_decimal(json, "wall_ns", times.wall_ns, 2);
+    tm_json_decimal(json, "probe_before_ns", before_ns, 2);
+    tm_json_decimal(json, "probe_after_ns", after_ns, 2);
+    return true;
+}
+
+static bool command_get(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    return run_timed(driver, &(struct peer_timing){choose_numbers, get_one, driver, PEER_BATCH, 1}, count, json);
+}
+
+static bool command_get_many(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    if (driver->kind->get_many == NULL)
+        return peer_fail("%s has no batches", driver->kind->name);
+    return run_timed(driver, &(struct peer_timing){choose_numbers, get_many, driver, 1, PEER_BATCH}, count, json);
+}
+
+static bool is_changeable(const struct driver *driver)
+{
+    return driver->source == TIMED || peer_fail("only pages of --source timed can be put over");
+}
+
+static bool command_put(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    return is_changeable(driver) &&
+           run_timed(driver, &(struct peer_timing){choose_changes, put_one, driver, PEER_BATCH, 1}, count, json);
+}
+
+static bool command_put_many(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    if (driver->kind->put_many == NULL)
+        return peer_fail("%s has no batches", driver->kind->name);
+    return is_changeable(driver) &&
+           run_timed(driver, &(struct peer_timing){choose_changes, put_many, driver, 1, PEER_BATCH}, count, json);
+}
+
+static bool command_miss(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    if (driver->kind->miss == NULL)
+        return peer_fail("%s cannot miss", driver->kind->name);
+    return run_timed(driver, &(struct peer_timing){choose_numbers, miss_one, driver, PEER_BATCH, 1}, count, json);
+}
+
+/* The longest put is that of CPU time: what else runs on the machine is not the kind's fault. */
+static bool command_fill(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    uint64_t begin_ns = bench_thread_ns();
+    uint64_t longest_ns = 0;
+    (void)count;
+    for (uint64_t number = 0; number < driver->pages; number++) {
+        make_page(driver, number, driver->buffers);
+        uint64_t before_ns = bench_thread_ns();
+        if (!driver->kind->put(driver->state, number, driver->buffers))
+            return false;
+        longest_ns = tm_max_u64(longest_ns, bench_thread_ns() - before_ns);
+    }
+    tm_json_unsigned(json, "pages", driver->pages);
+    tm_json_unsigned(json, "longest_ns", longest_ns);
+    tm_json_decimal(json, "cpu_seconds", (double)(bench_thread_ns() - begin_ns) / 1e9, 3);
+    return true;
+}
+
+static bool command_verify(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    size_t bytes = driver->kind->words_only ? sizeof(uint64_t) : TM_PAGE_BYTES;
+    unsigned char *expected = driver->buffers + TM_PAGE_BYTES;
+    (void)count;
+    for (unsigned i = 0; i < VERIFIED_PAGES; i++) {
+        uint64_t number = random_number(driver);
+        make_page(driver, number, expected);
+        if (!driver->kind->get(driver->state, number, driver->buffers))
+            return false;
+        if (memcmp(driver->buffers, expected, bytes) != 0)
+            return peer_fail("%s: page %llu is not the one that was put", driver->kind->name,
+                             (unsigned long long)number);
+    }
+    tm_json_unsigned(json, "verified", VERIFIED_PAGES);
+    return true;
+}
+
+/* The dice are the same for every kind. */
+static bool command_drop(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    uint64_t dice = 1;
+    uint64_t dropped = 0;
+    (void)count;
+    for (uint64_t number = 0; number < driver->pages; number++) {
+        if (tm_random_next(&dice) % 2 != 0)
+            continue;
+        if (!driver->kind->drop(driver->state, number))
+            return false;
+        dropped++;
+    }
+    tm_json_unsigned(json, "dropped", dropped);
+    return true;
+}
+
+static bool command_settle(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    uint64_t begin_ns = bench_thread_ns();
+    (void)count;
+    if (driver->kind->settle != NULL && !driver->kind->settle(driver->state))
+        return false;
+    tm_json_decimal(json, "cpu_seconds", (double)(bench_thread_ns() - begin_ns) / 1e9, 3);
+    return true;
+}
+
+static bool command_reclaim(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    (void)count;
+    tm_json_boolean(json, "reclaims", driver->kind->reclaim != NULL);
+    return driver->kind->reclaim == NULL || driver->kind->reclaim(driver->state);
+}
+
+/* Of this process, as the kernel counts it. */
+static bool process_bytes(uint64_t *bytes)
+{
+    char line[128];
+    unsigned long long kib = 0;
+    FILE *file = fopen("/proc/self/smaps_rollup", "re");
+    if (file == NULL)
+        return peer_fail_system("cannot read /proc/self/smaps_rollup");
+    while (fgets(line, sizeof line, file) != NULL && sscanf(line, "Rss: %llu kB", &kib) != 1) {
+    }
+    (void)fclose(file);
+    *bytes = kib << 10;
+    return true;
+}
+
+static bool command_memory(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    uint64_t bytes = 0;
+    (void)count;
+    if (!process_bytes(&bytes))
+        return false;
+    tm_json_unsigned(json, "process_bytes", bytes);
+    return driver->kind->memory == NULL || driver->kind->memory(driver->state, json);
+}
+
+/* Everything is open before the first command is read. */
+static bool command_open(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    (void)count;
+    tm_json_string(json, "kind", driver->kind->name);
+    return true;
+}
+
+static const struct {
+    const char *name;
+    command_function *function;
+} commands[] = {
+    {"open", command_open},
+    {"fill", command_fill},
+    {"get", command_get},
+    {"get-many", command_get_many},
+    {"put", command_put},
+    {"put-many", command_put_many},
+    {"miss", command_miss},
+    {"verify", command_verify},
+    {"drop", command_drop},
+    {"settle", command_settle},
+    {"reclaim", command_reclaim},
+    {"memory", command_memory},
+};
+
+/* Runs one line. False after a message. */
+static bool run_command(struct driver *driver, char *line)
+{
+    char answer[ANSWER_SIZE];
+    char name[16] = "";
+    unsigned long long count = 0;
+    struct tm_json json;
+    (void)sscanf(line, "%15s %llu", name, &count);
+    for (size_t i = 0; i < TM_ARRAY_SIZE(commands); i++) {
+        if (strcmp(commands[i].name, name) != 0)
+            continue;
+        tm_json_begin(&json, answer, sizeof answer - 1);
+        tm_json_open_object(&json, NULL);
+        if (!commands[i].function(driver, count, &json))
+            return false;
+        tm_json_close_object(&json);
+        if (!tm_json_end(&json))
+            return peer_fail("an answer to %s is longer than a line", name);
+        memcpy(answer + strlen(answer), "\n", 2);
+        return tm_print_stdout(answer) == TM_EXIT_OK;
+    }
+    return peer_fail("no such command: %s", name);
+}
+
+static int run_commands(struct driver *driver)
+{
+    char line[64];
+    bool done = true;
+    while (done) {
+        if (driver->kind->idle != NULL)
+            driver->kind->idle(driver->state, true);
+        bool is_line = fgets(line, sizeof line, stdin) != NULL && strcmp(line, "quit\n") != 0;
+        if (driver->kind->idle != NULL)
+            driver->kind->idle(driver->state, false);
+        if (!is_line)
+            break;
+        done = run_command(driver, line);
+    }
+    return done ? TM_EXIT_OK : TM_EXIT_FAILED;
+}
+
+/* -------------------------------------------------------------------------- options */
+
+struct options {
+    const char *at;
+    const char *corpus;
+    uint64_t pages;
+    uint64_t cold_pages;
+    enum source source;
+};
+
+static bool parse_source(const char *text, enum source *source)
+{
+    static const char *const names[] = {[FOUND] = "found", [TIMED] = "timed", [WORDS] = "words"};
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(names); i++)
+        if (strcmp(text, names[i]) == 0) {
+            *source = (enum source)i;
+            return true;
+        }
+    return false;
+}
+
+static bool parse_pages(const char *text, uint64_t *pages)
+{
+    char *end = NULL;
+    unsigned long long number = strtoull(text, &end, 10);
+    *pages = number;
+    return text[0] >= '1' && text[0] <= '9' && *end == '\0' && number <= PAGES_MAX;
+}
+
+static bool parse(int count, char **arguments, const struct peer_kind *kind, struct options *options)
+{
+    static const struct option known[] = {{"at", required_argument, NULL, 'a'},
+                                          {"corpus", required_argument, NULL, 'c'},
+                                          {"pages", required_argument, NULL, 'p'},
+                                          {"cold-pages", required_argument, NULL, 'd'},
+                                          {"source", required_argument, NULL, 's'},
+                                          {NULL, 0, NULL, 0}};
+    bool good = true;
+    *options = (struct options){.cold_pages = BENCH_COLD_PAGES, .source = TIMED};
+    opterr = 0;
+    for (int letter = getopt_long(count, arguments, "", known, NULL); letter != -1 && good;
+         letter = getopt_long(count, arguments, "", known, NULL)) {
+        if (letter == 'a')
+            options->at = optarg;
+        else if (letter == 'c')
+            options->corpus = optarg;
+        else if (letter == 'p')
+            good = parse_pages(optarg, &options->pages);
+        else if (letter == 'd')
+            good = parse_pages(optarg, &options->cold_pages);
+        else
+            good = letter == 's' && parse_source(optarg, &options->source);
+    }
+    if (good && optind == count && options->pages != 0 && (options->at != NULL || kind->at == NULL))
+        return true;
+    tm_message("usage: peer-%s --pages N%s%s [--corpus FILE] [--cold-pages N] [--source found|timed|words]   "
+               "(started by tools/bench-peers)",
+               kind->name, kind->at != NULL ? " --at " : "", kind->at != NULL ? kind->at : "");
+    return false;
+}
+
+/* Where nothing is timed the pages alone are enough. Where they are words, the corpus is only what the
+ * cold copy is made of. */
+static bool load_corpus(struct driver *driver, const char *path)
+{
+    struct bench_corpus *corpus = &driver->corpus;
+    if (driver->source != FOUND)
+        return bench_corpus_load(corpus, path, driver->source == WORDS ? driver->cold_pages : driver->pages,
+                                 driver->cold_pages) == TM_EXIT_OK &&
+               (bench_limits_create(&driver->limits, corpus) || peer_fail("no memory for the cold copy"));
+    corpus->pages_bytes = driver->pages * TM_PAGE_BYTES;
+    corpus->pages = bench_memory(corpus->pages_bytes);
+    if (corpus->pages == NULL)
+        return peer_fail("no memory for %llu pages", (unsigned long long)driver->pages);
+    return (path != NULL ? bench_collect_file(path, corpus->pages, driver->pages, &corpus->count)
+                         : bench_collect_machine(corpus->pages, driver->pages, &corpus->count)) == TM_EXIT_OK;
+}
+
+static bool prepare(struct driver *driver, const struct options *options)
+{
+    if (!load_corpus(driver, options->corpus))
+        return false;
+    driver->stamps = malloc(driver->pages * sizeof *driver->stamps);
+    driver->buffers = aligned_alloc(TM_PAGE_BYTES, PEER_BATCH * TM_PAGE_BYTES);
+    if (driver->stamps == NULL || driver->buffers == NULL)
+        return peer_fail("no memory for %llu pages", (unsigned long long)driver->pages);
+    /* Written now, so that what the process grows by later is the kind's. */
+    memset(driver->stamps, 0, driver->pages * sizeof *driver->stamps);
+    memset(driver->buffers, 0, PEER_BATCH * TM_PAGE_BYTES);
+    return true;
+}
+
+int peer_main(int count, char **arguments, const struct peer_kind *kind)
+{
+    struct options options;
+    static struct driver driver;
+    if (!parse(count, arguments, kind, &options))
+        return TM_EXIT_USAGE;
+    driver = (struct driver){.kind = kind,
+                             .pages = options.pages,
+                             .cold_pages = options.cold_pages,
+                             .source = options.source};
+    int status = TM_EXIT_FAILED;
+    if (prepare(&driver, &options) && kind->open(options.at, driver.pages, &driver.state)) {
+        status = run_commands(&driver);
+        kind->close(driver.state);
+    }
+    bench_limits_free(&driver.limits);
+    bench_corpus_free(&driver.corpus);
+    free(driver.stamps);
+    free(driver.buffers);
+    return status;
+}

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The parts of a run. Each adds records as measured.py describes them."""
+
+import json
+import subprocess
+
+import subjects
+from driver import Unavailable
+from rounds import ROUNDS, ROUNDS_MAX, lacking, usual_probe
+from subjects import Urcu, tmem
+from undo import Failure
+
+SPEED_PAGES = 4096  # in each round
+INDEX_LOOK_UPS = 65536
+INDEX_BYTES_EACH = 128
+
+# Who is timed with what. zswap is not: what it takes is a fault, and a put is the kernel's decision.
+SPEED = ("tmem raw", "tmem LZ4", "tmem zstd", "LMDB", "zram lz4", "zram lzo-rle", "memcached", "Redis", "nbdkit zstd")
+BATCHES = ("tmem raw", "tmem LZ4", "LMDB")
+DENSITY = tuple(subjects.ALL)
+
+
+class Run:
+    """What all parts share: where things are, what was asked for, and the records so far."""
+
+    def __init__(self, place, corpora, report, rounds=ROUNDS, index_pages=1 << 24):
+        self.place, self.corpora, self.report = place, corpora, report
+        self.rounds, self.index_pages = rounds, index_pages
+        self.skipped = set()
+
+    def open(self, name, make, corpus, source, pages=None):
+        """A subject, or None after a message when this machine cannot have it."""
+        if name in self.skipped:
+            return None
+        try:
+            subject = make(self.place, corpus, source, pages)
+        except Unavailable as failure:
+            self.skipped.add(name)
+            self.report.record(kind="skipped", subject=name, why=str(failure))
+            return None
+        self.report.settings(name, subject.settings)
+        return subject
+
+
+# ---------------------------------------------------------------------------------- engine
+
+def engine(run):
+    """`tmem bench engine` on each corpus."""
+    program = run.place.programs.parent / "tmem-bench"
+    for name, path in run.corpora.items():
+        run.report.progress(f"engine: {name}")
+        done = subprocess.run([program, "engine", "--corpus", path, "--pages", str(run.place.pages), "--json"],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failure(f"tmem bench engine: {' '.join(done.stderr.split())[-300:]}")
+        for line in done.stdout.splitlines():
+            run.report.record(kind="engine", corpus=name, **json.loads(line))
+
+
+# ----------------------------------------------------------------------------------- speed
+
+def speed(run):
+    """Pages in and out, one at a time and in batches, all subjects in turn."""
+    for name, path in run.corpora.items():
+        opened = {}
+        for subject in SPEED:
+            run.report.progress(f"speed: {name}: filling {subject}")
+            one = run.open(subject, subjects.ALL[subject], path, "timed")
+            if one is not None:
+                one.driver.ask("fill")
+                one.driver.ask("verify")
+                opened[subject] = one
+        speed_rounds(run, name, opened)
+        for one in opened.values():
+            one.driver.ask("verify")
+            one.close()
+
+
+def speed_rounds(run, corpus, opened):
+    """Rounds until everything has enough that count, or there have been too many."""
+    what = {(subject, command): [] for subject in opened
+            for command in ("get", "put") + (("get-many", "put-many") if subject in BATCHES else ())}
+    for number in range(ROUNDS_MAX if run.rounds == ROUNDS else run.rounds):
+        run.report.progress(f"speed: {corpus}: round {number + 1}")
+        for (subject, command), records in what.items():
+            answer = opened[subject].driver.ask(command, min(SPEED_PAGES, run.place.pages))
+            records.append(run.report.record(kind="speed", corpus=corpus, subject=subject, what=command,
+                                             round=number, **answer))
+        everything = [record for records in what.values() for record in records]
+        if number + 1 >= run.rounds and not lacking(what, usual_probe(everything)):
+            return
+
+
+# ----------------------------------------------------------------------------------- index
+
+def index(run):
+    """Look-ups in a large index of same-filled pages, beside liburcu's hash table."""
+    corpus = next(iter(run.corpora.values()))
+    # A same-filled page takes no block: the index is all that the store holds.
+    makers = {"tmem index": tmem("codec=lz4", bytes_each=INDEX_BYTES_EACH), "liburcu": Urcu}
+    what = {"tmem index": ("get", "get-many", "miss"), "liburcu": ("get", "miss")}
+    opened = {}
+    for subject, make in makers.items():
+        run.report.progress(f"index: filling {subject} with {run.index_pages:,} pages")
+        one = run.open(subject, make, corpus, "words", run.index_pages)
+        if one is not None:
+            one.begin()
+            answer = one.driver.ask("fill")
+            run.report.record(kind="index", subject=subject, what="pause", ns=answer["longest_ns"],
+                              pages=run.index_pages)
+            run.report.record(kind="index", subject=subject, what="memory", bytes=one.resident_bytes(),
+                              pages=run.index_pages)
+            one.driver.ask("verify")
+            opened[subject] = one
+    for number in range(run.rounds):
+        run.report.progress(f"index: round {number + 1}")
+        for subject, one in opened.items():
+            for command in what[subject]:
+                answer = one.driver.ask(command, min(INDEX_LOOK_UPS, run.index_pages))
+                run.report.record(kind="index", subject=subject, what=command, round=number, pages=run.index_pages,
+                                  **answer)
+    for one in opened.values():
+        one.close()
+
+
+# --------------------------------------------------------------------------------- density
+
+def density(run):
+    """What the pages take, as they were found; and what comes back when a half of them is dropped."""
+    for name, path in run.corpora.items():
+        for subject in DENSITY:
+            run.report.progress(f"density: {name}: {subject}")
+            one = run.open(subject, subjects.ALL[subject], path, "found")
+            if one is not None:
+                density_of(run, one, subject, name)
+                one.close()
+
+
+def density_of(run, one, subject, corpus):
+    """One subject on one corpus: full, after dropping, after what can be done about it."""
+    def note(state):
+        run.report.record(kind="density", corpus=corpus, subject=subject, state=state, pages=one.stored_pages(),
+                          resident_bytes=one.resident_bytes())
+    one.begin()
+    one.driver.ask("fill")
+    if one.works_when_idle:
+        one.driver.ask("settle")
+    note("full")
+    one.driver.ask("drop")
+    note("dropped")
+    if one.reclaim():
+        note("reclaimed")
+
+
+PARTS = {"engine": engine, "speed": speed, "index": index, "density": density}
