@@ -211,6 +211,32 @@ class UndoSteps(unittest.TestCase):
                 done.append('not reached')
         self.assertEqual(['undone'], done)
 
+    def test_a_step_that_has_begun_is_done_to_its_end_before_a_signal_counts(self):
+        done = []
+
+        def step(name):
+            os.kill(os.getpid(), signal.SIGTERM)
+            done.append(name)
+        for in_scope in (False, True):
+            with self.assertRaises(undo.Interrupted):
+                with undo.Undo() as steps:
+                    steps.push('last', done.append, 'last')
+                    if in_scope:
+                        with steps.scope():
+                            steps.push('inside', step, 'inside')
+                    else:
+                        steps.run(steps.push('out of turn', step, 'out of turn'))
+                    done.append('not reached')
+        self.assertEqual(['out of turn', 'last', 'inside', 'last'], done)
+
+    def test_steps_that_make_other_steps_uninterrupted_stay_so(self):
+        done = []
+        with self.assertRaises(undo.Interrupted), undo.Undo() as steps, steps.uninterrupted():
+            with steps.uninterrupted():
+                os.kill(os.getpid(), signal.SIGTERM)
+            done.append('the outer one is not over')
+        self.assertEqual(['the outer one is not over'], done)
+
 
 class Work(unittest.TestCase):
     def setUp(self):

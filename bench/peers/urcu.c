@@ -150,6 +150,14 @@ static void urcu_idle(void *state, bool is_idle)
         urcu_qsbr_thread_online();
 }
 
+/* What was there before the first entry was put. */
+static bool urcu_memory(void *state, struct tm_json *json)
+{
+    const struct index *index = state;
+    tm_json_unsigned(json, "entries_bytes", index->pages * sizeof *index->entries);
+    return true;
+}
+
 static const struct peer_kind urcu_kind = {
     .name = "urcu",
     .open = urcu_open,
@@ -158,6 +166,7 @@ static const struct peer_kind urcu_kind = {
     .get = urcu_get,
     .drop = urcu_drop,
     .miss = urcu_miss,
+    .memory = urcu_memory,
     .idle = urcu_idle,
     .words_only = true,
 };

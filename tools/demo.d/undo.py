@@ -46,13 +46,14 @@ class Undo:
     @contextlib.contextmanager
     def uninterrupted(self):
         """Between making something and remembering how to undo it no signal may come between."""
-        self._held = True
+        was_held, self._held = self._held, True
         try:
             yield
         finally:
-            self._held = False
-        if self._waiting is not None:
-            raise Interrupted(self._waiting)
+            self._held = was_held
+        if self._waiting is not None and not was_held:
+            number, self._waiting = self._waiting, None
+            raise Interrupted(number)
 
     def push(self, what, function, *arguments):
         """Remember that function(*arguments) undoes something; what names it in a message."""
@@ -61,9 +62,10 @@ class Undo:
         return step
 
     def run(self, step):
-        """Undo one step now, out of turn."""
-        self._steps.remove(step)
-        step[1](*step[2])
+        """Undo one step now, out of turn. Once it is forgotten it has to be done."""
+        with self.uninterrupted():
+            self._steps.remove(step)
+            step[1](*step[2])
 
     @contextlib.contextmanager
     def scope(self):
@@ -78,11 +80,12 @@ class Undo:
 
     def _unwind(self, depth):
         while len(self._steps) > depth:
-            what, function, arguments = self._steps.pop()
-            try:
-                function(*arguments)
-            except Exception as error:  # pylint: disable=broad-except
-                print(f"demo: cannot undo: {what}: {error}", file=sys.stderr)
+            with self.uninterrupted():
+                what, function, arguments = self._steps.pop()
+                try:
+                    function(*arguments)
+                except Exception as error:  # pylint: disable=broad-except
+                    print(f"demo: cannot undo: {what}: {error}", file=sys.stderr)
 
     def __enter__(self):
         def interrupt(number, _frame):
@@ -96,6 +99,7 @@ class Undo:
         # A second Ctrl-C must not leave half of it behind.
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+        self._waiting = None
         self._unwind(0)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)

@@ -147,6 +147,9 @@ class Urcu(Subject):
         self.settings = "liburcu: cds_lfht, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, from 1024 buckets, " \
                         "QSBR, entries in huge pages"
 
+    def resident_bytes(self):
+        return self.grown_bytes() + self.driver.ask("memory")["entries_bytes"]
+
 
 class _OfServer(Subject):
     def prepare(self):
