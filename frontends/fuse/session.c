@@ -17,8 +17,8 @@
 /* Requests that the kernel sends ahead of being waited for; a few per worker keep all of them busy. */
 #define BACKGROUND_PER_THREAD 4u
 
-/* How far the kernel reads ahead of its own accord. */
-#define KERNEL_AHEAD_BYTES (UINT64_C(32) << 10)
+/* How far the kernel reads ahead of its own accord: a part of --read-ahead. */
+#define KERNEL_AHEAD_DIVISOR 4u
 
 static void on_init(void *userdata, struct fuse_conn_info *connection)
 {
@@ -27,8 +27,8 @@ static void on_init(void *userdata, struct fuse_conn_info *connection)
     /* A request has as many pages as one write could have. */
     connection->max_write = TM_READ_MAX_BYTES;
     /* The kernel reads ahead as well, above all around pages of programs that are mapped: most of what it reads
-     * there is never used. Programs that read a lot at once get it at once all the same. */
-    unsigned kernel_ahead = (unsigned)tm_min_u64(KERNEL_AHEAD_BYTES, mount->options.read_ahead_bytes);
+     * there is never used. Large files that are read in order want more: each request costs a wake-up. */
+    unsigned kernel_ahead = (unsigned)(mount->options.read_ahead_bytes / KERNEL_AHEAD_DIVISOR);
     if (connection->max_readahead > kernel_ahead)
         connection->max_readahead = kernel_ahead;
     connection->max_background = BACKGROUND_PER_THREAD * mount->options.threads;
