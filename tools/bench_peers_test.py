@@ -276,6 +276,19 @@ class Shown(unittest.TestCase):
             for bar in drawing.findall(f'{SVG}rect')[1:]:
                 self.assertLessEqual(float(bar.get('x')) + float(bar.get('width')), width)
 
+    def test_each_requirement_is_drawn_on_the_corpus_where_it_is_nearest_to_its_bound(self):
+        records = [engine_row('get-random', 'raw', 1.2, 'source'), engine_row('get-random', 'raw', 1.4, 'process'),
+                   engine_row('get-random', 'raw', 1.0, 'source', threads=2),
+                   engine_row('get-random', 'raw', 0.5, 'process', threads=2)]
+        results = requirements.judge_all(measured.Measured(records), ['source', 'process'])
+        drawing = xml.etree.ElementTree.fromstring(bars.draw_requirements(results))
+        words = [text.text for text in drawing.findall(f'{SVG}text')]
+        self.assertIn('get raw, random, process', words)
+        self.assertIn('1.40 (<= 1.35)', words)
+        self.assertIn('two threads, get raw, source', words)
+        colours = [bar.get('fill') for bar in drawing.findall(f'{SVG}rect')[1:]]
+        self.assertEqual([bars.THEIRS, bars.OURS], colours)
+
     def test_titles_are_escaped(self):
         table = tables.Table('n', 'a < b & c', [('x', 'us')], {'tmem': [1.0]}, 'tmem', False, '')
         self.assertIn('a < b & c', xml.etree.ElementTree.fromstring(bars.draw(table)).findall(f'{SVG}text')[0].text)

@@ -53,13 +53,29 @@ def options_of(arguments):
     return options
 
 
+def give_back(path):
+    """What root has written belongs to whoever has the folder, the user who called sudo."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def make_folder(path):
+    """The folder, and those above it."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir()
+        give_back(path)
+
+
 class Report:
     """Keeps records as they come, in a file too, and says what is going on."""
 
     def __init__(self, options):
         self._shown, self._quiet = set(), options.json
-        options.out.mkdir(parents=True, exist_ok=True)
+        make_folder(options.out)
         self._file = open(options.out / RECORDS, "w", encoding="utf-8")
+        give_back(options.out / RECORDS)
         self.records = []
 
     def record(self, **members):
@@ -97,7 +113,7 @@ def machine():
 def corpora(options, report):
     """{name: path} of the pages; those that are not there yet are made."""
     found = {}
-    options.corpora.mkdir(parents=True, exist_ok=True)
+    make_folder(options.corpora)
     for name in options.corpus:
         path = options.corpora / f"{FILES.get(name, name)}.pages"
         if not path.exists() or path.stat().st_size < options.pages * PAGE_BYTES:
@@ -107,6 +123,7 @@ def corpora(options, report):
                                   check=False)
             if done.returncode != 0:
                 raise Failure(f"tools/corpus: {' '.join(done.stderr.split())[-300:]}")
+            give_back(path)
         found[name] = path
     return found
 
@@ -135,11 +152,13 @@ def finish(options, records):
                   if any(record.get("corpus") == name for record in records)]
     results = requirements.judge_all(numbers, of_corpora)
     every = tables.tables(numbers, of_corpora)
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     pictures = {table.name: bars.draw(table) for table in every}
     pictures["requirements"] = bars.draw_requirements(results)
     for name, picture in pictures.items():
-        (options.out / f"{name}.svg").write_text(picture)
+        path = options.out / f"{name}.svg"
+        path.write_text(picture)
+        give_back(path)
     stream = sys.stderr if options.json else sys.stdout
     for table in every:
         print(f"\n{tables.text(table)}", file=stream)
