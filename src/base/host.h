@@ -55,6 +55,10 @@ struct tm_host {
     /* 64 bits nobody can guess. */
     uint64_t (*random)(void *user);
 
+    /* May be NULL: not known. True when a CPU has nothing to do but what the caller does. Asked often, and answered at
+     * once; never called under a lock. */
+    bool (*has_idle_cpu)(void *user);
+
     /* Work for tm_engine_maintain() has come up. May be NULL. Callable under locks: only notes it. */
     void (*kick)(void *user);
 

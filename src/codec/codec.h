@@ -71,6 +71,16 @@ struct tm_codec {
 
     /* True for the codecs that decode() knows. */
     bool (*knows)(const struct tm_codec *codec, enum tm_codec_id id);
+
+    /*
+     * What pages are coded in that nobody asks for any more, slowly but small; TM_CODEC_NONE: nothing smaller than
+     * what encode() makes. cold_init() prepares cold_bytes of zeroed memory aligned to 64; false: it cannot, nothing
+     * to undo. cold_encode() answers as encode(), but always in this codec. One call at a time uses such memory.
+     */
+    enum tm_codec_id cold_encodes;
+    size_t cold_bytes;
+    bool (*cold_init)(const struct tm_codec *codec, void *memory);
+    size_t (*cold_encode)(const struct tm_codec *codec, void *memory, const void *page, void *out);
 };
 
 /* True when the page is one 64-bit word repeated; *word receives it. Stops at the first difference. */

@@ -67,6 +67,7 @@ enum tm_result tm_engine_create(const struct tm_host *host, const struct tm_code
     engine->host = *host;
     engine->clients_next = engine->pools_next = 1;
     engine->is_ahead = config->ahead;
+    engine->marks[TM_ARENA_EPHEMERAL] = TM_SLOT_USED;
     bool found;
     enum tm_result outcome = create_store(engine, codec, config, &found);
     if (outcome != TM_OK)
@@ -206,5 +207,12 @@ void tm_engine_figures(struct tm_engine *engine, struct tm_engine_figures *out)
     out->cleaned_bytes = store.cleaned_bytes;
     out->corrupt_blocks = store.corrupt_blocks;
     out->deferred_bytes = store.deferred_bytes;
+    memcpy(out->codec_blocks, store.codec_blocks, sizeof out->codec_blocks);
+    memcpy(out->codec_bytes, store.codec_bytes, sizeof out->codec_bytes);
+    out->cooled_pages = store.cooled_pages;
+    out->cooled_saved_bytes = store.cooled_saved_bytes;
+    out->warmed_pages = store.warmed_pages;
+    out->cold_spent_ns = tm_load_relaxed(&engine->cold.spent_ns);
+    out->cold_codec = store.cold_codec;
     add_pools(engine, out);
 }

@@ -77,6 +77,13 @@ enum tm_work {
 /* Does up to @steps pieces of background work: cleaning, giving memory back, getting some ahead of its use. */
 enum tm_work tm_engine_maintain(struct tm_engine *engine, unsigned steps);
 
+/*
+ * See tmem_store_set_cold(), tmem_store_recompress(). *pages: that were coded anew. False: no memory for the coder, or
+ * the codec has no slower one; nothing changed.
+ */
+TM_MUST_USE bool tm_engine_set_cold(struct tm_engine *engine, uint32_t cpu_percent, uint32_t age_seconds);
+TM_MUST_USE bool tm_engine_recompress(struct tm_engine *engine, uint64_t *pages);
+
 /* See tmem_store_set_size(), tmem_store_reclaim(), tmem_store_freeable(). */
 TM_MUST_USE enum tm_result tm_engine_set_size(struct tm_engine *engine, uint64_t size_bytes);
 uint64_t tm_engine_reclaim(struct tm_engine *engine, uint64_t bytes);
@@ -210,6 +217,9 @@ struct tm_engine_figures {
     uint64_t clients, pools, objects;
     uint64_t evicted_pages, evicted_segments, refused_admissions, cleaned_segments, cleaned_bytes, corrupt_blocks;
     uint64_t deferred_bytes;
+    uint64_t codec_blocks[TM_CODEC_IDS], codec_bytes[TM_CODEC_IDS]; /* see struct tm_store_figures */
+    uint64_t cooled_pages, cooled_saved_bytes, warmed_pages, cold_spent_ns;
+    enum tm_codec_id cold_codec;
 };
 void tm_engine_figures(struct tm_engine *engine, struct tm_engine_figures *out);
 

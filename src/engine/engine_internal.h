@@ -197,6 +197,38 @@ void tm_sketch_add(struct tm_sketch *sketch, unsigned shard, uint32_t hash, unsi
 void tm_sketch_prefetch(const struct tm_sketch *sketch, uint32_t hash, unsigned number);
 unsigned tm_sketch_estimate(const struct tm_sketch *sketch, uint32_t hash, unsigned number);
 
+/* ------------------------------------------------------------- the cold tier */
+
+#define TM_WANTED_MOST 64u
+
+/* Cold pages that were got more than once since the cold tier last looked. A few: the rest is noted by the next get. */
+struct tm_wanted {
+    struct tm_lock busy; /* only ever tried */
+    uint32_t count;      /* written under `busy`, read anywhere */
+    struct tm_wanted_page {
+        uint64_t offset; /* of the block */
+        uint32_t pool;   /* number */
+        uint32_t hash;   /* of the chunk */
+        uint32_t number; /* page of the chunk */
+    } page[TM_WANTED_MOST];
+};
+
+struct tm_cold_tier {
+    uint32_t cpu_percent; /* atomic; 0: off */
+    uint32_t age_seconds; /* atomic */
+    struct tm_lock busy;  /* only ever tried: the next group. One at a time works at it. */
+    uint64_t round;       /* number of the last one, */
+    uint32_t is_ordered;  /* atomic flag: by order, so that cleaning waits unless memory is short */
+    bool is_under_way;    /* and whether it is over */
+    bool is_left;         /* the round has found what may become cold later */
+    uint32_t cursor;      /* the account it is at */
+    uint64_t began_ns;    /* when it began */
+    uint64_t looked_ns;   /* when the budget was looked at */
+    int64_t budget_ns;    /* what is left of it */
+    tm_atomic64 spent_ns; /* atomic: ever */
+    struct tm_wanted wanted;
+};
+
 /* ------------------------------------------------------------------ engine */
 
 #define TM_DIRECTORY 256u /* directories of as many pointers */
@@ -208,7 +240,9 @@ struct tm_engine {
     uint64_t seeds[4];
     struct tm_table index[TM_ARENAS];
     struct tm_sketch sketch;
-    uint32_t sketch_started; /* atomic flag */
+    uint32_t sketch_started;      /* atomic flag */
+    tm_atomic64 marks[TM_ARENAS]; /* atomic: what a get leaves in a slot */
+    struct tm_cold_tier cold;
 
     struct tm_lock control;                   /* clients, pools and memberships coming and going */
     struct tm_client **clients[TM_DIRECTORY]; /* entries are set once; read without the lock */
@@ -320,6 +354,13 @@ void tm_index_swap_chunk(void *user, enum tm_arena_kind arena, uint32_t hash, st
                          unsigned count);
 void tm_index_expect(void *user, enum tm_arena_kind arena, uint32_t hash);
 void tm_index_check(struct tm_engine *engine);
+
+/* ----------------------------------------------------------- the cold tier */
+
+/* A get has met a cold page that is warm: notes it for later. */
+void tm_cold_note_wanted(const struct tm_place *place, tm_slot slot);
+/* A bit of background work, as budget and host allow. */
+enum tm_work tm_cold_work(struct tm_engine *engine, struct tm_worker *worker);
 
 /* ---------------------------------------------------------------- eviction */
 

@@ -428,13 +428,17 @@ enum tm_work tm_engine_maintain(struct tm_engine *engine, unsigned steps)
         more = tm_store_prepare(engine->store, &later);
         more = code_in_background(engine, worker, &later) || more;
         unsigned eighths = worth_cleaning(engine);
-        bool cleaned = compact_any(engine, worker, eighths);
+        bool is_put_off = tm_load_relaxed(&engine->cold.is_ordered) != 0;
+        bool cleaned = !is_put_off && compact_any(engine, worker, eighths);
+        later = later || is_put_off;
         more = cleaned || more;
         later = later || (!cleaned && eighths != WORTH_CLEANING);
         if (!cleaned && eighths == WORTH_CLEANING)
             tm_store_relaxed(&engine->patient_since_ns, UINT64_C(0));
     }
-    more = tm_store_drain(engine->store) || more;
+    enum tm_work cold = more || steps == 0 ? TM_WORK_NONE : tm_cold_work(engine, worker);
+    more = tm_store_drain(engine->store) || more || cold == TM_WORK_MORE;
+    later = later || cold == TM_WORK_LATER;
     tm_worker_release(engine->store, worker);
     return more ? TM_WORK_MORE : later ? TM_WORK_LATER
                                        : TM_WORK_NONE;

@@ -204,6 +204,9 @@ bool tm_index_stays(struct tm_engine *engine, struct tm_account *account, tm_slo
     switch (why) {
     case TM_PURGE_CLEAN:
         return true;
+    case TM_PURGE_COOL:
+        *slot &= ~TM_SLOT_WARM;
+        return true;
     case TM_PURGE_SECOND:
         *slot &= ~TM_SLOT_USED;
         return was_used;
@@ -227,8 +230,8 @@ enum tm_fate tm_index_judge(void *user, enum tm_arena_kind arena, uint32_t hash,
     }
     struct tm_place place;
     place_of(engine, &found, number, hash, &place);
+    *slot = *found.slot;
     if (tm_index_stays(engine, place.pool->account, found.slot, hash, number, why)) {
-        *slot = *found.slot;
         tm_index_unlock(&place, &found);
         return TM_FATE_KEEP;
     }
@@ -246,28 +249,57 @@ enum tm_fate tm_index_judge(void *user, enum tm_arena_kind arena, uint32_t hash,
     return TM_FATE_DROPPED;
 }
 
+enum swapped {
+    SWAPPED,
+    SWAP_GONE, /* nobody refers to the block */
+    SWAP_GROWS /* the new block takes more than was paid for */
+};
+
+/* Swaps if @paid bytes and the old block's suffice. *bytes: how many were left over, or are missing, for which *pool
+ * is pinned. */
+static enum swapped try_swap(struct tm_engine *engine, enum tm_arena_kind arena, uint32_t hash, unsigned number,
+                             uint64_t from, tm_slot to, uint32_t paid, struct tm_pool **pool, uint32_t *bytes)
+{
+    struct tm_found found;
+    enum swapped result = SWAP_GONE;
+    *bytes = paid;
+    if (lock_block(engine, arena, hash, number, from, &found)) {
+        struct tm_pool *owner = tm_pool_at(engine, found.chunk->pool);
+        tm_slot old = *found.slot;
+        uint32_t allowed = tm_slot_bytes(old) + paid;
+        result = tm_slot_bytes(to) <= allowed ? SWAPPED : SWAP_GROWS;
+        *bytes = result == SWAPPED ? allowed - tm_slot_bytes(to) : tm_slot_bytes(to) - allowed;
+        if (result == SWAPPED) {
+            tm_store_release(found.slot, to | (old & (TM_SLOT_USED | TM_SLOT_WARM)));
+            tm_note_change(owner, 0, old, to);
+        }
+        if (*bytes != 0 && *pool == NULL) {
+            tm_fetch_add(&owner->pins, 1u); /* see tm_index_judge() */
+            *pool = owner;
+        }
+    }
+    tm_table_unlock(&engine->index[arena], found.bucket);
+    return result;
+}
+
 bool tm_index_swap(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t from, tm_slot to)
 {
     struct tm_engine *engine = user;
-    struct tm_found found;
-    if (!lock_block(engine, arena, hash, number, from, &found)) {
-        tm_table_unlock(&engine->index[arena], found.bucket);
-        return false;
+    struct tm_pool *pool = NULL;
+    uint32_t bytes;
+    enum swapped result = try_swap(engine, arena, hash, number, from, to, 0, &pool, &bytes);
+    if (result == SWAP_GROWS) {
+        /* The charge comes first, without the lock; then the reference is looked for again. */
+        uint32_t paid = tm_charge(pool, bytes) ? bytes : 0;
+        bytes = 0;
+        if (paid != 0)
+            result = try_swap(engine, arena, hash, number, from, to, paid, &pool, &bytes);
     }
-    struct tm_pool *pool = tm_pool_at(engine, found.chunk->pool);
-    tm_slot old = *found.slot;
-    uint32_t freed = tm_slot_bytes(old) - tm_slot_bytes(to);
-    TM_ASSERT(tm_slot_bytes(to) <= tm_slot_bytes(old));
-    if (freed != 0)
-        tm_fetch_add(&pool->pins, 1u); /* see tm_index_judge() */
-    tm_store_release(found.slot, to | (old & TM_SLOT_USED));
-    tm_note_change(pool, 0, old, to);
-    tm_table_unlock(&engine->index[arena], found.bucket);
-    if (freed != 0) {
-        tm_uncharge(pool, freed);
+    if (bytes != 0)
+        tm_uncharge(pool, bytes);
+    if (pool != NULL)
         tm_pool_unpin(pool);
-    }
-    return true;
+    return result == SWAPPED;
 }
 
 bool tm_index_pin(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,

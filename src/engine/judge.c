@@ -106,7 +106,7 @@ void tm_index_swap_chunk(void *user, enum tm_arena_kind arena, uint32_t hash, st
             if (!tm_slot_is_block(old) || tm_slot_offset(old) != exchange[i].from)
                 continue;
             TM_ASSERT(tm_slot_bytes(old) == tm_slot_bytes(exchange[i].to));
-            tm_store_release(&chunk->slot[at], exchange[i].to | (old & TM_SLOT_USED));
+            tm_store_release(&chunk->slot[at], exchange[i].to | (old & (TM_SLOT_USED | TM_SLOT_WARM)));
             exchange[i].is_done = true;
         }
     }

@@ -348,8 +348,9 @@ static enum tm_result find_page(struct get *get)
         tm_index_unlock(place, &found);
         return slot == 0 ? TM_MISS : TM_CORRUPT;
     }
-    if (place->pool->kind == TM_ARENA_EPHEMERAL && (slot & TM_SLOT_USED) == 0)
-        tm_store_relaxed(found.slot, slot | TM_SLOT_USED);
+    tm_slot marks = tm_load_relaxed(&place->engine->marks[place->pool->kind]);
+    if ((slot & marks) != marks)
+        tm_store_relaxed(found.slot, slot | marks);
     if (tm_slot_is_inline(slot)) {
         tm_index_unlock(place, &found);
         return TM_OK;
@@ -470,6 +471,9 @@ static enum tm_result finish_get(struct get *get, void *page)
             /* A page that needs no block is not evicted either: nobody asks how often it was wanted. */
             if (get->place.pool->kind == TM_ARENA_EPHEMERAL && !tm_slot_is_inline(get->slot))
                 tm_sketch_add(&get->place.engine->sketch, get->place.shard, get->place.hash, get->place.page);
+            if ((get->slot & TM_SLOT_WARM) != 0 && !get->is_exclusive &&
+                tm_slot_is_cold(get->place.engine->store, get->slot))
+                tm_cold_note_wanted(&get->place, get->slot);
             return TM_OK;
         case TM_READ_MISS:
             return TM_MISS;

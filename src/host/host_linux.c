@@ -2,6 +2,8 @@
 /* host_linux.c - arenas, metadata memory, clock and random numbers from the Linux kernel. */
 #include "host/host_linux.h"
 
+#include "host/idle.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -30,6 +32,7 @@ struct tm_host_linux {
     void *mapping[TM_ARENAS];
     uint64_t mapping_bytes[TM_ARENAS];
     struct tm_background background;
+    struct tm_idle idle;
 };
 
 uint64_t tm_host_linux_machine_bytes(void)
@@ -124,6 +127,11 @@ static uint64_t random_word(void *user)
     if (getrandom(&word, sizeof word, 0) != (ssize_t)sizeof word)
         word = clock_ns(user) ^ (uint64_t)(uintptr_t)user << 17; /* never on kernels that have getrandom */
     return word;
+}
+
+static bool has_idle_cpu(void *user)
+{
+    return tm_idle_has(&((struct tm_host_linux *)user)->idle, clock_ns(user));
 }
 
 static void kick(void *user)
@@ -259,9 +267,11 @@ enum tm_host_linux_error tm_host_linux_create(const struct tm_host_linux_config 
         .span_release = release_span,
         .clock_ns = clock_ns,
         .random = random_word,
+        .has_idle_cpu = has_idle_cpu,
         .kick = kick,
         .hurry = hurry,
     };
+    tm_idle_init(&host->idle);
     enum tm_host_linux_error error = map_memory(host, config);
     if (error != TM_HOST_LINUX_OK) {
         tm_host_linux_destroy(host);
@@ -282,6 +292,7 @@ void tm_host_linux_destroy(struct tm_host_linux *host)
             munmap(host->mapping[arena], (size_t)host->mapping_bytes[arena]);
     if (host->arena_fd >= 0)
         close(host->arena_fd);
+    tm_idle_fini(&host->idle);
     free(host);
 }
 

@@ -440,13 +440,15 @@ static bool examine_span(const struct tm_arena *arena, uint32_t number, uint64_t
 uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths, enum tm_tier *tier)
 {
     uint64_t least = arena->span_bytes / 8u * eighths;
+    uint32_t spared = tm_cool_spared(arena, eighths);
     struct candidate best = {0, arena->span_bytes - least + 1u, TM_TIER_MOVE};
     struct candidate found;
     uint32_t at = tm_load_relaxed(&arena->drain_cursor);
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
     uint32_t count = arena->next_span - arena->head_spans;
     for (uint32_t i = 0; i < DRAIN_LOOKS && i < count && arena->draining == 0; i++, at++)
-        if (examine_span(arena, arena->head_spans + at % count, least, &found) && found.used < best.used)
+        if (arena->head_spans + at % count != spared &&
+            examine_span(arena, arena->head_spans + at % count, least, &found) && found.used < best.used)
             best = found;
     tm_store_relaxed(&arena->drain_cursor, at);
     if (best.number != 0) {

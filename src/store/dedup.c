@@ -245,7 +245,7 @@ static enum tm_write share_block(struct tm_store *store, struct tm_worker *worke
     if (swapped) {
         tm_block_free(store, arena, put->twin_ref, put->bytes);
     } else {
-        tm_count_block(store, tm_slot_type(slot), 1); /* the twin was not replaced: there is one block more */
+        tm_count_block(store, slot, 1); /* the twin was not replaced: there is one block more */
         tm_content_unref(store, arena, ref);
     }
     put->twin = TM_TWIN_NONE;
@@ -285,7 +285,7 @@ void tm_content_unref(struct tm_store *store, enum tm_arena_kind arena, uint64_t
     tm_record_free(store, arena, ref);
     if (slot != 0) {
         tm_fetch_sub_relaxed(&store->contents_shared, 1u);
-        tm_count_block(store, tm_slot_type(slot), -1);
+        tm_count_block(store, slot, -1);
         tm_block_free(store, arena, tm_slot_offset(slot), tm_slot_bytes(slot));
     }
 }
@@ -298,8 +298,9 @@ bool tm_content_pin(struct tm_store *store, enum tm_arena_kind arena, struct tm_
     struct tm_bucket *bucket = tm_table_lock(table, content->hash);
     tm_slot slot = content->slot;
     if (slot != 0) {
-        if (arena == TM_ARENA_EPHEMERAL)
-            content->slot = slot | TM_SLOT_USED;
+        tm_slot marks = arena == TM_ARENA_EPHEMERAL ? TM_SLOT_USED | TM_SLOT_WARM : TM_SLOT_WARM;
+        if ((slot & marks) != marks)
+            content->slot = slot | marks;
         /* What is pinned is known to be shared by its type. */
         tm_hazard_set(worker, hazard, arena, (slot & ~UINT64_C(15)) | TM_SLOT_SHARED, content->hash);
     }
@@ -343,7 +344,8 @@ enum tm_fate tm_content_judge(struct tm_store *store, enum tm_arena_kind arena, 
     struct tm_content *content = content_of_block(store, arena, bucket, hash, offset, &ref);
     enum tm_fate fate = TM_FATE_DEAD;
     if (content != NULL) {
-        bool keep = why == TM_PURGE_CLEAN || (why != TM_PURGE_ALL && (content->slot & TM_SLOT_USED) != 0);
+        bool stays = why == TM_PURGE_CLEAN || why == TM_PURGE_COOL;
+        bool keep = stays || (why != TM_PURGE_ALL && (content->slot & TM_SLOT_USED) != 0);
         fate = keep ? TM_FATE_KEEP : TM_FATE_DROPPED;
         *slot = content->slot & ~TM_SLOT_LISTED; /* the table names the content, not the block */
         if (!keep) {
@@ -351,7 +353,7 @@ enum tm_fate tm_content_judge(struct tm_store *store, enum tm_arena_kind arena, 
             tm_table_remove(table, bucket, hash, ref);
             tm_fetch_sub_relaxed(&store->contents_shared, 1u);
         } else if (why != TM_PURGE_CLEAN) {
-            content->slot &= ~TM_SLOT_USED;
+            content->slot &= why == TM_PURGE_COOL ? ~TM_SLOT_WARM : ~TM_SLOT_USED;
         }
     }
     tm_table_unlock(table, bucket);
@@ -364,7 +366,7 @@ bool tm_content_swap(struct tm_store *store, enum tm_arena_kind arena, uint32_t 
     uint64_t ref;
     struct tm_content *content = content_of_block(store, arena, bucket, hash, from, &ref);
     if (content != NULL)
-        tm_store_release(&content->slot, to | (content->slot & TM_SLOT_USED));
+        tm_store_release(&content->slot, to | (content->slot & (TM_SLOT_USED | TM_SLOT_WARM)));
     tm_table_unlock(&store->contents[arena], bucket);
     return content != NULL;
 }
@@ -414,7 +416,7 @@ static bool reset_content(void *user, uint64_t ref, void *record)
     (void)ref;
     content->references = 0;
     content->heap = 0;
-    content->slot &= ~TM_SLOT_USED;
+    content->slot &= ~(TM_SLOT_USED | TM_SLOT_WARM);
     return true;
 }
 

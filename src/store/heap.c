@@ -70,7 +70,7 @@ static void list_segment(struct tm_heap *heap, uint32_t number, bool at_front)
     else
         tm_list_append(list, arena, tm_segment_list_link, number);
     tm_store_relaxed(&heap->age_bytes[segment->age], heap->age_bytes[segment->age] + segment->bytes);
-    segment->bin = (uint8_t)dead_eighths(segment);
+    segment->bin = dead_eighths(segment) & 15u;
     tm_list_append(&heap->bin[segment->bin], arena, tm_segment_bin_link, number);
     if (tm_load_relaxed(&segment->is_deferred) != 0)
         list_deferred(heap, number);
@@ -84,6 +84,7 @@ static void unlist_segment(struct tm_heap *heap, uint32_t number, enum tm_segmen
     TM_ASSERT(segment->state == TM_SEGMENT_SEALED);
     if (heap->sample_segment == number)
         heap->sample_segment = 0;
+    tm_cool_unlisted(heap, number);
     tm_list_remove(&heap->list[segment->age], arena, tm_segment_list_link, number);
     tm_store_relaxed(&heap->age_bytes[segment->age], heap->age_bytes[segment->age] - segment->bytes);
     tm_list_remove(&heap->bin[segment->bin], arena, tm_segment_bin_link, number);
@@ -166,7 +167,7 @@ static void reconsider(struct tm_heap *heap, uint32_t number)
         unsigned bin = dead_eighths(segment);
         if (bin != segment->bin) {
             tm_list_remove(&heap->bin[segment->bin], arena, tm_segment_bin_link, number);
-            segment->bin = (uint8_t)bin;
+            segment->bin = bin & 15u;
             tm_list_append(&heap->bin[bin], arena, tm_segment_bin_link, number);
             is_worth_cleaning = bin >= 2u;
         }
@@ -286,10 +287,12 @@ static void seal_segment(struct tm_heap *heap, uint32_t number, bool at_front)
     bool is_deferred = tm_load_relaxed(&tm_segment_at(arena_of(heap), number)->is_deferred) != 0;
     if (is_deferred)
         tm_fetch_sub_relaxed(&store->deferred_open, 1u);
+    tm_segment_at(arena_of(heap), number)->coolness = TM_COOLNESS_NEW;
     list_segment(heap, number, at_front);
     tm_lock_release(&heap->lock, TM_LOCK_heap);
     if (is_deferred && tm_load_relaxed(&store->deferred_bytes) > tm_store_size(store) / DEFERRED_PATIENT_PART)
         tm_store_hurry(store);
+    tm_cool_sealed(store);
     /* Whoever took the last byte while the segment was open could not free it. */
     reconsider(heap, number);
 }
@@ -389,15 +392,17 @@ bool tm_heap_seal_deferred(struct tm_heap *heap)
 
 /* ---- segments to be taken apart ---- */
 
-/* Takes the first segment of a list that nobody writes to. */
-static uint32_t take_from(struct tm_heap *heap, struct tm_list *list, tm_link_of link)
+/* Takes the first segment of a list that nobody writes to, and that is not in the spared span. */
+static uint32_t take_from(struct tm_heap *heap, struct tm_list *list, tm_link_of link, uint32_t spared_span)
 {
     struct tm_arena *arena = arena_of(heap);
     uint32_t number = list->head;
     /* A writer is a put between reserving and publishing: a few at most stand in the way. */
     for (unsigned tries = 0; number != 0 && tries < 64; tries++) {
         struct tm_segment *segment = tm_segment_at(arena, number);
-        if (tm_load_acquire(&segment->use) < TM_USE_WRITER && tm_load_relaxed(&segment->is_stuck) == 0) {
+        bool is_spared = spared_span != 0 && number / TM_SPAN_UNITS == spared_span;
+        if (!is_spared && tm_load_acquire(&segment->use) < TM_USE_WRITER &&
+            tm_load_relaxed(&segment->is_stuck) == 0) {
             unlist_segment(heap, number, TM_SEGMENT_PURGING);
             return number;
         }
@@ -422,7 +427,7 @@ bool tm_heap_take(struct tm_heap *heap, uint32_t number)
 uint32_t tm_heap_take_oldest(struct tm_heap *heap, enum tm_age age)
 {
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
-    uint32_t number = take_from(heap, &heap->list[age], tm_segment_list_link);
+    uint32_t number = take_from(heap, &heap->list[age], tm_segment_list_link, 0);
     tm_lock_release(&heap->lock, TM_LOCK_heap);
     return number;
 }
@@ -432,7 +437,7 @@ uint32_t tm_heap_take_deadest(struct tm_heap *heap, unsigned eighths)
     uint32_t number = 0;
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
     for (unsigned bin = TM_DEAD_BINS; bin-- > eighths && number == 0;)
-        number = take_from(heap, &heap->bin[bin], tm_segment_bin_link);
+        number = take_from(heap, &heap->bin[bin], tm_segment_bin_link, tm_cool_spared(arena_of(heap), eighths));
     tm_lock_release(&heap->lock, TM_LOCK_heap);
     return number;
 }
@@ -442,7 +447,7 @@ uint32_t tm_heap_take_deferred(struct tm_heap *heap)
     if (tm_load_relaxed(&heap->deferred.count) == 0)
         return 0;
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
-    uint32_t number = take_from(heap, &heap->deferred, tm_segment_deferred_link);
+    uint32_t number = take_from(heap, &heap->deferred, tm_segment_deferred_link, 0);
     tm_lock_release(&heap->lock, TM_LOCK_heap);
     return number;
 }

@@ -16,7 +16,7 @@ static void free_dropped(struct tm_purge_run *purge, const struct tm_block *bloc
 {
     struct tm_store *store = purge->store;
     if ((block->word & TM_BLOCK_SHARED) != 0) {
-        tm_count_block(store, tm_slot_type(slot), -1);
+        tm_count_block(store, slot, -1);
         tm_block_free(store, purge->arena, offset, tm_slot_bytes(slot));
     } else {
         tm_slot_release(store, purge->arena, slot);
@@ -29,7 +29,7 @@ static void free_dropped(struct tm_purge_run *purge, const struct tm_block *bloc
 static bool code_block(struct tm_purge_run *purge, const struct tm_block *block, uint64_t offset, tm_slot slot)
 {
     const struct tm_coder coder = tm_store_coder(purge->store);
-    const struct tm_rewrite how = {purge->heap, purge->lane, purge->tier, &coder};
+    const struct tm_rewrite how = {purge->heap, purge->lane, purge->tier, &coder, false};
     enum tm_rewritten result = tm_block_rewrite(purge->store, purge->worker, &how, block, offset, slot);
     if (result == TM_REWRITTEN)
         purge->copied_bytes += tm_slot_bytes(slot);

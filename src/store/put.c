@@ -116,7 +116,7 @@ enum tm_write tm_put_write(struct tm_store *store, struct tm_worker *worker, str
                   tm_dedup_list(store, heap->kind, put->content_hash, at.offset);
     put->slot = tm_slot_make(put->codec, put->bytes, at.offset, listed);
     put->pinned_segment = at.segment;
-    tm_count_block(store, put->codec, 1);
+    tm_count_block(store, put->slot, 1);
     return TM_WRITE_OK;
 }
 
@@ -172,7 +172,7 @@ void tm_slot_release(struct tm_store *store, enum tm_arena_kind arena, tm_slot s
         tm_content_unref(store, arena, tm_slot_offset(slot));
     } else if (tm_slot_is_block(slot)) {
         tm_dedup_unlisted(store, arena, forget_block(store, arena, slot));
-        tm_count_block(store, tm_slot_type(slot), -1);
+        tm_count_block(store, slot, -1);
         tm_block_free(store, arena, tm_slot_offset(slot), tm_slot_bytes(slot));
     }
 }
@@ -200,6 +200,7 @@ struct release {
     uint32_t segment;
     uint32_t bytes; /* of it */
     int blocks[TM_CODEC_IDS];
+    uint32_t codec_bytes[TM_CODEC_IDS];
     unsigned unlisted;
 };
 
@@ -214,6 +215,7 @@ static void release_one(struct tm_store *store, enum tm_arena_kind arena, tm_slo
     release->segment = segment;
     release->bytes += tm_slot_bytes(slot);
     release->blocks[tm_slot_type(slot)]--;
+    release->codec_bytes[tm_slot_type(slot)] += tm_slot_bytes(slot);
 }
 
 void tm_slots_release(struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots, unsigned count)
@@ -228,7 +230,7 @@ void tm_slots_release(struct tm_store *store, enum tm_arena_kind arena, const tm
     }
     for (unsigned codec = 0; codec < TM_CODEC_IDS; codec++)
         if (release.blocks[codec] != 0)
-            tm_count_block(store, codec, release.blocks[codec]);
+            tm_count_blocks(store, codec, release.blocks[codec], -(int64_t)release.codec_bytes[codec]);
     tm_dedup_unlisted(store, arena, release.unlisted);
     if (release.bytes != 0)
         tm_segment_sub_live(store, arena, release.segment, release.bytes);

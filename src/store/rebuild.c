@@ -115,7 +115,7 @@ static bool adopt_block(struct tm_store *store, struct tm_heap *heap, tm_slot sl
         segment->is_deferred = 1; /* it counts as open until all is adopted */
         tm_fetch_add_relaxed(&store->deferred_open, 1u);
     }
-    tm_count_block(store, tm_slot_type(slot), 1);
+    tm_count_block(store, slot, 1);
     return true;
 }
 
@@ -154,7 +154,7 @@ static tm_slot adopt_shared(struct tm_store *store, struct tm_heap *heap, tm_slo
     if (content->heap != heap->number)
         return TM_SLOT_LOST;
     content->references++;
-    return slot & ~(TM_SLOT_USED | TM_SLOT_LISTED);
+    return slot & ~TM_SLOT_MARKS;
 }
 
 tm_slot tm_slot_adopt(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, tm_slot slot,
@@ -169,7 +169,7 @@ tm_slot tm_slot_adopt(struct tm_store *store, struct tm_worker *worker, struct t
         return adopt_shared(store, heap, slot);
     if (!tm_slot_is_block(slot) || !adopt_block(store, heap, slot, hash, number, false))
         return TM_SLOT_LOST;
-    slot &= ~(TM_SLOT_USED | TM_SLOT_LISTED);
+    slot &= ~TM_SLOT_MARKS;
     const void *address = tm_arena_address(&store->arena[TM_ARENA_PERSISTENT], tm_slot_offset(slot));
     uint32_t content_hash = ((const struct tm_block *)address)->content_hash;
     if (store->config.dedup && content_hash != 0 &&

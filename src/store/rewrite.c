@@ -81,7 +81,7 @@ enum tm_rewritten tm_block_rewrite(struct tm_store *store, struct tm_worker *wor
         return TM_REWRITTEN_NOT;
     enum tm_codec_id codec = TM_CODEC_NONE;
     uint32_t length = how->coder->encode(how->coder->user, worker, page, worker->block, &codec);
-    if (length == 0 || tm_block_bytes(length) >= tm_slot_bytes(slot))
+    if (length == 0 || (!how->may_grow && tm_block_bytes(length) >= tm_slot_bytes(slot)))
         return TM_REWRITTEN_NOT;
     struct tm_reservation at;
     if (!tm_heap_reserve(heap, how->lane, length, how->tier, &at))
@@ -91,8 +91,8 @@ enum tm_rewritten tm_block_rewrite(struct tm_store *store, struct tm_worker *wor
                    worker->block, length, NULL);
     if (!tm_block_follow(store, heap, block, offset, slot, &at, codec, length))
         return TM_REWRITTEN_GONE;
-    tm_count_block(store, tm_slot_type(slot), -1);
-    tm_count_block(store, codec, 1);
+    tm_count_block(store, slot, -1);
+    tm_count_block(store, tm_slot_make(codec, tm_block_bytes(length), at.offset, false), 1);
     return TM_REWRITTEN;
 }
 

@@ -64,7 +64,7 @@ static void put_raw(unsigned index, enum world_sort sort, uint64_t number)
 /* Codes the block behind a page anew, with a hazard in its segment. */
 static enum tm_rewritten rewrite_by(unsigned index, const struct tm_coder *coder)
 {
-    const struct tm_rewrite how = {heap, TM_LANE_KEPT, TM_TIER_COPY, coder};
+    const struct tm_rewrite how = {heap, TM_LANE_KEPT, TM_TIER_COPY, coder, false};
     const unsigned char *base = world.store->arena[heap->kind].base;
     uint64_t offset = (uint64_t)((const unsigned char *)world_block(&world, index) - base) / TM_GRANULE_BYTES;
     tm_heap_seal(heap);
@@ -199,7 +199,7 @@ static void who_changes_the_page_meanwhile_wins(void **state)
     world.releases_on_swap = false;
     assert_int_equal(world_count(&world), 2);
     /* And of a block that nobody refers to, nothing is made. */
-    const struct tm_rewrite how = {heap, TM_LANE_KEPT, TM_TIER_COPY, &own_coder};
+    const struct tm_rewrite how = {heap, TM_LANE_KEPT, TM_TIER_COPY, &own_coder, false};
     uint64_t offset = tm_slot_offset(world.page[2].slot);
     tm_hazard_set(world.worker, TM_HAZARDS - 1u, heap->kind, offset << 24, 0);
     world_drop(&world, 2);

@@ -51,6 +51,7 @@ static void fini_store(struct tm_store *store)
     struct tm_host host = store->host;
     tm_heaps_fini(store);
     tm_workers_fini(store);
+    tm_cold_fini(store);
     for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
         tm_table_fini(&store->contents[kind]);
         tm_arena_fini(&store->arena[kind]);
@@ -258,10 +259,12 @@ bool tm_store_unprepare(struct tm_store *store)
 
 /* ---- figures ---- */
 
-void tm_count_block(struct tm_store *store, unsigned codec, int change)
+void tm_count_blocks(struct tm_store *store, unsigned codec, int blocks, int64_t bytes)
 {
     unsigned shard = store->host.thread_number(store->host.user) % TM_COUNT_SHARDS;
-    tm_fetch_add_relaxed(&store->counts[shard].blocks[codec], (uint64_t)(int64_t)change);
+    tm_fetch_add_relaxed(&store->counts[shard].blocks[codec], (uint64_t)(int64_t)blocks);
+    if (codec == (unsigned)store->codec.cold_encodes)
+        tm_fetch_add_relaxed(&store->counts[shard].cold_bytes, (uint64_t)bytes);
 }
 
 static uint64_t blocks_of(const struct tm_store *store, unsigned codec)
@@ -293,6 +296,28 @@ static void add_heaps(struct tm_store *store, struct tm_store_figures *out)
     }
 }
 
+/* By codec. What has neither a fixed length nor a count of its own takes what is left. */
+static void add_codecs(const struct tm_store *store, struct tm_store_figures *out)
+{
+    unsigned cold = store->codec.cold_encodes;
+    uint64_t rest = out->block_bytes;
+    for (unsigned codec = TM_CODEC_SAME; codec < TM_CODEC_IDS; codec++) {
+        uint64_t blocks = blocks_of(store, codec);
+        uint64_t bytes = 0;
+        if (codec == TM_CODEC_SAME)
+            bytes = blocks * tm_block_bytes(sizeof(uint64_t));
+        else if (codec == TM_CODEC_RAW)
+            bytes = blocks * tm_block_bytes(TM_PAGE_BYTES);
+        for (unsigned shard = 0; shard < TM_COUNT_SHARDS && codec == cold; shard++)
+            bytes += tm_load_relaxed(&store->counts[shard].cold_bytes);
+        out->codec_blocks[codec] = blocks;
+        out->codec_bytes[codec] = bytes;
+        rest -= tm_min_u64(rest, bytes);
+    }
+    if (store->codec.encodes != TM_CODEC_RAW)
+        out->codec_bytes[store->codec.encodes] = rest;
+}
+
 void tm_store_figures(struct tm_store *store, struct tm_store_figures *out)
 {
     memset(out, 0, sizeof *out);
@@ -311,7 +336,12 @@ void tm_store_figures(struct tm_store *store, struct tm_store_figures *out)
     out->cleaned_bytes = tm_load_relaxed(&store->cleaned_bytes);
     out->corrupt_blocks = tm_load_relaxed(&store->corrupt_blocks);
     out->deferred_bytes = tm_load_relaxed(&store->deferred_bytes);
+    out->cold_codec = store->codec.cold_encodes;
+    out->cooled_pages = tm_load_relaxed(&store->cold.cooled_pages);
+    out->cooled_saved_bytes = tm_load_relaxed(&store->cold.saved_bytes);
+    out->warmed_pages = tm_load_relaxed(&store->cold.warmed_pages);
     add_heaps(store, out);
+    add_codecs(store, out);
 }
 
 /* ---- invariants ---- */

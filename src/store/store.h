@@ -33,7 +33,7 @@
 /* ------------------------------------------------------------------ slots */
 
 /*
- * Where a page is, 0 for nowhere. Bits: 0-3 type, 4 used, 5 listed, 8-17 granules, 24-63 offset in
+ * Where a page is, 0 for nowhere. Bits: 0-3 type, 4 used, 5 listed, 6 warm, 8-17 granules, 24-63 offset in
  * granules from the arena's base. For the three inline kinds, bits 8-63 hold the word.
  */
 typedef uint64_t tm_slot;
@@ -51,6 +51,8 @@ enum tm_slot_type {
 
 #define TM_SLOT_USED (UINT64_C(1) << 4)   /* got since the evictor last looked */
 #define TM_SLOT_LISTED (UINT64_C(1) << 5) /* the table of contents names the block */
+#define TM_SLOT_WARM (UINT64_C(1) << 6)   /* got since the cold tier last looked */
+#define TM_SLOT_MARKS (TM_SLOT_USED | TM_SLOT_LISTED | TM_SLOT_WARM)
 
 static inline unsigned tm_slot_type(tm_slot slot)
 {
@@ -84,10 +86,10 @@ static inline bool tm_slot_is_same_filled(tm_slot slot)
     return tm_slot_is_inline(slot) || (slot != 0 && tm_slot_type(slot) == TM_CODEC_SAME);
 }
 
-/* True when both name the same bytes, whatever their used and listed bits. */
+/* True when both name the same bytes, whatever their marks. */
 static inline bool tm_slot_same(tm_slot a, tm_slot b)
 {
-    return ((a ^ b) & ~(TM_SLOT_USED | TM_SLOT_LISTED)) == 0;
+    return ((a ^ b) & ~TM_SLOT_MARKS) == 0;
 }
 
 /* The word of an inline slot. */
@@ -136,20 +138,21 @@ enum tm_purge {
     TM_PURGE_CLEAN,  /* keep everything that is referred to */
     TM_PURGE_ADMIT,  /* keep pages that are worth more than those that have been kept before */
     TM_PURGE_SECOND, /* keep pages that were used since they were last looked at */
-    TM_PURGE_ALL     /* keep nothing */
+    TM_PURGE_ALL,    /* keep nothing */
+    TM_PURGE_COOL    /* nothing goes: keep everything, and take the mark of warm ones away */
 };
 
 struct tm_owner {
     void *user;
 
     /* Decides about the block at @offset, which belongs to page @number of the chunk that hashes to
-     * @hash. But for TM_FATE_DEAD, *slot receives what the reference is, or was: its bytes are how far it is to the
-     * next block, even if this one's header is damaged. */
+     * @hash. But for TM_FATE_DEAD, *slot receives what the reference was, marks included: its bytes are how far it is
+     * to the next block, even if this one's header is damaged. */
     enum tm_fate (*judge)(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,
                           enum tm_purge why, tm_slot *slot);
 
-    /* Replaces the reference to the block at @from by @to, keeping its used bit; the charge shrinks by what @to takes
-     * less, and it never takes more. False: nobody refers to @from any more; nothing changed. */
+    /* Replaces the reference to the block at @from by @to, keeping its used and warm marks; the charge follows. False:
+     * nobody refers to @from any more, or a cap forbids that @to takes more; nothing changed. */
     bool (*swap)(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t from, tm_slot to);
 
     /* If the block at @offset is referred to, calls tm_pin() for it under the lock that protects the
@@ -422,6 +425,40 @@ void tm_store_set_size(struct tm_store *store, uint64_t size_bytes);
 void tm_store_add_metadata(struct tm_store *store, int64_t bytes);
 void tm_store_add_table(struct tm_store *store, const struct tm_table *table);
 
+/* -------------------------------------------------------------- cold tier */
+
+/* Makes what coding of cold pages takes; once made it stays. False: no memory, or the codec has no better one. */
+TM_MUST_USE bool tm_store_cold_start(struct tm_store *store);
+
+/* True when the page's own block, not a shared one, is coded as cold pages are. */
+bool tm_slot_is_cold(const struct tm_store *store, tm_slot slot);
+
+/* True when segments were closed since the last call: there may be more to do than the last round found. */
+bool tm_store_was_sealed(struct tm_store *store);
+
+/* Pages that were coded anew because they were cold, ever. */
+uint64_t tm_store_cooled_pages(const struct tm_store *store);
+
+enum tm_cool_result {
+    TM_COOL_MORE,  /* call again */
+    TM_COOL_LATER, /* the round is over; the next may find more */
+    TM_COOL_DONE   /* the round is over, and nothing is left that could become cold */
+};
+
+/*
+ * Goes on with a round over the heap's pages, for up to @blocks of them: codes anew what was not got since the round
+ * before, if the result is an eighth smaller. Rounds have numbers that grow, from 1. @at_once: also what no round has
+ * seen before, and what is in segments that are still open. Needs tm_store_cold_start(); one caller at a time in a
+ * store, beside all other calls.
+ */
+enum tm_cool_result tm_heap_cool(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap,
+                                 uint64_t round, bool at_once, unsigned blocks);
+
+/* Codes the cold block at @offset as a put would, if it still is what page @number of the chunk that hashes to @hash
+ * refers to, there is room, and no cap forbids it. */
+bool tm_heap_warm(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t hash,
+                  unsigned number, uint64_t offset);
+
 /* ---------------------------------------------------------------- records */
 
 enum tm_record_class {
@@ -477,6 +514,10 @@ struct tm_store_figures {
     uint64_t blocks_raw, blocks_compressed, contents_shared;
     uint64_t evicted_segments, cleaned_segments, cleaned_bytes, corrupt_blocks;
     uint64_t deferred_bytes; /* of sealed segments in which pages wait to be compressed */
+
+    uint64_t codec_blocks[TM_CODEC_IDS], codec_bytes[TM_CODEC_IDS]; /* now; by enum tm_codec_id */
+    uint64_t cooled_pages, cooled_saved_bytes, warmed_pages;        /* ever */
+    enum tm_codec_id cold_codec;                                    /* what cold pages are coded in */
 };
 void tm_store_figures(struct tm_store *store, struct tm_store_figures *out);
 

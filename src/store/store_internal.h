@@ -38,6 +38,13 @@ enum tm_segment_state {
     TM_SEGMENT_RECORDS  /* holds records of one class */
 };
 
+/* What the cold tier has done about a sealed segment. */
+enum tm_coolness {
+    TM_COOLNESS_NEW,
+    TM_COOLNESS_NOTED, /* a round has met it: what is got from now on is warm to the next */
+    TM_COOLNESS_DONE   /* no block is left that could become cold */
+};
+
 #define TM_PURPOSE_DATA 0u /* of a segment; otherwise 1 + the record class */
 
 #define TM_DEAD_BINS 8u
@@ -55,7 +62,8 @@ struct tm_segment {
     uint8_t order; /* 2^order units */
     uint8_t age;
     uint8_t first_distance; /* units back to the segment's first */
-    uint8_t bin;            /* eighths that are dead, its end apart, as the heap has it listed; heap's lock */
+    uint8_t bin : 4;        /* eighths that are dead, its end apart, as the heap has it listed; heap's lock */
+    uint8_t coolness : 4;   /* enum tm_coolness; heap's lock. Rebuilt. */
     uint8_t is_stuck;       /* taken apart, and not empty: damage keeps something in it. Rebuilt. */
     uint8_t is_deferred;    /* has pages that wait to be compressed; set once, under the heap's lock. Rebuilt. */
     struct tm_link list;    /* the heap's age list, the class's partial list, or the waiting list */
@@ -112,9 +120,17 @@ struct tm_arena {
     uint32_t drain_cursor;                     /* where the search for one goes on */
     tm_atomic64 grown_ns;                      /* atomic: when a span was taken last; 0: never */
     uint32_t next_span;                        /* first never used */
+    uint32_t cool_span;                        /* atomic: that the cold tier is at; 0: none */
     uint32_t in_use;                           /* spans, */
     uint32_t in_use_records;                   /* and of them those of records */
 };
+
+/* The span that cleaning leaves alone unless memory is short: the cold tier is just emptying it, and what was copied
+ * out of it would count as new. 0: none. */
+static inline uint32_t tm_cool_spared(const struct tm_arena *arena, unsigned eighths)
+{
+    return eighths >= 2u ? tm_load_relaxed(&arena->cool_span) : 0;
+}
 
 /* Gives every arena its head. */
 enum tm_create tm_arena_init(struct tm_arena *arena, struct tm_store *store, enum tm_arena_kind kind);
@@ -274,12 +290,13 @@ struct tm_rewrite {
     unsigned lane;        /* enum tm_lane_number: where the new block goes */
     enum tm_tier tier;
     const struct tm_coder *coder;
+    bool may_grow; /* the new block may take more than the old one */
 };
 
 enum tm_rewritten {
-    TM_REWRITTEN,        /* the page, or shared content, refers to the new block, which is smaller */
+    TM_REWRITTEN,        /* the page, or shared content, refers to the new block, which is smaller, or may grow */
     TM_REWRITTEN_NOT,    /* it would not be smaller, or the block is damaged: nothing changed */
-    TM_REWRITTEN_GONE,   /* nobody refers to the block any more */
+    TM_REWRITTEN_GONE,   /* nobody refers to the block any more, or a cap forbids that it grows */
     TM_REWRITTEN_NO_ROOM /* nothing changed */
 };
 
@@ -343,6 +360,13 @@ struct tm_heap {
     enum tm_purge purge_why;
     uint32_t sample_segment; /* where tm_heap_sample_main() goes on */
     uint32_t sample_position;
+    struct tm_cool {      /* where tm_heap_cool() goes on */
+        uint64_t round;   /* the last one that was begun */
+        uint32_t segment; /* 0: the round is over */
+        uint32_t position;
+        uint32_t warm; /* blocks of the segment before the position that may become cold, */
+        uint32_t left; /* and segments of the round with some */
+    } cool;
 
     struct tm_lane lane[TM_LANES];
 };
@@ -355,6 +379,10 @@ bool tm_heap_reserve(struct tm_heap *heap, unsigned lane, uint32_t body_bytes, e
                      struct tm_reservation *at);
 /* The writer of a reserved block is done with its segment. */
 void tm_segment_writer_done(struct tm_store *store, enum tm_arena_kind arena, uint32_t segment);
+/* Heap's lock held: the segment leaves its list, and the cold tier's walk goes on behind it. */
+void tm_cool_unlisted(struct tm_heap *heap, uint32_t number);
+/* A segment of the store was closed: there may be something to cool. */
+void tm_cool_sealed(struct tm_store *store);
 /* Undoes a reservation: the bytes are dead. */
 void tm_heap_unreserve(struct tm_heap *heap, const struct tm_reservation *at, uint32_t body_bytes);
 /* Subtracts dead bytes and frees the segment or lists it as deader. */
@@ -467,6 +495,7 @@ void tm_contents_free_unreferenced(struct tm_store *store);
 #define TM_COUNT_SHARDS 8u
 struct tm_counts {
     tm_atomic64 blocks[TM_CODEC_IDS]; /* atomic; a shard may be negative, the sum is not */
+    tm_atomic64 cold_bytes;           /* of blocks in the codec of cold pages; as above */
 } TM_ALIGNED(TM_CACHE_LINE);
 
 #define TM_STORE_MAGIC 0x73746f72u
@@ -505,6 +534,13 @@ struct tm_store {
 
     struct tm_counts counts[TM_COUNT_SHARDS];
 
+    struct tm_cold {
+        /* Atomic; the codec's, for one call at a time; NULL: the cold tier was never started. */
+        void *encoder;
+        uint32_t was_sealed;                                 /* atomic flag: tm_store_was_sealed() */
+        tm_atomic64 cooled_pages, saved_bytes, warmed_pages; /* atomic */
+    } cold;
+
     /* Atomic. */
     tm_atomic64 size_bytes;
     tm_atomic64 span_bytes_resident;
@@ -532,11 +568,19 @@ void tm_store_hurry(const struct tm_store *store);
 /* Whether a page may be stored raw for now. */
 bool tm_store_may_defer(const struct tm_store *store);
 
-/* Counts a block more or less of a codec. */
-void tm_count_block(struct tm_store *store, unsigned codec, int change);
+/* Counts blocks of a codec, more or less; and bytes, where it is that of cold pages: what others take follows. */
+void tm_count_blocks(struct tm_store *store, unsigned codec, int blocks, int64_t bytes);
+/* Counts one more, or one less (-1), like that which @slot refers to. */
+static inline void tm_count_block(struct tm_store *store, tm_slot slot, int change)
+{
+    tm_count_blocks(store, tm_slot_type(slot), change, (int64_t)tm_slot_bytes(slot) * change);
+}
 
 /* All metadata outside the spans. */
 uint64_t tm_store_metadata(const struct tm_store *store);
+
+/* When the store ends. */
+void tm_cold_fini(struct tm_store *store);
 
 /* Host memory that counts as metadata. */
 void *tm_store_alloc(struct tm_store *store, size_t bytes);

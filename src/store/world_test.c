@@ -65,11 +65,12 @@ static enum tm_fate owner_judge(void *user, enum tm_arena_kind arena, uint32_t h
     if (page == NULL)
         return TM_FATE_DEAD;
     bool used = (page->slot & TM_SLOT_USED) != 0;
-    bool keep = why == TM_PURGE_CLEAN || why == TM_PURGE_ADMIT || (why == TM_PURGE_SECOND && used);
+    bool stays = why == TM_PURGE_CLEAN || why == TM_PURGE_COOL;
+    bool keep = stays || why == TM_PURGE_ADMIT || (why == TM_PURGE_SECOND && used);
     *slot = page->slot;
     if (keep) {
         if (why != TM_PURGE_CLEAN)
-            page->slot &= ~TM_SLOT_USED;
+            page->slot &= why == TM_PURGE_COOL ? ~TM_SLOT_WARM : ~TM_SLOT_USED;
         if (world->releases_on_keep)
             world_drop(world, (unsigned)(page - world->page));
         return TM_FATE_KEEP;
@@ -92,7 +93,7 @@ static bool owner_swap(void *user, enum tm_arena_kind arena, uint32_t hash, unsi
     }
     if (page == NULL || world->refuses_swap)
         return false;
-    page->slot = to | (page->slot & TM_SLOT_USED);
+    page->slot = to | (page->slot & (TM_SLOT_USED | TM_SLOT_WARM));
     return true;
 }
 

@@ -48,8 +48,19 @@ static void use_pool(struct faults_world *world, enum faults_pool_name pool)
     faults_invalidate_object(world, pool, faults_below(world, FAULTS_OBJECTS));
 }
 
+static void recompress(struct faults_world *world)
+{
+    uint64_t pages;
+    faults_begin(world);
+    bool done = tm_engine_set_cold(world->engine, 100, 0) && tm_engine_recompress(world->engine, &pages);
+    if (!done && !faults_met(world))
+        faults_fail(world, "engine_recompress: cannot, and nothing failed");
+    faults_end(world);
+}
+
 static void maintain(struct faults_world *world)
 {
+    recompress(world);
     faults_begin(world);
     for (unsigned i = 0; i < 8 && tm_engine_maintain(world->engine, 4) == TM_WORK_MORE; i++) {
     }

@@ -150,6 +150,8 @@ static enum page_kind draw_page_kind(struct sim_world *world, struct sim_draw *d
     uint64_t which = sim_random(draw, TM_ARRAY_SIZE(unique));
     if (number < world->plan.twins)
         return number % 2u == 0 || world->plan.theme == SIM_THEME_TWINS ? PAGE_RAW_TWIN : PAGE_SHORT_TWIN;
+    if (world->plan.theme == SIM_THEME_COLD && sim_chance(draw, 2))
+        return PAGE_SHORT;
     return (enum page_kind)unique[which];
 }
 
@@ -305,9 +307,11 @@ void sim_put_fresh(struct sim_world *world, struct sim_draw *draw)
 
 /* ---- get ---- */
 
-static enum tm_get_mode draw_mode(struct sim_draw *draw, const struct sim_spot *spot, uint32_t *is_exclusive)
+static enum tm_get_mode draw_mode(const struct sim_world *world, struct sim_draw *draw, const struct sim_spot *spot,
+                                  uint32_t *is_exclusive)
 {
-    enum tm_get_mode mode = (enum tm_get_mode)sim_random(draw, 3);
+    bool stays = world->plan.theme == SIM_THEME_COLD && !sim_chance(draw, 4);
+    enum tm_get_mode mode = stays ? TM_GET_INCLUSIVE : (enum tm_get_mode)sim_random(draw, 3);
     bool by_default = !sim_pool_is_persistent(spot->pool) && !sim_pool_is_shared(spot->pool);
     *is_exclusive = mode == TM_GET_EXCLUSIVE || (mode == TM_GET_DEFAULT && by_default);
     return mode;
@@ -335,19 +339,28 @@ static void end_get(struct sim_world *world, struct act *act, enum tm_result res
     end_act(world, act, act->flags != 0 ? DEED_TAKE : DEED_READ, value, act->flags != 0 ? 0 : value);
 }
 
-void sim_get(struct sim_world *world, struct sim_draw *draw)
+static void get_once(struct sim_world *world, struct sim_draw *draw, const struct sim_spot *spot)
 {
-    struct act act = {.batch = 0};
+    struct act act = {.spot = *spot};
     unsigned char *page = world->pages[sim_who()][0];
-    if (!draw_spot(world, draw, &act.spot))
-        return;
-    enum tm_get_mode mode = draw_mode(draw, &act.spot, &act.flags);
+    enum tm_get_mode mode = draw_mode(world, draw, &act.spot, &act.flags);
     struct tm_object_id id = sim_object_id(world, act.spot.object);
     enter(world, &act.spot);
     begin_act(world, &act, act.flags != 0 ? CHANCE_REMOVE : CHANCE_NOTHING);
     enum tm_result result = tm_page_get(act.spot.member->handle, &id, sim_index(&act.spot), page, mode);
     end_get(world, &act, result, page);
     leave(world, &act.spot);
+}
+
+/* What is wanted again is wanted more than once. */
+void sim_get(struct sim_world *world, struct sim_draw *draw)
+{
+    struct sim_spot spot;
+    unsigned times = world->plan.theme == SIM_THEME_COLD ? 1u + (unsigned)sim_random(draw, 4) : 1u;
+    if (!draw_spot(world, draw, &spot))
+        return;
+    for (; times > 0 && spot.member->handle != NULL && !spot.member->is_busy; times--)
+        get_once(world, draw, &spot);
 }
 
 void sim_get_many(struct sim_world *world, struct sim_draw *draw)
@@ -358,7 +371,7 @@ void sim_get_many(struct sim_world *world, struct sim_draw *draw)
     if (count == 0)
         return;
     uint32_t is_exclusive;
-    enum tm_get_mode mode = draw_mode(draw, &act[0].spot, &is_exclusive);
+    enum tm_get_mode mode = draw_mode(world, draw, &act[0].spot, &is_exclusive);
     enter(world, &act[0].spot);
     for (unsigned i = 0; i < count; i++) {
         act[i].flags = is_exclusive;

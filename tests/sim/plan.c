@@ -67,6 +67,14 @@ static void draw_theme(struct sim_draw *draw, struct sim_plan *plan)
         plan->pools |= draw_pools(draw, 3);
         plan->fill = sim_chance(draw, 4) ? SIM_FILL_SOME : SIM_FILL_FULL;
         break;
+    case SIM_THEME_COLD:
+        plan->objects = 1;
+        plan->indices = 1u + (unsigned)sim_random(draw, 3);
+        do
+            plan->pools = draw_pools(draw, 1);
+        while (!sim_pool_is_persistent(tm_log2(plan->pools)) && !sim_chance(draw, 4));
+        plan->fill = sim_chance(draw, 2) ? SIM_FILL_NOTHING : SIM_FILL_SOME;
+        break;
     case SIM_THEME_ALL:
     case SIM_THEMES:
         break;

@@ -84,6 +84,8 @@ static bool has_met_everything(const struct sim_totals *totals)
         {"pages evicted", totals->evicted},
         {"segments evicted", totals->segments_evicted},
         {"segments cleaned", totals->segments_cleaned},
+        {"pages made smaller since they were cold", totals->cooled},
+        {"pages wanted again", totals->warmed},
         {"shared contents", totals->shared_found},
         {"buckets split", totals->splits},
         {"unreadable pages", totals->corrupt},

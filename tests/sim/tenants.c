@@ -346,6 +346,16 @@ void sim_maintain(struct sim_world *world, struct sim_draw *draw)
     (void)tm_engine_maintain(world->engine, steps);
 }
 
+/* By order, or from now on by whoever maintains. */
+void sim_recompress(struct sim_world *world, struct sim_draw *draw)
+{
+    uint64_t pages = 0;
+    if (sim_chance(draw, 2))
+        (void)!tm_engine_set_cold(world->engine, sim_chance(draw, 8) ? 0 : 100u, 0);
+    else
+        (void)!tm_engine_recompress(world->engine, &pages);
+}
+
 void sim_figures(struct sim_world *world, struct sim_draw *draw)
 {
     struct tm_engine_figures all;

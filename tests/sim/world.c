@@ -90,31 +90,32 @@ bool sim_may_be_unreadable(const struct sim_world *world)
 
 static const struct {
     const char *name;
-    uint8_t weight[SIM_THEMES]; /* all, twins, growth, tenants */
+    uint8_t weight[SIM_THEMES]; /* all, twins, growth, tenants, cold */
     void (*act)(struct sim_world *world, struct sim_draw *draw);
 } kinds[] = {
-    {"put", {34, 120, 34, 34}, sim_put},
-    {"put fresh", {1, 0, 40, 1}, sim_put_fresh},
-    {"get", {22, 70, 22, 10}, sim_get},
-    {"put batch", {5, 5, 5, 5}, sim_put_many},
-    {"get batch", {5, 10, 5, 2}, sim_get_many},
-    {"put stored", {3, 3, 3, 3}, sim_put_stored},
-    {"get stored", {3, 3, 3, 3}, sim_get_stored},
-    {"invalidate page", {7, 50, 7, 7}, sim_invalidate_page},
-    {"invalidate object", {5, 15, 5, 5}, sim_invalidate_object},
-    {"walk", {2, 2, 2, 2}, sim_walk},
-    {"maintain", {6, 6, 6, 25}, sim_maintain},
-    {"set cap", {3, 3, 3, 3}, sim_set_cap},
-    {"set size", {2, 2, 2, 5}, sim_set_size},
-    {"reclaim", {2, 2, 2, 8}, sim_reclaim},
-    {"make pool", {3, 3, 3, 20}, sim_make_pool},
-    {"end pool", {2, 2, 2, 15}, sim_end_pool},
-    {"make client", {1, 1, 1, 15}, sim_make_client},
-    {"end client", {1, 1, 1, 20}, sim_end_client},
-    {"freeze or thaw", {2, 2, 2, 2}, sim_freeze},
-    {"set weight", {1, 1, 1, 2}, sim_set_weight},
-    {"set right", {1, 1, 1, 4}, sim_set_right},
-    {"figures", {1, 1, 1, 4}, sim_figures},
+    {"put", {34, 120, 34, 34, 70}, sim_put},
+    {"put fresh", {1, 0, 40, 1, 0}, sim_put_fresh},
+    {"get", {22, 70, 22, 10, 90}, sim_get},
+    {"put batch", {5, 5, 5, 5, 5}, sim_put_many},
+    {"get batch", {5, 10, 5, 2, 20}, sim_get_many},
+    {"put stored", {3, 3, 3, 3, 3}, sim_put_stored},
+    {"get stored", {3, 3, 3, 3, 6}, sim_get_stored},
+    {"invalidate page", {7, 50, 7, 7, 6}, sim_invalidate_page},
+    {"invalidate object", {5, 15, 5, 5, 4}, sim_invalidate_object},
+    {"walk", {2, 2, 2, 2, 1}, sim_walk},
+    {"maintain", {6, 6, 6, 25, 50}, sim_maintain},
+    {"recompress", {4, 4, 4, 12, 60}, sim_recompress},
+    {"set cap", {3, 3, 3, 3, 6}, sim_set_cap},
+    {"set size", {2, 2, 2, 5, 3}, sim_set_size},
+    {"reclaim", {2, 2, 2, 8, 4}, sim_reclaim},
+    {"make pool", {3, 3, 3, 20, 3}, sim_make_pool},
+    {"end pool", {2, 2, 2, 15, 2}, sim_end_pool},
+    {"make client", {1, 1, 1, 15, 1}, sim_make_client},
+    {"end client", {1, 1, 1, 20, 1}, sim_end_client},
+    {"freeze or thaw", {2, 2, 2, 2, 1}, sim_freeze},
+    {"set weight", {1, 1, 1, 2, 1}, sim_set_weight},
+    {"set right", {1, 1, 1, 4, 1}, sim_set_right},
+    {"figures", {1, 1, 1, 4, 2}, sim_figures},
 };
 
 /* Draws one of the kinds by their weights. */
@@ -189,6 +190,8 @@ static void start_engine(struct sim_world *world)
         tm_engine_create(&world->outer, &world->host.codec.codec, &world->config, &world->engine);
     if (result != TM_OK)
         sim_fail("making the engine answered %d", (int)result);
+    if (world->plan.theme == SIM_THEME_COLD)
+        (void)!tm_engine_set_cold(world->engine, 100, 0);
 }
 
 static void make_tenants(struct sim_world *world)
@@ -334,6 +337,8 @@ static void check_engine(struct sim_world *world)
     totals->evicted += figures.evicted_pages;
     totals->segments_evicted += figures.evicted_segments;
     totals->segments_cleaned += figures.cleaned_segments;
+    totals->cooled += figures.cooled_pages;
+    totals->warmed += figures.warmed_pages;
     totals->shared_found += figures.pages_shared;
     totals->splits += world->engine->index[0].bucket_count + world->engine->index[1].bucket_count - 512u;
 }

@@ -45,6 +45,7 @@ struct sim_totals {
     uint64_t runs, steps, switches, operations;
     uint64_t stored, refused, kept, nomem, found, missed, taken, removed;
     uint64_t evicted, segments_evicted, segments_cleaned, shared_found, splits;
+    uint64_t cooled, warmed;
     uint64_t corrupt, faults[TM_FAULTS];
     uint64_t crashes, restarts, walks, fresh, undecided;
 };
@@ -93,6 +94,7 @@ enum sim_theme {
     SIM_THEME_TWINS,   /* few pages with few contents: shared contents come and go at every put */
     SIM_THEME_GROWTH,  /* tables grow, and the pages that operations meet at are in the buckets that are split */
     SIM_THEME_TENANTS, /* clients and pools come and go, while memory is short */
+    SIM_THEME_COLD,    /* few pages become cold and are wanted again */
     SIM_THEMES
 };
 
@@ -225,6 +227,7 @@ void sim_authorise(struct sim_world *world, unsigned client, unsigned name);
 void sim_set_size(struct sim_world *world, struct sim_draw *draw);
 void sim_reclaim(struct sim_world *world, struct sim_draw *draw);
 void sim_maintain(struct sim_world *world, struct sim_draw *draw);
+void sim_recompress(struct sim_world *world, struct sim_draw *draw);
 void sim_figures(struct sim_world *world, struct sim_draw *draw);
 /* At every switch: charges and resident bytes against their limits. */
 void sim_check_limits(struct sim_world *world);

@@ -3,7 +3,8 @@
  * test_codec.c - see test_codec.h.
  *
  * The encoded form is a row of runs. A first byte below 128 is followed by that many bytes and one
- * more, as they are; a larger one, less 125, is how often the next byte is repeated.
+ * more, as they are; a larger one, less 125, is how often the next byte is repeated. The form for cold pages has one
+ * code more: 127 is followed by a count and so many bytes, each of which is repeated as often as the one before.
  */
 #include "support/test_codec.h"
 
@@ -15,6 +16,8 @@
 #define REPEATS_MIN 3u
 #define REPEATS_MAX 130u
 #define REPEAT_CODE 125u
+#define SERIES_CODE 127u
+#define SERIES_MAX 255u
 
 struct context {
     uint32_t magic;
@@ -116,6 +119,105 @@ static size_t encode(const struct tm_codec *codec, void *context, const void *pa
     return size;
 }
 
+/* What was written last, which the next byte may add to. */
+struct tail {
+    size_t literal; /* where the row of literals has its first byte; valid if literals > 0 */
+    size_t literals;
+    size_t series; /* where the count of a series is; valid if is_series */
+    bool is_series;
+};
+
+static size_t put_run(struct tail *tail, size_t run, size_t last_run, unsigned char byte, unsigned char *out,
+                      size_t used)
+{
+    tail->literals = 0;
+    if (run == last_run && tail->is_series && out[tail->series] < SERIES_MAX) {
+        out[tail->series]++;
+    } else if (run == last_run) {
+        out[used++] = (unsigned char)SERIES_CODE;
+        tail->series = used;
+        tail->is_series = true;
+        out[used++] = 1;
+    } else {
+        out[used++] = (unsigned char)(run + REPEAT_CODE);
+        tail->is_series = false;
+    }
+    out[used++] = byte;
+    return used;
+}
+
+static size_t put_literal(struct tail *tail, unsigned char byte, unsigned char *out, size_t used)
+{
+    if (tail->literals == 0 || tail->literals == SERIES_CODE) {
+        tail->literal = used++;
+        tail->literals = 0;
+        tail->is_series = false;
+    }
+    out[tail->literal] = (unsigned char)tail->literals++;
+    out[used++] = byte;
+    return used;
+}
+
+static size_t encode_series(const unsigned char *page, unsigned char *out)
+{
+    struct tail tail = {.literals = 0};
+    size_t used = 0;
+    size_t last_run = 0;
+    for (size_t at = 0; at < TM_PAGE_BYTES && used + 3 < TM_CODEC_ENCODED_MAX;) {
+        size_t run = run_length(page, at);
+        if (run >= REPEATS_MIN) {
+            used = put_run(&tail, run, last_run, page[at], out, used);
+            last_run = run;
+            at += run;
+        } else {
+            used = put_literal(&tail, page[at++], out, used);
+        }
+        if (at == TM_PAGE_BYTES)
+            return used;
+    }
+    return 0;
+}
+
+static bool cold_init(const struct tm_codec *codec, void *memory)
+{
+    return context_init(codec, memory);
+}
+
+static size_t cold_encode(const struct tm_codec *codec, void *memory, const void *page, void *out)
+{
+    enter(memory);
+    size_t size = fails(codec, TM_TEST_CODEC_ENCODE) ? 0 : encode_series(page, out);
+    leave(memory);
+    return size;
+}
+
+static bool decode_series(const unsigned char *in, size_t in_size, unsigned char *page)
+{
+    size_t done = 0;
+    size_t run = 0;
+    for (size_t at = 0; at < in_size;) {
+        size_t code = in[at++];
+        size_t values = 1; /* bytes that follow, */
+        size_t times = 1;  /* each of them so often */
+        if (code == SERIES_CODE) {
+            if (at == in_size || run == 0)
+                return false;
+            values = in[at++];
+            times = run;
+        } else if (code > SERIES_CODE) {
+            times = run = code - REPEAT_CODE;
+        } else {
+            values = code + 1;
+        }
+        if (values > in_size - at || values * times > TM_PAGE_BYTES - done)
+            return false;
+        for (size_t i = 0; i < values; i++, done += times)
+            memset(page + done, in[at + i], times);
+        at += values;
+    }
+    return done == TM_PAGE_BYTES;
+}
+
 static bool decode_runs(const unsigned char *in, size_t in_size, unsigned char *page)
 {
     size_t done = 0;
@@ -138,7 +240,7 @@ static bool decode_runs(const unsigned char *in, size_t in_size, unsigned char *
 
 static bool knows(const struct tm_codec *codec, enum tm_codec_id id)
 {
-    return id == TM_CODEC_RAW || id == TM_CODEC_SAME || id == codec->encodes;
+    return id == TM_CODEC_RAW || id == TM_CODEC_SAME || id == codec->encodes || id == TM_TEST_CODEC_COLD;
 }
 
 static bool decode_page(enum tm_codec_id id, const void *in, size_t in_size, unsigned char *page)
@@ -152,6 +254,8 @@ static bool decode_page(enum tm_codec_id id, const void *in, size_t in_size, uns
             memcpy(page + at, in, in_size);
         return true;
     }
+    if (id == TM_TEST_CODEC_COLD)
+        return decode_series(in, in_size, page);
     return id != TM_CODEC_RAW && id != TM_CODEC_SAME && decode_runs(in, in_size, page);
 }
 
@@ -178,6 +282,10 @@ void tm_test_codec_init(struct tm_test_codec *test)
             .encode = encode,
             .decode = decode,
             .knows = knows,
+            .cold_encodes = TM_TEST_CODEC_COLD,
+            .cold_bytes = sizeof(struct context),
+            .cold_init = cold_init,
+            .cold_encode = cold_encode,
         },
     };
 }

@@ -5,12 +5,14 @@
  *
  * Encodes runs of equal bytes, and hashes so that a change of any one word changes the hash. Fails on
  * demand. Panics when a context is used without having been made, or by two operations at once.
- * Its blocks carry the number of LZ4, which it is not.
+ * Its blocks carry the numbers of LZ4 and, cold ones, of LZO, which they are not.
  */
 #ifndef TM_TEST_CODEC_H
 #define TM_TEST_CODEC_H
 
 #include "codec/codec.h"
+
+#define TM_TEST_CODEC_COLD TM_CODEC_LZO
 
 enum tm_test_codec_call {
     TM_TEST_CODEC_INIT,   /* to fail: the context cannot be made */
