@@ -83,5 +83,6 @@ enum tm_exit bench_deferred_run(struct bench *bench);
 
 /* What is alike in every round, and measured once. */
 enum tm_exit bench_space_run(struct bench *bench);
+enum tm_exit bench_cold_run(struct bench *bench);
 
 #endif

@@ -117,6 +117,8 @@ static enum tm_exit run_rounds(struct bench *bench)
     }
     if (code == TM_EXIT_OK)
         code = bench_space_run(bench);
+    if (code == TM_EXIT_OK)
+        code = bench_cold_run(bench);
     (void)bench_rows_judge(&bench->rows);
     bench_progress_end(bench);
     return code;

@@ -92,6 +92,40 @@ TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_reclaim(struct tmem_store *st
  */
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_freeable(struct tmem_store *store, uint64_t *bytes);
 
+/* The most that tmem_store_set_cold() takes for an age. */
+#define TMEM_COLD_AGE_MAX 1000000u
+
+/*
+ * tmem_store_set_cold - let the store's own thread make cold pages smaller: by a slower codec, while a CPU has nothing
+ * else to do. Gets find them as ever, only slower; what is asked for more than once becomes as fast as it was.
+ *
+ * The thread stops within a millisecond when all CPUs are busy, and goes on when one is idle. With maintenance=none
+ * nothing happens but by tmem_store_recompress().
+ *
+ * @cpu_percent  most of one CPU's time to spend, 0 ... 100; 0 ends it. What is cold by then stays so.
+ * @age_seconds  a page becomes cold when nobody has asked for it for so long, twice that at most; up to
+ *               TMEM_COLD_AGE_MAX.
+ *
+ * Results: TMEM_OK, TMEM_INVALID, TMEM_UNSUPPORTED (the store's codec is as small already: zstd), TMEM_NOMEM,
+ * TMEM_DENIED, TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_set_cold(struct tmem_store *store, uint32_t cpu_percent,
+                                                            uint32_t age_seconds);
+
+/*
+ * tmem_store_recompress - make all pages smaller now that nobody asked for since the last time or, the first time,
+ * ever; whatever the settings of tmem_store_set_cold() are, and however busy the CPUs. Some of those that were asked
+ * for more than once since they became cold are as fast as before when it returns.
+ *
+ * @pages  receives the number of contents that were coded anew.
+ *
+ * It takes about 50 us for a page. Other calls may overlap.
+ *
+ * Results: TMEM_OK, TMEM_INVALID, TMEM_UNSUPPORTED and TMEM_NOMEM as tmem_store_set_cold(), TMEM_DENIED,
+ * TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_recompress(struct tmem_store *store, uint64_t *pages);
+
 /*
  * tmem_store_clients - the names of the clients, in bounded steps.
  *

@@ -152,6 +152,9 @@ struct tmem_error {
  *                         formatted, one that holds pages is rebuilt. The store dups FD.
  *       maintenance=MODE  thread (default): a thread cleans and gives memory back; none: only
  *                         calls do
+ *       cold=PERCENT      of one CPU, 1 to 100: the thread makes pages smaller that nobody asks
+ *                         for; off (default). See tmem_store_set_cold()
+ *       cold-age=SECONDS  how long nobody asked for such a page (default 60)
  *   unix:PATH             talks to a daemon
  *
  * @uri    NUL-terminated; not kept.
@@ -470,6 +473,8 @@ struct tmem_client_stats {
     uint64_t reserved[8];
 };
 
+#define TMEM_CODECS 8u
+
 struct tmem_store_stats {
     uint64_t size_bytes;     /* the limit */
     uint64_t resident_bytes; /* now: spans and all metadata */
@@ -495,8 +500,17 @@ struct tmem_store_stats {
     uint64_t corrupt_pages;
     uint64_t spans; /* now */
     uint64_t span_bytes;
-    uint64_t deferred_bytes; /* now: memory in which pages wait to be compressed, as far as it is full; see defer= */
-    uint64_t reserved[7];
+    /* Now: memory in which pages wait to be compressed, as far as it is full; see defer=. */
+    uint64_t deferred_bytes;
+    uint64_t pages_cold;         /* now: contents coded anew, since nobody asked for them */
+    uint64_t cold_bytes;         /* now: of their blocks */
+    uint64_t recompressed_pages; /* coded anew, ever */
+    uint64_t recompressed_saved_bytes;
+    uint64_t promoted_pages; /* of them, coded as they were before, since somebody asked for them, ever */
+    uint64_t cold_ns;        /* time spent on both, ever */
+    uint64_t reserved[1];
+    uint64_t codec_pages[TMEM_CODECS]; /* now: contents that have bytes, by enum tmem_codec, */
+    uint64_t codec_bytes[TMEM_CODECS]; /* and these bytes, headers and rounding included */
 };
 
 /*

@@ -77,6 +77,12 @@ static enum tmem_result create_engine(const struct tm_uri *uri, struct tmem_stor
     return tm_public(result);
 }
 
+/* What a store answers that could not begin to make cold pages smaller. */
+static enum tmem_result no_cold(const struct tmem_store *store)
+{
+    return store->codec.cold_encodes == TM_CODEC_NONE ? TMEM_UNSUPPORTED : TMEM_NOMEM;
+}
+
 static enum tm_background_work maintain(void *user)
 {
     switch (tm_engine_maintain(user, 16)) {
@@ -98,6 +104,10 @@ static enum tmem_result start(const struct tm_uri *uri, struct tmem_store *store
     result = create_engine(uri, store, error);
     if (result != TMEM_OK)
         return result;
+    if (uri->cold_percent != 0 && !tm_engine_set_cold(store->engine, uri->cold_percent, uri->cold_seconds)) {
+        tm_error_set(error, "cold=%u: no memory for the slower codec", uri->cold_percent);
+        return no_cold(store);
+    }
     store->maintenance = uri->maintenance;
     if (uri->maintenance && !tm_host_linux_start_worker(store->host, maintain, store->engine)) {
         tm_error_set(error, "no thread for background work (is a limit set? see ulimit -u and -v)");
@@ -181,6 +191,20 @@ enum tmem_result tmem_store_freeable(struct tmem_store *store, uint64_t *bytes)
     return TMEM_OK;
 }
 
+enum tmem_result tmem_store_set_cold(struct tmem_store *store, uint32_t cpu_percent, uint32_t age_seconds)
+{
+    if (store == NULL || cpu_percent > 100u || age_seconds > TMEM_COLD_AGE_MAX)
+        return TMEM_INVALID;
+    return tm_engine_set_cold(store->engine, cpu_percent, age_seconds) ? TMEM_OK : no_cold(store);
+}
+
+enum tmem_result tmem_store_recompress(struct tmem_store *store, uint64_t *pages)
+{
+    if (store == NULL || pages == NULL)
+        return TMEM_INVALID;
+    return tm_engine_recompress(store->engine, pages) ? TMEM_OK : no_cold(store);
+}
+
 enum tmem_result tmem_store_clients(struct tmem_store *store, const char *after, char (*names)[TMEM_CLIENT_NAME_SIZE],
                                     size_t capacity, size_t *count)
 {
@@ -241,7 +265,16 @@ enum tmem_result tmem_store_stats(struct tmem_store *store, struct tmem_store_st
         .spans = figures.spans,
         .span_bytes = figures.span_bytes,
         .deferred_bytes = figures.deferred_bytes,
+        .pages_cold = figures.codec_blocks[figures.cold_codec],
+        .cold_bytes = figures.codec_bytes[figures.cold_codec],
+        .recompressed_pages = figures.cooled_pages,
+        .recompressed_saved_bytes = figures.cooled_saved_bytes,
+        .promoted_pages = figures.warmed_pages,
+        .cold_ns = figures.cold_spent_ns,
     };
+    TM_STATIC_ASSERT(TMEM_CODECS == TM_CODEC_IDS);
+    memcpy(stats.codec_pages, figures.codec_blocks, sizeof stats.codec_pages);
+    memcpy(stats.codec_bytes, figures.codec_bytes, sizeof stats.codec_bytes);
     memset(out, 0, out_bytes);
     memcpy(out, &stats, out_bytes < sizeof stats ? out_bytes : sizeof stats);
     return TMEM_OK;

@@ -2,6 +2,8 @@
 /* uri.c - reading a store URI, strictly: what is not understood is an error that says so. */
 #include "client/uri.h"
 
+#include <tmem/control.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 #define DEFAULT_SIZE (UINT64_C(256) << 20)
 #define WORKERS_MAX 64u
 #define VALUE_MAX 64u
+#define DEFAULT_COLD_SECONDS 60u
 
 void tm_error_set(struct tmem_error *error, const char *format, ...)
 {
@@ -137,6 +140,21 @@ static enum tmem_result set_memory(const char *key, const char *value, struct tm
     return TMEM_OK;
 }
 
+static enum tmem_result set_cold(const char *key, const char *value, struct tm_uri *uri, struct tmem_error *error)
+{
+    uint64_t number = 0;
+    if (strcmp(key, "cold-age") == 0) {
+        if (!parse_number(value, TMEM_COLD_AGE_MAX, &number))
+            return bad_value(error, key, value, "a number of seconds, at most a million");
+        uri->cold_seconds = (uint32_t)number;
+        return TMEM_OK;
+    }
+    if (strcmp(value, "off") != 0 && (!parse_number(value, 100, &number) || number == 0))
+        return bad_value(error, key, value, "off, or how many per cent of one CPU, 1 to 100");
+    uri->cold_percent = (uint32_t)number;
+    return TMEM_OK;
+}
+
 static enum tmem_result set_key(const char *key, const char *value, struct tm_uri *uri, struct tmem_error *error)
 {
     uint64_t number;
@@ -154,6 +172,8 @@ static enum tmem_result set_key(const char *key, const char *value, struct tm_ur
         return parse_choice(value, "none", "thread", &uri->maintenance)
                    ? TMEM_OK
                    : bad_value(error, key, value, "thread or none");
+    if (strcmp(key, "cold") == 0 || strcmp(key, "cold-age") == 0)
+        return set_cold(key, value, uri, error);
     if (strcmp(key, "workers") == 0) {
         if (!parse_number(value, WORKERS_MAX, &number) || number == 0)
             return bad_value(error, key, value, "1 ... 64");
@@ -191,6 +211,7 @@ enum tmem_result tm_uri_parse(const char *text, struct tm_uri *uri, struct tmem_
                            .codec = TM_CODEC_LZ4,
                            .dedup = true,
                            .maintenance = true,
+                           .cold_seconds = DEFAULT_COLD_SECONDS,
                            .arena_fd = -1};
     if (strncmp(text, "unix:", 5) == 0) {
         tm_error_set(error, "'%.64s': this build has no daemon connections (use embedded:)", text);
@@ -211,6 +232,11 @@ enum tmem_result tm_uri_parse(const char *text, struct tm_uri *uri, struct tmem_
             tm_error_set(error, "nothing follows the last ','");
             return TMEM_INVALID;
         }
+    }
+    if (uri->cold_percent != 0 && uri->codec == TM_CODEC_ZSTD) {
+        tm_error_set(error, "cold=%u: codec=zstd makes no page smaller later (choose another codec, or cold=off)",
+                     uri->cold_percent);
+        return TMEM_INVALID;
     }
     uri->use_memfd = uri->use_memfd || uri->arena_fd >= 0;
     return TMEM_OK;

@@ -18,7 +18,9 @@ struct tm_uri {
     bool dedup;
     bool defer;
     bool maintenance;
-    unsigned workers; /* 0: the host's choice */
+    uint32_t cold_percent; /* of one CPU, for making cold pages smaller; 0: off */
+    uint32_t cold_seconds; /* how long a page was not asked for when it is cold */
+    unsigned workers;      /* 0: the host's choice */
     bool use_memfd;
     int arena_fd; /* -1: none given */
 };

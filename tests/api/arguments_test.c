@@ -327,6 +327,69 @@ static void sizes_of_the_store_are_checked(void **state)
     assert_int_equal(tmem_store_check(NULL), TMEM_INVALID);
 }
 
+static void settings_of_the_cold_tier_are_checked(void **state)
+{
+    uint64_t pages = 77;
+    (void)state;
+    assert_int_equal(tmem_store_set_cold(NULL, 10, 60), TMEM_INVALID);
+    assert_int_equal(tmem_store_set_cold(store, 101, 60), TMEM_INVALID);
+    assert_int_equal(tmem_store_set_cold(store, 10, TMEM_COLD_AGE_MAX + 1u), TMEM_INVALID);
+    assert_int_equal(tmem_store_recompress(NULL, &pages), TMEM_INVALID);
+    assert_int_equal(tmem_store_recompress(store, NULL), TMEM_INVALID);
+    assert_int_equal(pages, 77);
+    assert_int_equal(tmem_store_set_cold(store, 100, 0), TMEM_OK);
+    assert_int_equal(tmem_store_set_cold(store, 0, TMEM_COLD_AGE_MAX), TMEM_OK);
+}
+
+/* Through the public calls, with the real codecs. */
+static void cold_pages_take_less_and_are_the_same(void **state)
+{
+    static const char text[] = "a page of text that says the same again and again, but not quite: ";
+    unsigned char pages[32][TMEM_PAGE_SIZE];
+    unsigned char back[TMEM_PAGE_SIZE];
+    struct tmem_store_stats before;
+    struct tmem_store_stats after;
+    uint64_t recompressed = 0;
+    (void)state;
+    for (unsigned i = 0; i < 32; i++) {
+        for (unsigned k = 0; k < TMEM_PAGE_SIZE; k++)
+            pages[i][k] = (unsigned char)(text[(k + i) % (sizeof text - 1u)] + (k / 50u + i) % 5u);
+        assert_int_equal(tmem_put(swap, &object, 100 + i, pages[i], 0), TMEM_OK);
+    }
+    assert_int_equal(tmem_store_stats(store, &before, sizeof before), TMEM_OK);
+    assert_int_equal(tmem_store_recompress(store, &recompressed), TMEM_OK);
+    assert_int_equal(tmem_store_stats(store, &after, sizeof after), TMEM_OK);
+    assert_in_range(recompressed, 32, before.pages);
+    assert_int_equal(after.recompressed_pages, recompressed);
+    assert_int_equal(after.pages_cold, recompressed);
+    assert_int_equal(after.codec_pages[TMEM_CODEC_ZSTD], recompressed);
+    assert_int_equal(after.codec_bytes[TMEM_CODEC_ZSTD], after.cold_bytes);
+    assert_int_equal(after.block_bytes, before.block_bytes - after.recompressed_saved_bytes);
+    assert_true(after.cold_ns > 0);
+    for (unsigned i = 0; i < 32; i++) {
+        struct tmem_stored stored;
+        assert_int_equal(tmem_get_stored(swap, &object, 100 + i, &stored), TMEM_OK);
+        assert_int_equal(stored.codec, TMEM_CODEC_ZSTD);
+        assert_int_equal(tmem_get(swap, &object, 100 + i, back, TMEM_GET_INCLUSIVE), TMEM_OK);
+        assert_memory_equal(back, pages[i], sizeof back);
+        assert_int_equal(tmem_invalidate_page(swap, &object, 100 + i), TMEM_OK);
+    }
+    assert_int_equal(tmem_store_check(store), TMEM_OK);
+}
+
+static void a_store_of_small_pages_has_no_cold_tier(void **state)
+{
+    struct tmem_store *other = NULL;
+    uint64_t pages = 77;
+    (void)state;
+    assert_int_equal(tmem_open("embedded:size=16M,codec=zstd", &other, NULL), TMEM_OK);
+    assert_int_equal(tmem_store_set_cold(other, 10, 60), TMEM_UNSUPPORTED);
+    assert_int_equal(tmem_store_recompress(other, &pages), TMEM_UNSUPPORTED);
+    assert_int_equal(tmem_store_set_cold(other, 0, 60), TMEM_OK);
+    assert_int_equal(pages, 77);
+    tmem_close(other);
+}
+
 static void statistics_fit_older_and_newer_callers(void **state)
 {
     struct {
@@ -382,6 +445,9 @@ int main(void)
         CASE(a_stored_page_is_not_trusted),
         CASE(arguments_of_walks_and_lists_are_checked),
         CASE(sizes_of_the_store_are_checked),
+        CASE(settings_of_the_cold_tier_are_checked),
+        CASE(cold_pages_take_less_and_are_the_same),
+        CASE(a_store_of_small_pages_has_no_cold_tier),
         CASE(statistics_fit_older_and_newer_callers),
         cmocka_unit_test(every_result_has_a_text),
     };

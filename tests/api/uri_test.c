@@ -59,6 +59,13 @@ static const struct row bad[] = {
     {"embedded:workers=many", TMEM_INVALID, "workers=many", "1 ... 64"},
     {"embedded:persistent=disk", TMEM_INVALID, "persistent=disk", "anon or memfd"},
     {"embedded:maintenance=later", TMEM_INVALID, "maintenance=later", "thread or none"},
+    {"embedded:cold=", TMEM_INVALID, "cold=", "1 to 100"},
+    {"embedded:cold=0", TMEM_INVALID, "cold=0", "1 to 100"},
+    {"embedded:cold=101", TMEM_INVALID, "cold=101", "1 to 100"},
+    {"embedded:cold=on", TMEM_INVALID, "cold=on", "off, or"},
+    {"embedded:cold=10,codec=zstd:1", TMEM_INVALID, "cold=10", "another codec"},
+    {"embedded:cold-age=1000001", TMEM_INVALID, "cold-age=1000001", "a million"},
+    {"embedded:cold-age=60s", TMEM_INVALID, "cold-age=60s", "number of seconds"},
     {"embedded:arena-fd=", TMEM_INVALID, "arena-fd=", "open memory file"},
     {"embedded:arena-fd=-1", TMEM_INVALID, "arena-fd=-1", "open memory file"},
     {"embedded:arena-fd=99999", TMEM_INVALID, "arena-fd=99999", "memory file"},
@@ -85,7 +92,9 @@ static void good_uris_are_taken(void **state)
         "embedded:", "embedded:size=16M", "embedded:size=16777216", "embedded:size=16384k",
         "embedded:size=16m,codec=none,dedup=off,workers=1,persistent=anon,maintenance=none",
         "embedded:codec=zstd:-7,size=32M,persistent=memfd,maintenance=thread,dedup=on", "embedded:size=16M,workers=64",
-        "embedded:size=32M,codec=zstd:19", "embedded:size=16M,defer=on", "embedded:size=16M,defer=off,codec=none"};
+        "embedded:size=32M,codec=zstd:19", "embedded:size=16M,defer=on", "embedded:size=16M,defer=off,codec=none",
+        "embedded:size=16M,cold=1,cold-age=0",
+        "embedded:size=16M,codec=none,cold-age=1000000,cold=100", "embedded:size=16M,codec=zstd,cold=off"};
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         struct tmem_store *store = NULL;

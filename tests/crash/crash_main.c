@@ -38,7 +38,7 @@ void crash_fail(const struct crash_journal *journal, const char *format, ...)
 /* What a store holds does not depend on what it is opened with: each life has other settings. */
 static void draw_uri(uint64_t *random, int arena_fd, char *uri, size_t room)
 {
-    static const char *const codecs[] = {"lz4", "lz4", "zstd:1", "none"};
+    static const char *const codecs[] = {"lz4,cold=100,cold-age=0", "lz4", "zstd:1", "none"};
     snprintf(uri, room, "embedded:size=%uM,codec=%s,dedup=%s,defer=%s,maintenance=%s,workers=%u,arena-fd=%d",
              24u + crash_below(random, 16), codecs[crash_below(random, 4)], crash_below(random, 5) == 0 ? "off" : "on",
              crash_below(random, 3) == 0 ? "on" : "off",

@@ -131,6 +131,7 @@ void model_pool_create(struct world *world, struct model_draw *draw);
 void model_pool_destroy(struct world *world, struct model_draw *draw);
 void model_set_size(struct world *world, struct model_draw *draw);
 void model_reclaim(struct world *world, struct model_draw *draw);
+void model_recompress(struct world *world, struct model_draw *draw);
 
 /* ---- books.c: what statistics and listings must say ---- */
 

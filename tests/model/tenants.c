@@ -299,3 +299,18 @@ void model_reclaim(struct world *world, struct model_draw *draw)
                    (unsigned long long)returned, (unsigned long long)wanted, (unsigned long long)freeable);
     model_check_size(world);
 }
+
+/* By order, or from now on by the store's own thread, if it has one. */
+void model_recompress(struct world *world, struct model_draw *draw)
+{
+    bool has_slower = strstr(world->uri, "codec=zstd") == NULL;
+    bool is_order = model_chance(draw, 3);
+    uint32_t percent = is_order ? 0 : model_below(draw, 101);
+    uint64_t pages = 0;
+    enum tmem_result result = is_order ? tmem_store_recompress(world->store, &pages)
+                                       : tmem_store_set_cold(world->store, percent, model_below(draw, 2));
+    bool is_ok = has_slower || (!is_order && percent == 0);
+    if (result != (is_ok ? TMEM_OK : TMEM_UNSUPPORTED))
+        model_fail(world, "store_%s: answered '%s'", is_order ? "recompress" : "set_cold", tmem_result_text(result));
+    model_check_size(world);
+}

@@ -313,6 +313,7 @@ void world_step(struct world *world, uint64_t operation)
         {20, model_pool_destroy},
         {30, model_set_size},
         {20, model_reclaim},
+        {30, model_recompress},
         {40, model_walk},
         {40, check},
         {6, restart},
