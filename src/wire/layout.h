@@ -15,7 +15,7 @@
 #include "base/atomic.h"
 #include "base/base.h"
 
-/* Versions of this format that this build speaks. A change of any table is a new one; see "Versions" in the document. */
+/* Versions of this format that this build speaks. Any change of a table makes a new one: see "Versions" there. */
 #define TM_WIRE_VERSION_MIN 1u
 #define TM_WIRE_VERSION_MAX 1u
 

@@ -57,7 +57,7 @@ struct tm_wire_hello {
     struct tm_wire_message head;
     uint16_t newest_version;
     uint16_t zero;
-    uint32_t features;          /* enum tm_wire_feature, those that the client knows; unknown bits are left out, not refused */
+    uint32_t features;          /* enum tm_wire_feature, that the client knows; bits that nobody knows are left out */
     struct tm_wire_sizes sizes; /* wished for */
     uint64_t size_bytes;        /* wished for, as in size=; 0: whatever it gives */
     uint64_t cap_bytes;         /* wished for; the daemon's configuration bounds it */

@@ -89,7 +89,8 @@ static void what_was_not_agreed_on_is_not_supported(void **state)
 /* All values of the flags for all operations, against what the document says. */
 static void flags_are_those_of_the_operation(void **state)
 {
-    static const unsigned most[TM_WIRE_OPERATION_COUNT] = {[TM_WIRE_PUT] = 1, [TM_WIRE_GET] = 2, [TM_WIRE_PUT_STORED] = 1};
+    static const unsigned most[TM_WIRE_OPERATION_COUNT] = {[TM_WIRE_PUT] = 1, [TM_WIRE_GET] = 2,
+                                                           [TM_WIRE_PUT_STORED] = 1};
     (void)state;
     for (unsigned operation = 1; operation < TM_WIRE_OPERATION_COUNT; operation++) {
         for (unsigned flags = 0; flags < 256; flags++) {

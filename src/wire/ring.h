@@ -4,8 +4,8 @@
  *
  * Invariants: what each end knows of itself (its own count) lies in its private memory and is only published; of the
  * other end it uses one number, the count, which it reads once and then checks: 0 <= written - taken <= entries. An end
- * that finds it otherwise says TM_RING_BROKEN, from then on every time: whoever it talks to does not keep to the format,
- * and nothing of him is used any more. Entries are copied out before anybody looks at them.
+ * that finds it otherwise says TM_RING_BROKEN, from then on every time: whoever it talks to does not keep to the
+ * format, and nothing of him is used any more. Entries are copied out before anybody looks at them.
  *
  * Who locks: nobody. Each end of a ring belongs to one thread at a time.
  * Cost: writing and taking an entry is a copy of 32 or 64 bytes; publishing is one store; the other end's count is
