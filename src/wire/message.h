@@ -24,7 +24,7 @@
 
 enum tm_wire_kind {
     TM_WIRE_HELLO = 1,    /* -> TM_WIRE_WELCOME */
-    TM_WIRE_WELCOME = 2,  /* with the shared memory and two eventfds: to wake the daemon, to be woken */
+    TM_WIRE_WELCOME = 2,  /* with three descriptors, in this order: see below */
     TM_WIRE_FAILED = 3,   /* instead of any answer */
     TM_WIRE_REGISTER = 4, /* with a memfd -> TM_WIRE_REGISTERED */
     TM_WIRE_REGISTERED = 5,
@@ -39,6 +39,18 @@ enum tm_wire_kind {
     TM_WIRE_KIND_COUNT
 };
 
+/*
+ * What comes with TM_WIRE_WELCOME:
+ *
+ *   the shared memory, a memfd sealed against changes of its size;
+ *   an eventfd that wakes the daemon: write 1 after tm_sleep_must_wake(&head->daemon) only;
+ *   the reading end of a pipe that wakes the client: whatever is in it means nothing but "look". At its end (read()
+ *   answers 0) the daemon is gone. It is no eventfd, since those who share one share its O_NONBLOCK: a client could
+ *   make the daemon wait.
+ *
+ * A client has at most `entries` requests under way, those counted whose answers it has not taken. So there is always
+ * room for an answer, and who takes answers need not wake the daemon.
+ */
 struct tm_wire_message {
     uint32_t magic;
     uint16_t kind;    /* enum tm_wire_kind */
@@ -58,10 +70,10 @@ struct tm_wire_hello {
     uint16_t newest_version;
     uint16_t zero;
     uint32_t features;          /* enum tm_wire_feature, that the client knows; bits that nobody knows are left out */
-    struct tm_wire_sizes sizes; /* wished for */
-    uint64_t size_bytes;        /* wished for, as in size=; 0: whatever it gives */
-    uint64_t cap_bytes;         /* wished for; the daemon's configuration bounds it */
-    uint32_t weight;
+    struct tm_wire_sizes sizes; /* wished for, 0: the daemon's; the welcome says which it became */
+    uint64_t size_bytes;        /* wished for, as in size=; 0: whatever it gives. Bounds the cap */
+    uint64_t cap_bytes;         /* wished for; 0: whatever it gives; the daemon's configuration bounds it */
+    uint32_t weight;            /* the same */
     uint32_t zero2;
     char name[TM_WIRE_NAME_BYTES];   /* the client's; empty: as the daemon's configuration calls whoever connects */
     char codec[TM_WIRE_CODEC_BYTES]; /* wished for; empty: the daemon's */
