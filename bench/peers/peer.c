@@ -444,12 +444,11 @@ static bool prepare(struct driver *driver, const struct options *options)
 {
     if (!load_corpus(driver, options->corpus))
         return false;
-    driver->stamps = malloc(driver->pages * sizeof *driver->stamps);
+    /* All of it touched now, so that what the process grows by later is the kind's. */
+    driver->stamps = (uint64_t *)(void *)bench_memory(driver->pages * sizeof *driver->stamps);
     driver->buffers = aligned_alloc(TM_PAGE_BYTES, PEER_BATCH * TM_PAGE_BYTES);
     if (driver->stamps == NULL || driver->buffers == NULL)
         return peer_fail("no memory for %llu pages", (unsigned long long)driver->pages);
-    /* Written now, so that what the process grows by later is the kind's. */
-    memset(driver->stamps, 0, driver->pages * sizeof *driver->stamps);
     memset(driver->buffers, 0, PEER_BATCH * TM_PAGE_BYTES);
     return true;
 }
@@ -471,7 +470,7 @@ int peer_main(int count, char **arguments, const struct peer_kind *kind)
     }
     bench_limits_free(&driver.limits);
     bench_corpus_free(&driver.corpus);
-    free(driver.stamps);
+    bench_memory_free((unsigned char *)driver.stamps, driver.pages * sizeof *driver.stamps);
     free(driver.buffers);
     return status;
 }

@@ -48,13 +48,13 @@ static bool run_chunk(const struct peer_timing *timing, struct bench_samples *cp
 
 bool peer_time(const struct peer_timing *timing, uint64_t pages, struct peer_times *times)
 {
-    uint64_t chunks = pages / timing->chunk / timing->pages_each + 1;
+    size_t chunks = (size_t)(pages / timing->chunk / timing->pages_each) + 1;
     struct bench_samples cpu = {NULL, 0, 0};
     struct bench_samples wall = {NULL, 0, 0};
     struct peer_times cost;
     bool done = bench_samples_reserve(&cpu, chunks) && bench_samples_reserve(&wall, chunks);
     measure_clocks(&cost);
-    for (uint64_t i = 0; i < chunks && done; i++)
+    for (size_t i = 0; i < chunks && done; i++)
         done = run_chunk(timing, &cpu, &wall, &cost);
     times->cpu_ns = bench_samples_median(&cpu);
     times->wall_ns = bench_samples_median(&wall);

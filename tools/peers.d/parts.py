@@ -77,17 +77,24 @@ def speed(run):
 
 
 def speed_rounds(run, corpus, opened):
+    """All commands of all subjects in turn."""
+    def ask(subject, command, number):
+        answer = opened[subject].driver.ask(command, min(SPEED_PAGES, run.place.pages))
+        return run.report.record(kind="speed", corpus=corpus, subject=subject, what=command, round=number, **answer)
+    alternate(run, f"speed: {corpus}", ask, [
+        (subject, command) for subject in opened
+        for command in ("get", "put") + (("get-many", "put-many") if subject in BATCHES else ())])
+
+
+def alternate(run, title, ask, what):
     """Rounds until everything has enough that count, or there have been too many."""
-    what = {(subject, command): [] for subject in opened
-            for command in ("get", "put") + (("get-many", "put-many") if subject in BATCHES else ())}
+    records = {pair: [] for pair in what}
     for number in range(ROUNDS_MAX if run.rounds == ROUNDS else run.rounds):
-        run.report.progress(f"speed: {corpus}: round {number + 1}")
-        for (subject, command), records in what.items():
-            answer = opened[subject].driver.ask(command, min(SPEED_PAGES, run.place.pages))
-            records.append(run.report.record(kind="speed", corpus=corpus, subject=subject, what=command,
-                                             round=number, **answer))
-        everything = [record for records in what.values() for record in records]
-        if number + 1 >= run.rounds and not lacking(what, usual_probe(everything)):
+        run.report.progress(f"{title}: round {number + 1}")
+        for pair, of_pair in records.items():
+            of_pair.append(ask(*pair, number))
+        everything = [record for of_pair in records.values() for record in of_pair]
+        if number + 1 >= run.rounds and not lacking(records, usual_probe(everything)):
             return
 
 
@@ -112,13 +119,12 @@ def index(run):
                               pages=run.index_pages)
             one.driver.ask("verify")
             opened[subject] = one
-    for number in range(run.rounds):
-        run.report.progress(f"index: round {number + 1}")
-        for subject, one in opened.items():
-            for command in what[subject]:
-                answer = one.driver.ask(command, min(INDEX_LOOK_UPS, run.index_pages))
-                run.report.record(kind="index", subject=subject, what=command, round=number, pages=run.index_pages,
-                                  **answer)
+
+    def ask(subject, command, number):
+        answer = opened[subject].driver.ask(command, min(INDEX_LOOK_UPS, run.index_pages))
+        return run.report.record(kind="index", subject=subject, what=command, round=number, pages=run.index_pages,
+                                 **answer)
+    alternate(run, "index", ask, [(subject, command) for subject in opened for command in what[subject]])
     for one in opened.values():
         one.close()
 

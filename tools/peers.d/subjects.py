@@ -7,7 +7,6 @@ from pathlib import Path
 from driver import Driver, Unavailable
 from kernel import Zram, Zswap
 from servers import Server, process_bytes
-from undo import Failure
 
 PAGE_BYTES = 4096
 TMPFS = "/dev/shm"
@@ -84,23 +83,14 @@ class Tmem(Subject):
 
     program = "tmem"
     options = ""
-    may_lack = None  # why it cannot be opened, where an older build cannot
     bytes_each = PAGE_BYTES * 9 // 8  # room for pages that nothing shrinks
 
     def prepare(self):
         size = self.pages * self.bytes_each + (64 << 20)
         uri = f"embedded:size={size >> 10}K" + ("," + self.options if self.options else "")
-        self.settings = f"{uri}, persistent pool, objects of 64 pages"
+        self.settings = f"{uri}, persistent pool, objects of 64 pages" + (
+            ", tmem_store_recompress() and tmem_store_reclaim()" if self.works_when_idle else "")
         return uri
-
-    def open(self):
-        try:
-            super().open()
-        except Failure as failure:
-            if self.may_lack is None:
-                raise
-            self.driver.close()
-            raise Unavailable(f"{self.may_lack}: {failure}") from None
 
     def resident_bytes(self):
         return max(self.driver.ask("memory")["resident_bytes"], self.grown_bytes())
@@ -246,14 +236,11 @@ def tmem(options, **more):
     return type("Tmem", (Tmem,), {"options": options, **more})
 
 
-# All of one CPU, for pages that nobody asked for in the last second: so that it is soon over.
-COLD_OPTIONS = "codec=lz4,cold=100,cold-age=1"
-
 ALL = {
     "tmem raw": tmem("codec=none"),
     "tmem LZ4": tmem("codec=lz4"),
     "tmem zstd": tmem("codec=zstd"),
-    "tmem cold tier": tmem(COLD_OPTIONS, works_when_idle=True, may_lack="this build has no cold tier"),
+    "tmem cold tier": tmem("codec=lz4,cold=50", works_when_idle=True),
     "LMDB": Lmdb,
     "zram lz4": ZramLz4,
     "zram lzo-rle": ZramLzoRle,
