@@ -58,6 +58,7 @@ void bench_destroy(struct bench *bench)
 {
     for (unsigned i = 0; i < BENCH_CONTENTS; i++)
         bench_bare_destroy(bench->bare[i]);
+    bench_store_close(&bench->index_store);
     bench_limits_free(&bench->limits);
     bench_rows_free(&bench->rows);
     free(bench->page_order);

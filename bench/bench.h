@@ -5,8 +5,8 @@
  * `tmem bench engine` measures every operation of the public API beside the limit of this machine,
  * in the same run. A round is made of blocks: one store, filled once, on which a row of cases is timed
  * (blocks.c); a store that is full (full.c); stores that give memory back (give_back.c); persistent pages in a
- * memory file (memory_file.c); and puts that are compressed later (deferred.c). Between two cases the
- * cold copy is measured, as the probe of rows.h.
+ * memory file (memory_file.c); puts that are compressed later (deferred.c); and look-ups among very many
+ * pages (index.c). Between two cases the cold copy is measured, as the probe of rows.h.
  */
 #ifndef TM_BENCH_H
 #define TM_BENCH_H
@@ -52,7 +52,8 @@ struct bench {
     uint32_t *object_order;      /* the objects of the second half, shuffled */
     struct bench_limits limits;
     struct bench_bare *bare[BENCH_CONTENTS];
-    bool lacks[BENCH_CONTENTS]; /* the build does not have the codec */
+    bool lacks[BENCH_CONTENTS];     /* the build does not have the codec */
+    struct bench_store index_store; /* of very many pages; of all rounds */
     struct bench_rows rows;
     double put_raw_ns; /* of this round */
     bool progress;     /* stderr is a terminal */
@@ -80,6 +81,7 @@ enum tm_exit bench_full_run(struct bench *bench);
 enum tm_exit bench_give_back_run(struct bench *bench);
 enum tm_exit bench_memory_file_run(struct bench *bench);
 enum tm_exit bench_deferred_run(struct bench *bench);
+enum tm_exit bench_index_run(struct bench *bench);
 
 /* What is alike in every round, and measured once. */
 enum tm_exit bench_space_run(struct bench *bench);

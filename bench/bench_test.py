@@ -129,10 +129,13 @@ class SmallRun(unittest.TestCase):
             self.find(case, 'lz4')
         for case in ('rebuild', 'put-new-memfd', 'get-random-memfd'):
             self.find(case, 'raw')
+        for case in ('index-get', 'index-get-16', 'index-miss'):
+            self.find(case, 'same')
+        self.assertGreater(self.find('index-pause', 'same')['ns'], 0)
 
     def test_rows_have_their_members(self):
         for row in self.rows:
-            if 'skipped' in row or 'ns' not in row:
+            if 'skipped' in row or 'ns' not in row or row['case'] == 'index-pause':
                 continue
             members = set(row)
             self.assertEqual(members - BOUNDED, LIMITED, row)

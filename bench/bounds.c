@@ -25,6 +25,8 @@ static const struct bench_bound bounds[] = {
     {"invalidate-page", NULL, 1, 0.9, false},
     {"invalidate-object", NULL, 1, 8.0, false},
     {"miss", NULL, 1, 0.15, false},
+    {"index-miss", NULL, 1, 0.7, false},
+    {"index-pause", NULL, 1, 1e6, false},
     {"put-full", NULL, 1, 1.35, false},
     {"put-full-p99", NULL, 1, 3.0, false},
     /* Two threads: the reciprocals of 0.92 and 0.90 of the machine's own scaling. */

@@ -102,6 +102,8 @@ static enum tm_exit run_round(struct bench *bench)
         code = bench_memory_file_run(bench);
     if (code == TM_EXIT_OK)
         code = bench_deferred_run(bench);
+    if (code == TM_EXIT_OK)
+        code = bench_index_run(bench);
     bench->round++;
     return code;
 }

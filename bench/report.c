@@ -10,12 +10,6 @@
 
 #define LINE_SIZE 512u
 
-/* The bound that is held against, with the slack of rows.h. */
-static double slack_bound(const struct bench_row *row)
-{
-    return row->at_least ? row->bound / BENCH_SLACK : row->bound * BENCH_SLACK;
-}
-
 static unsigned decimals_of(const struct bench_row *row)
 {
     return row->value < 100.0 ? 2 : 0;
@@ -30,13 +24,11 @@ enum tm_exit bench_report_settings(const struct bench *bench, const char *corpus
                    "pages      %llu of %u bytes in each store, in objects of %u\n"
                    "corpus     %s: %llu pages, %llu of them same-filled, %llu duplicates; %llu timed pages made up\n"
                    "stores     embedded:size=%s, all else as by default (checksums, dedup on) unless the case says "
-                   "otherwise\n"
-                   "bounds     those to be reached in the end, times %.1f\n\n",
+                   "otherwise\n\n",
                    (unsigned long long)bench->pages, TM_PAGE_BYTES, BENCH_OBJECT_PAGES,
                    corpus_path != NULL ? corpus_path : "files of this machine", (unsigned long long)corpus->count,
                    (unsigned long long)corpus->same_filled, (unsigned long long)corpus->duplicates,
-                   (unsigned long long)corpus->made_up, tm_size_format(bench_store_size(bench->pages), size),
-                   BENCH_SLACK);
+                   (unsigned long long)corpus->made_up, tm_size_format(bench_store_size(bench->pages), size));
     return tm_print_stdout(line);
 }
 
@@ -45,7 +37,7 @@ enum tm_exit bench_report_settings(const struct bench *bench, const char *corpus
 static void format_bound(const struct bench_row *row, char *text, size_t size)
 {
     if (row->bound > 0.0)
-        (void)snprintf(text, size, "%s %.2f", row->at_least ? ">=" : "<=", slack_bound(row));
+        (void)snprintf(text, size, "%s %.2f", row->at_least ? ">=" : "<=", row->bound);
     else
         (void)snprintf(text, size, "-");
 }
@@ -122,7 +114,7 @@ static void put_measured(struct tm_json *json, const struct bench_row *row)
         tm_json_decimal(json, "ratio", row->ratio, 3);
     }
     if (row->bound > 0.0) {
-        tm_json_decimal(json, "bound", slack_bound(row), 3);
+        tm_json_decimal(json, "bound", row->bound, 3);
         tm_json_boolean(json, "holds", row->holds);
     }
 }

@@ -76,7 +76,7 @@ static void judge(struct bench_row *row, double usual_probe)
     row->value = bench_samples_median(&value);
     row->limit_value = bench_samples_median(&limit);
     row->ratio = row->limit != NULL && row->limit_value > 0.0 ? row->value / row->limit_value : row->value;
-    row->holds = row->at_least ? row->ratio >= row->bound / BENCH_SLACK : row->ratio <= row->bound * BENCH_SLACK;
+    row->holds = row->at_least ? row->ratio >= row->bound : row->ratio <= row->bound;
 }
 
 static bool has_enough(const struct bench_row *row)

@@ -21,9 +21,6 @@
 #define BENCH_ROUNDS 7u
 #define BENCH_PROBE_OFF 0.2
 
-/* How far a row may be beyond its bound for now: the structure has to be right, tuning comes. */
-#define BENCH_SLACK 1.5
-
 struct bench_row {
     const char *name;
     const char *codec;
