@@ -135,6 +135,12 @@ static inline void tm_prefetch(const void *address)
     __builtin_prefetch(address, 0, 3);
 }
 
+/* For what is read once: it takes no room in the larger caches. */
+static inline void tm_prefetch_once(const void *address)
+{
+    __builtin_prefetch(address, 0, 0);
+}
+
 static inline void tm_prefetch_write(const void *address)
 {
     __builtin_prefetch(address, 1, 3);

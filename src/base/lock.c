@@ -43,12 +43,12 @@ void tm_lock_note_freed(enum tm_lock_class lock_class)
     *held &= ~(1u << (unsigned)lock_class);
 }
 
-void tm_bit_lock_slow(uint32_t *word, uint32_t bit)
+void tm_lock_wait(struct tm_lock *lock)
 {
     unsigned attempt = 0;
     do {
         /* Only read while somebody else holds it, so that the line is not fought over. */
-        while ((__atomic_load_n(word, __ATOMIC_RELAXED) & bit) != 0)
+        while (__atomic_load_n(&lock->word, __ATOMIC_RELAXED) != 0)
             tm_platform_wait(attempt++);
-    } while ((__atomic_fetch_or(word, bit, __ATOMIC_ACQUIRE) & bit) != 0);
+    } while (__atomic_exchange_n(&lock->word, 1u, __ATOMIC_ACQUIRE) != 0);
 }

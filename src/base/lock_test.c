@@ -20,9 +20,7 @@
 #define ROUNDS 20000u
 
 static struct tm_lock lock;
-static uint32_t word;
 static uint64_t shared;
-static volatile uint64_t bit_shared; /* under the bit lock */
 
 static void every_class_has_a_name_and_says_what_it_protects(void **state)
 {
@@ -51,16 +49,6 @@ static void a_lock_is_held_until_it_is_released(void **state)
     assert_int_equal(*tm_platform_held_ranks(), 0);
 }
 
-static void a_bit_lock_leaves_the_other_bits_alone(void **state)
-{
-    (void)state;
-    word = 0xabcd0000u;
-    tm_bit_lock_acquire(&word, 2u, TM_LOCK_index_bucket);
-    assert_int_equal(word, 0xabcd0002u);
-    tm_bit_lock_release(&word, 2u, TM_LOCK_index_bucket);
-    assert_int_equal(word, 0xabcd0000u);
-}
-
 static void *count_up(void *unused)
 {
     for (unsigned i = 0; i < ROUNDS; i++) {
@@ -68,9 +56,6 @@ static void *count_up(void *unused)
         uint64_t before = *(volatile uint64_t *)&shared;
         *(volatile uint64_t *)&shared = before + 1u;
         tm_lock_release(&lock, TM_LOCK_heap);
-        tm_bit_lock_acquire(&word, 1u, TM_LOCK_lane);
-        bit_shared++;
-        tm_bit_lock_release(&word, 1u, TM_LOCK_lane);
     }
     return unused;
 }
@@ -80,21 +65,18 @@ static void of_several_threads_one_holds_it(void **state)
     pthread_t thread[3];
     (void)state;
     shared = 0;
-    bit_shared = 0;
-    word = 0;
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, count_up, NULL), 0);
     for (unsigned i = 0; i < 3; i++)
         pthread_join(thread[i], NULL);
     assert_int_equal(shared, 3u * ROUNDS);
-    assert_int_equal(bit_shared, 3u * ROUNDS);
 }
 
-static void *wait_for_bit(void *unused)
+static void *wait_for_lock(void *unused)
 {
-    tm_bit_lock_acquire(&word, 4u, TM_LOCK_lane);
+    tm_lock_acquire(&lock, TM_LOCK_lane);
     shared = 77;
-    tm_bit_lock_release(&word, 4u, TM_LOCK_lane);
+    tm_lock_release(&lock, TM_LOCK_lane);
     return unused;
 }
 
@@ -103,13 +85,13 @@ static void who_waits_goes_on_when_the_lock_is_free(void **state)
     pthread_t thread;
     (void)state;
     shared = 0;
-    word = 0;
-    tm_bit_lock_acquire(&word, 4u, TM_LOCK_lane);
-    assert_int_equal(pthread_create(&thread, NULL, wait_for_bit, NULL), 0);
+    tm_lock_init(&lock);
+    tm_lock_acquire(&lock, TM_LOCK_lane);
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_lock, NULL), 0);
     for (unsigned i = 0; i < 200; i++)
         tm_platform_wait(100);
     assert_int_equal(shared, 0);
-    tm_bit_lock_release(&word, 4u, TM_LOCK_lane);
+    tm_lock_release(&lock, TM_LOCK_lane);
     pthread_join(thread, NULL);
     assert_int_equal(shared, 77);
 }
@@ -136,8 +118,9 @@ static void against_the_order(void)
 static void two_of_a_class(void)
 {
     struct tm_lock first = {0};
+    struct tm_lock second = {0};
     tm_lock_acquire(&first, TM_LOCK_heap);
-    tm_bit_lock_acquire(&word, 1u, TM_LOCK_heap);
+    tm_lock_acquire(&second, TM_LOCK_heap);
 }
 
 static void free_twice(void)
@@ -153,13 +136,6 @@ static void free_another_class(void)
     tm_lock_release(&lock, TM_LOCK_lane);
 }
 
-static void free_no_bit(void)
-{
-    word = 0;
-    tm_lock_note_taken(TM_LOCK_lane);
-    tm_bit_lock_release(&word, 1u, TM_LOCK_lane);
-}
-
 static void name_no_class(void)
 {
     (void)tm_lock_class_name(TM_LOCK_CLASSES);
@@ -173,7 +149,6 @@ static void locks_are_taken_in_the_order_of_their_ranks(void **state)
     assert_true(tm_test_dies(two_of_a_class));
     assert_true(tm_test_dies(free_twice));
     assert_true(tm_test_dies(free_another_class));
-    assert_true(tm_test_dies(free_no_bit));
     assert_true(tm_test_dies(name_no_class));
 }
 
@@ -193,7 +168,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_class_has_a_name_and_says_what_it_protects),
         cmocka_unit_test(a_lock_is_held_until_it_is_released),
-        cmocka_unit_test(a_bit_lock_leaves_the_other_bits_alone),
         cmocka_unit_test(of_several_threads_one_holds_it),
         cmocka_unit_test(who_waits_goes_on_when_the_lock_is_free),
         cmocka_unit_test(locks_are_taken_in_the_order_of_their_ranks),

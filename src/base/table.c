@@ -4,7 +4,6 @@
 
 #define BASE_BUCKETS (1u << TM_TABLE_BASE_BITS)
 #define OVERFLOW_BASE 64u /* lines of the first overflow directory */
-#define LOCK_BIT 1u
 #define TABLE_BUCKETS_MAX (1u << 31)
 
 /* ---- where lines lie ---- */
@@ -15,11 +14,6 @@ static unsigned level_of(uint32_t number, uint32_t base)
     return number < base ? 0 : tm_log2(number / base) + 1u;
 }
 
-static uint32_t level_first(unsigned level, uint32_t base)
-{
-    return level == 0 ? 0 : base << (level - 1u);
-}
-
 static size_t level_bytes(unsigned level, uint32_t base)
 {
     return (size_t)(level == 0 ? base : base << (level - 1u)) * sizeof(struct tm_bucket);
@@ -27,10 +21,14 @@ static size_t level_bytes(unsigned level, uint32_t base)
 
 static struct tm_bucket *line_at(struct tm_bucket *const *directory, uint32_t number, uint32_t base)
 {
-    unsigned level = level_of(number, base);
+    unsigned level = 0;
+    if (number >= base) {
+        unsigned bits = tm_log2(number);
+        level = bits - tm_log2(base) + 1u;
+        number -= 1u << bits; /* the level's first */
+    }
     /* The line exists, so its level does; others may find that out at the same time. */
-    struct tm_bucket *lines = __atomic_load_n(&directory[level], __ATOMIC_RELAXED);
-    return &lines[number - level_first(level, base)];
+    return &__atomic_load_n(&directory[level], __ATOMIC_RELAXED)[number];
 }
 
 static struct tm_bucket *allocate_level(struct tm_table *table, unsigned level, uint32_t base)
@@ -70,9 +68,20 @@ static unsigned bucket_bits(uint32_t number, uint32_t count)
 
 /* ---- entries ---- */
 
+static uint64_t tag_of(uint32_t hash)
+{
+    return (uint64_t)(hash >> TM_TABLE_BASE_BITS) << TM_ENTRY_REF_BITS;
+}
+
+/* True when the entry is one of those that begin with @tag, the high bits of a hash in their place. */
+static inline bool has_tag(uint64_t entry, uint64_t tag)
+{
+    return entry - tag - 1u < TM_ENTRY_REF_MASK; /* what is left is a reference, and not 0 */
+}
+
 static uint64_t entry_make(uint32_t hash, uint64_t ref)
 {
-    return (uint64_t)(hash >> TM_TABLE_BASE_BITS) << TM_ENTRY_REF_BITS | ref;
+    return tag_of(hash) | ref;
 }
 
 static uint32_t entry_hash(uint64_t entry, uint32_t bucket_hash)
@@ -119,12 +128,14 @@ struct tm_bucket *tm_table_lock(struct tm_table *table, uint32_t hash)
 {
     for (;;) {
         /* Acquire: pairs with the release in split_one(), so the bucket's memory is seen. */
-        uint32_t number = bucket_of(hash, tm_load_acquire(&table->bucket_count));
+        uint32_t count = tm_load_acquire(&table->bucket_count);
+        uint32_t number = bucket_of(hash, count);
         struct tm_bucket *bucket = line_at(table->directory, number, BASE_BUCKETS);
-        tm_bit_lock_acquire(&bucket->lock, LOCK_BIT, table->lock_class);
+        tm_lock_acquire(&bucket->lock, table->lock_class);
         /* A split may have moved the hash while we waited. It holds the lock of the bucket that it
          * splits, so under the lock the answer is final. */
-        if (TM_LIKELY(bucket_of(hash, tm_load_relaxed(&table->bucket_count)) == number))
+        uint32_t now = tm_load_relaxed(&table->bucket_count);
+        if (TM_LIKELY(now == count || bucket_of(hash, now) == number))
             return bucket;
         tm_table_unlock(table, bucket);
     }
@@ -132,7 +143,7 @@ struct tm_bucket *tm_table_lock(struct tm_table *table, uint32_t hash)
 
 void tm_table_unlock(struct tm_table *table, struct tm_bucket *bucket)
 {
-    tm_bit_lock_release(&bucket->lock, LOCK_BIT, table->lock_class);
+    tm_lock_release(&bucket->lock, table->lock_class);
 }
 
 void tm_table_prefetch(const struct tm_table *table, uint32_t hash)
@@ -165,22 +176,42 @@ uint32_t tm_reverse_bits(uint32_t value)
 
 /* ---- look-up ---- */
 
+/* Entries change under the lock of their bucket; but tm_table_guess() looks without it. */
+static void set_entry(uint64_t *place, uint64_t entry)
+{
+    __atomic_store_n(place, entry, __ATOMIC_RELAXED);
+}
+
+uint64_t tm_table_guess(const struct tm_table *table, uint32_t hash)
+{
+    uint32_t number = bucket_of(hash, __atomic_load_n(&table->bucket_count, __ATOMIC_ACQUIRE));
+    const struct tm_bucket *line = line_at(table->directory, number, BASE_BUCKETS);
+    uint64_t tag = tag_of(hash);
+    for (unsigned i = 0; i < TM_BUCKET_ENTRIES; i++) {
+        uint64_t entry = __atomic_load_n(&line->entry[i], __ATOMIC_RELAXED);
+        if (has_tag(entry, tag))
+            return entry - tag;
+    }
+    return 0;
+}
+
 uint64_t tm_table_next(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, struct tm_table_scan *scan)
 {
-    if (scan->line == NULL)
-        scan->line = bucket;
-    uint64_t tag = hash >> TM_TABLE_BASE_BITS;
+    struct tm_bucket *line = scan->line == NULL ? bucket : scan->line;
+    unsigned position = scan->position;
+    uint64_t tag = tag_of(hash);
     do {
-        while (scan->position < TM_BUCKET_ENTRIES) {
-            uint64_t entry = scan->line->entry[scan->position++];
-            if (entry >> TM_ENTRY_REF_BITS == tag && entry != 0)
-                return entry & TM_ENTRY_REF_MASK;
+        for (; position < TM_BUCKET_ENTRIES; position++) {
+            if (!has_tag(line->entry[position], tag))
+                continue;
+            scan->line = line;
+            scan->position = position + 1u;
+            return line->entry[position] - tag;
         }
-        if (scan->line->overflow == 0)
-            return 0;
-        scan->line = next_line(table, scan->line);
-        scan->position = 0;
-    } while (true);
+        line = next_line(table, line);
+        position = 0;
+    } while (line != NULL);
+    return 0;
 }
 
 uint64_t tm_table_next_any(struct tm_table *table, struct tm_bucket *bucket, uint32_t bucket_hash,
@@ -210,7 +241,7 @@ void tm_table_replace(struct tm_table *table, struct tm_table_scan *scan, uint64
     TM_ASSERT(scan->position > 0);
     TM_ASSERT(ref != 0 && ref <= TM_ENTRY_REF_MASK);
     uint64_t *entry = &scan->line->entry[scan->position - 1u];
-    *entry = (*entry & ~TM_ENTRY_REF_MASK) | ref;
+    set_entry(entry, (*entry & ~TM_ENTRY_REF_MASK) | ref);
 }
 
 /* ---- overflow lines ---- */
@@ -310,7 +341,7 @@ static bool place_entry(struct tm_table *table, struct tm_bucket *bucket, uint64
         bucket->overflow = number;
         place = &line->entry[0];
     }
-    *place = entry;
+    set_entry(place, entry);
     return true;
 }
 
@@ -323,14 +354,14 @@ bool tm_table_insert(struct tm_table *table, struct tm_bucket *bucket, uint32_t 
     return true;
 }
 
-bool tm_table_take(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref)
+static bool take(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref)
 {
     uint64_t entry = entry_make(hash, ref);
     for (struct tm_bucket *line = bucket; line != NULL; line = next_line(table, line)) {
         for (unsigned i = 0; i < TM_BUCKET_ENTRIES; i++) {
             if (line->entry[i] != entry)
                 continue;
-            line->entry[i] = 0;
+            set_entry(&line->entry[i], 0);
             /* Only the line that lost an entry can be empty now; others are not brought into the cache for nothing. */
             if (line != bucket && is_empty(line))
                 drop_empty_lines(table, bucket);
@@ -340,17 +371,37 @@ bool tm_table_take(struct tm_table *table, struct tm_bucket *bucket, uint32_t ha
     return false;
 }
 
-void tm_table_taken(struct tm_table *table, uint64_t entries)
-{
-    tm_fetch_sub_relaxed(&table->entry_count, entries);
-}
-
 bool tm_table_remove(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref)
 {
-    bool was_there = tm_table_take(table, bucket, hash, ref);
+    bool was_there = take(table, bucket, hash, ref);
     if (was_there)
-        tm_table_taken(table, 1);
+        tm_fetch_sub_relaxed(&table->entry_count, 1u);
     return was_there;
+}
+
+void tm_table_remove_many(struct tm_table *table, struct tm_table_entry *entries, unsigned count)
+{
+    uint32_t buckets = tm_load_acquire(&table->bucket_count);
+    uint64_t taken = 0;
+    for (unsigned i = 0; i < count; i++) {
+        entries[i].bucket = line_at(table->directory, bucket_of(entries[i].hash, buckets), BASE_BUCKETS);
+        tm_prefetch_write(entries[i].bucket);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        struct tm_bucket *bucket = entries[i].bucket;
+        tm_lock_acquire(&bucket->lock, table->lock_class);
+        if (TM_UNLIKELY(tm_load_relaxed(&table->bucket_count) != buckets)) { /* it may have moved meanwhile */
+            tm_table_unlock(table, bucket);
+            bucket = tm_table_lock(table, entries[i].hash);
+        }
+        bool was_there = take(table, bucket, entries[i].hash, entries[i].ref);
+        tm_table_unlock(table, bucket);
+        if (!was_there)
+            entries[i].bucket = NULL;
+        taken += was_there;
+    }
+    if (taken != 0)
+        tm_fetch_sub_relaxed(&table->entry_count, taken);
 }
 
 /* ---- growth ---- */
@@ -365,7 +416,7 @@ static bool move_entries(struct tm_table *table, struct tm_bucket *from, struct 
                 continue;
             if (!place_entry(table, to, line->entry[i]))
                 return false;
-            line->entry[i] = 0;
+            set_entry(&line->entry[i], 0);
         }
     }
     return true;
@@ -380,8 +431,8 @@ static void move_back(struct tm_table *table, struct tm_bucket *from, struct tm_
             /* The places that these entries left are still free. */
             uint64_t *place = free_place(table, to);
             TM_ASSERT(place != NULL);
-            *place = line->entry[i];
-            line->entry[i] = 0;
+            set_entry(place, line->entry[i]);
+            set_entry(&line->entry[i], 0);
         }
     }
     drop_empty_lines(table, from);
@@ -404,7 +455,7 @@ static bool split_one(struct tm_table *table)
     struct tm_bucket *to = line_at(table->directory, count, BASE_BUCKETS);
     uint64_t bit = UINT64_C(1) << (TM_ENTRY_REF_BITS + bits - TM_TABLE_BASE_BITS);
 
-    tm_bit_lock_acquire(&from->lock, LOCK_BIT, table->lock_class);
+    tm_lock_acquire(&from->lock, table->lock_class);
     bool moved = move_entries(table, from, to, bit);
     if (moved) {
         drop_empty_lines(table, from);
@@ -414,7 +465,7 @@ static bool split_one(struct tm_table *table)
     } else {
         move_back(table, to, from);
     }
-    tm_bit_lock_release(&from->lock, LOCK_BIT, table->lock_class);
+    tm_lock_release(&from->lock, table->lock_class);
     return moved;
 }
 
@@ -450,7 +501,7 @@ void tm_table_check(struct tm_table *table)
     TM_ASSERT(table->growing == 0);
     for (uint32_t number = 0; number < count; number++) {
         struct tm_bucket *bucket = line_at(table->directory, number, BASE_BUCKETS);
-        TM_ASSERT(bucket->lock == 0);
+        TM_ASSERT(!tm_lock_is_held(&bucket->lock));
         struct tm_table_scan scan = {NULL, 0};
         uint32_t hash;
         while (tm_table_next_any(table, bucket, number, &scan, &hash) != 0) {

@@ -34,8 +34,8 @@
 #define TM_ENTRY_REF_MASK ((UINT64_C(1) << TM_ENTRY_REF_BITS) - 1u)
 
 struct tm_bucket {
-    uint32_t lock;     /* bit 0 */
-    uint32_t overflow; /* number of the next line of the chain, or 0 */
+    struct tm_lock lock; /* of a chain's first line */
+    uint32_t overflow;   /* number of the next line of the chain, or 0 */
     uint64_t entry[TM_BUCKET_ENTRIES];
 };
 TM_STATIC_ASSERT(sizeof(struct tm_bucket) == TM_CACHE_LINE);
@@ -76,6 +76,10 @@ void tm_table_unlock(struct tm_table *table, struct tm_bucket *bucket);
 /* Brings the bucket of @hash into the cache; a hint, without a lock. */
 void tm_table_prefetch(const struct tm_table *table, uint32_t hash);
 
+/* A reference that the bucket of @hash may have for it, or 0; a hint, without a lock: to bring what it names into the
+ * cache. It may name nothing any more. */
+uint64_t tm_table_guess(const struct tm_table *table, uint32_t hash);
+
 /* One step through the entries of a locked bucket. Start from TM_TABLE_SCAN_INIT. */
 struct tm_table_scan {
     struct tm_bucket *line;
@@ -104,9 +108,15 @@ TM_MUST_USE bool tm_table_insert(struct tm_table *table, struct tm_bucket *bucke
 /* Removes the entry with exactly this hash and reference. False: there is none. */
 bool tm_table_remove(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref);
 
-/* The same for many: takes an entry out without counting it, and counts those that were taken out. */
-bool tm_table_take(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref);
-void tm_table_taken(struct tm_table *table, uint64_t entries);
+/* One of many to be removed. */
+struct tm_table_entry {
+    uint64_t ref;
+    uint32_t hash;
+    struct tm_bucket *bucket; /* afterwards; NULL: there was no such entry */
+};
+
+/* Removes many entries, whose buckets come into the cache together. Without locks held. */
+void tm_table_remove_many(struct tm_table *table, struct tm_table_entry *entries, unsigned count);
 
 /* Splits a bucket or two if the table is loaded and nobody else is at it, and lays in memory for overflow lines; called
  * without locks. Lack of memory only makes chains longer. */

@@ -129,6 +129,19 @@ static void a_reference_can_be_replaced(void **state)
     assert_int_equal(count(3, 12), 1);
 }
 
+static void a_guess_is_right_while_nobody_changes_the_bucket(void **state)
+{
+    (void)state;
+    assert_int_equal(tm_table_guess(&table, 4), 0);
+    assert_true(insert(4, 21));
+    assert_true(insert(4 + (1u << 20), 22)); /* in the same bucket */
+    assert_int_equal(tm_table_guess(&table, 4), 21);
+    assert_int_equal(tm_table_guess(&table, 4 + (1u << 20)), 22);
+    assert_int_equal(tm_table_guess(&table, 4 + (1u << 21)), 0);
+    assert_true(erase(4, 21));
+    assert_int_equal(tm_table_guess(&table, 4), 0);
+}
+
 static void growing_loses_nothing(void **state)
 {
     const uint64_t entries = 20000;
@@ -364,7 +377,7 @@ static void break_the_count(void)
 
 static void break_a_lock(void)
 {
-    table.directory[0][3].lock = 1;
+    table.directory[0][3].lock.word = 1;
     tm_table_check(&table);
 }
 
@@ -399,6 +412,7 @@ int main(void)
         TEST(what_was_inserted_is_found_until_it_is_removed),
         TEST(entries_of_one_hash_live_side_by_side),
         TEST(a_reference_can_be_replaced),
+        TEST(a_guess_is_right_while_nobody_changes_the_bucket),
         TEST(growing_loses_nothing),
         TEST(a_walk_sees_everything_while_the_table_grows),
         TEST(reversed_bits_are_the_other_way_round),

@@ -155,6 +155,7 @@ bool tm_codec_create(enum tm_codec_id id, int level, struct tm_codec *codec)
         .context_init = context_init,
         .hash = hash->hash,
         .copy_hash = hash->copy_hash,
+        .copy_out = tm_copy_out,
         .encode = encode,
         .decode = decode,
         .knows = knows,

@@ -52,6 +52,10 @@ struct tm_codec {
     /* Copies and hashes in one pass: the same value as hash(). Buffers do not overlap. */
     uint64_t (*copy_hash)(void *to, const void *from, size_t size, uint64_t seed);
 
+    /* Copies to memory that is not read soon, and need not be in cache afterwards. Buffers do not overlap. Other
+     * threads see the bytes before they see anything that is stored after the call. */
+    void (*copy_out)(void *to, const void *from, size_t size);
+
     /*
      * Encodes a page. @out has TM_PAGE_BYTES of room. Answers the number of bytes (1 ...
      * TM_CODEC_ENCODED_MAX) and which codec in *id, or 0: it does not pay, store it raw.
@@ -85,6 +89,9 @@ struct tm_codec {
 
 /* True when the page is one 64-bit word repeated; *word receives it. Stops at the first difference. */
 bool tm_same_filled(const void *page, uint64_t *word);
+
+/* The copy_out() of the table that tm_codec_create() makes. */
+void tm_copy_out(void *to, const void *from, size_t size);
 
 /* Writes @word over a whole page. */
 void tm_same_fill(void *page, uint64_t word);

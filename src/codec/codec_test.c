@@ -323,6 +323,26 @@ static void what_a_build_lacks_is_refused(void **state)
     assert_int_equal(codec.level, 3);
 }
 
+/* The first @at and what is behind @size bytes of bench.out stay as they were. */
+static void copy_out_and_compare(size_t at, size_t size)
+{
+    memset(bench.out, 0xee, TM_PAGE_BYTES);
+    tm_copy_out(bench.out + at, bench.in, size);
+    for (size_t i = 0; i < TM_PAGE_BYTES; i++)
+        assert_int_equal(bench.out[i], i < at || i >= at + size ? 0xee : bench.in[i - at]);
+}
+
+static void copies_past_the_cache_are_whole_and_touch_nothing_else(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TM_PAGE_BYTES; i++)
+        bench.in[i] = (unsigned char)tm_scramble(i);
+    for (size_t at = 0; at <= 2 * TM_CACHE_LINE; at += 8)
+        for (size_t size = 0; at + size <= TM_PAGE_BYTES; size += 121)
+            copy_out_and_compare(at, size);
+    copy_out_and_compare(0, TM_PAGE_BYTES);
+}
+
 static void names_are_those_of_uris(void **state)
 {
     (void)state;
@@ -345,6 +365,7 @@ int main(void)
         cmocka_unit_test(raw_and_same_filled_pages_are_decoded),
         cmocka_unit_test(a_table_of_no_codec_encodes_nothing),
         cmocka_unit_test(what_a_build_lacks_is_refused),
+        cmocka_unit_test(copies_past_the_cache_are_whole_and_touch_nothing_else),
         cmocka_unit_test(names_are_those_of_uris),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

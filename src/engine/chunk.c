@@ -386,9 +386,7 @@ static void free_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t 
 {
     struct tm_chunk *chunk = chunk_at(engine, pool, ref);
     uint64_t bytes = tm_record_bytes(class_for(chunk->pages));
-    for (unsigned i = 0; i < chunk->pages; i++)
-        bytes += tm_slot_bytes(chunk->slot[i]);
-    tm_note_removed(pool, shard, chunk->slot, chunk->pages);
+    bytes += tm_note_removed(pool, shard, chunk->slot, chunk->pages);
     tm_slots_release(engine->store, pool->kind, chunk->slot, chunk->pages);
     tm_record_free(engine->store, pool->kind, ref);
     tm_uncharge(pool, bytes);
@@ -493,8 +491,8 @@ bool tm_index_evict_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64
         if (object == 0)
             continue;
         *dropped = chunk_at(engine, pool, detached.chunk)->count;
-        tm_tally_add(pool, first, TM_TALLY_EVICTED, *dropped);
-        free_detached(engine, pool, &detached, first);
+        tm_tally_add(pool, first % TM_SHARDS, TM_TALLY_EVICTED, *dropped);
+        free_detached(engine, pool, &detached, first % TM_SHARDS);
         return true;
     }
     return false;

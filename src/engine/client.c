@@ -467,11 +467,19 @@ enum tm_result tm_client_deauthorise(struct tm_client *client, const struct tm_u
 
 /* ---- the charge ---- */
 
+/* The most is noted when the charge falls, not each time it rises: so it is the most of what was noted and of what is
+ * charged now. */
 static void note_most(struct tm_client *client, uint64_t charged)
 {
     uint64_t most = tm_load_relaxed(&client->charged_max);
     while (charged > most && !tm_compare_exchange(&client->charged_max, &most, charged)) {
     }
+}
+
+uint64_t tm_client_charged_max(const struct tm_client *client)
+{
+    uint64_t charged = tm_load_relaxed(&client->charged); /* first: what falls meanwhile has been noted */
+    return tm_max_u64(charged, tm_load_acquire(&client->charged_max));
 }
 
 static bool charge_client(struct tm_client *client, uint64_t bytes)
@@ -482,19 +490,20 @@ static bool charge_client(struct tm_client *client, uint64_t bytes)
         if (charged + bytes > tm_load_relaxed(&client->cap_bytes))
             return false;
     } while (!tm_compare_exchange(&client->charged, &charged, charged + bytes));
-    note_most(client, charged + bytes);
     return true;
 }
 
-static void uncharge_client(struct tm_client *client, uint64_t bytes)
+void tm_uncharge_client(struct tm_client *client, uint64_t bytes)
 {
+    note_most(client, tm_load_relaxed(&client->charged));
     uint64_t before = tm_fetch_sub(&client->charged, bytes);
     TM_ASSERT(before >= bytes);
+    note_most(client, before); /* it may have risen in between */
 }
 
 static void charge_client_anyway(struct tm_client *client, uint64_t bytes)
 {
-    note_most(client, tm_fetch_add(&client->charged, bytes) + bytes);
+    tm_fetch_add(&client->charged, bytes);
 }
 
 /* What each of @members of a shared pool is charged: an equal part, rounded up. */
@@ -523,7 +532,7 @@ static bool settle_parts(struct tm_pool *pool, bool anyway)
     struct tm_member *member;
     for (member = pool->members; member != NULL; member = member->next_of_pool) {
         if (part <= member->part) {
-            uncharge_client(member->client, member->part - part);
+            tm_uncharge_client(member->client, member->part - part);
         } else if (anyway) {
             charge_client_anyway(member->client, part - member->part);
         } else if (!charge_client(member->client, part - member->part)) {
@@ -569,7 +578,7 @@ void tm_charge_anyway(struct tm_pool *pool, uint64_t bytes)
 void tm_uncharge(struct tm_pool *pool, uint64_t bytes)
 {
     if (!pool->is_shared) {
-        uncharge_client(pool->members->client, bytes);
+        tm_uncharge_client(pool->members->client, bytes);
         return;
     }
     tm_lock_acquire(&pool->members_lock, TM_LOCK_account_members);

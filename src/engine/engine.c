@@ -103,7 +103,7 @@ void tm_engine_destroy(struct tm_engine *engine)
 uint64_t tm_tally_of(const struct tm_pool *pool, enum tm_tally tally)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < TM_TALLY_SHARDS; i++)
+    for (unsigned i = 0; i < tm_tally_shards(pool->engine); i++)
         sum += tm_load_relaxed(&pool->tallies[i].count[tally]);
     /* While others count, what was taken away may be seen before what it was taken from. */
     return (int64_t)sum < 0 ? 0 : sum;
@@ -155,7 +155,7 @@ void tm_client_figures(struct tm_client *client, struct tm_client_figures *out)
     out->frozen = tm_load_relaxed(&client->frozen) != 0;
     out->cap_bytes = tm_load_relaxed(&client->cap_bytes);
     out->charged_bytes = tm_load_relaxed(&client->charged);
-    out->charged_max_bytes = tm_load_relaxed(&client->charged_max);
+    out->charged_max_bytes = tm_max_u64(tm_client_charged_max(client), out->charged_bytes);
     out->evicted_for_others = tm_load_relaxed(&client->evicted_for_others);
     tm_lock_acquire(&client->engine->control, TM_LOCK_control);
     out->pools = client->pool_count;

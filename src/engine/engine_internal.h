@@ -52,7 +52,7 @@ TM_STATIC_ASSERT(sizeof(struct tm_object) == 64);
 /* ------------------------------------------------------------------- pools */
 
 #define TM_POOL_STRIPES 8u
-#define TM_TALLY_SHARDS 4u
+#define TM_SHARDS 4u /* of what threads count that hold no worker */
 
 enum tm_tally {
     TM_TALLY_PUTS,
@@ -74,10 +74,18 @@ enum tm_tally {
     TM_TALLIES
 };
 
-/* Counters of a pool, spread so that threads do not share a line. */
+/*
+ * Counters of a pool, spread so that threads do not share a line: TM_SHARDS sets for whoever holds no worker, then one
+ * for each worker. Only who holds the worker counts in its set, so that counting there is no more than an addition.
+ */
 struct tm_tallies {
     tm_atomic64 count[TM_TALLIES]; /* atomic */
 } TM_ALIGNED(TM_CACHE_LINE);
+
+static inline unsigned tm_shard_of(const struct tm_worker *worker)
+{
+    return TM_SHARDS + tm_worker_number(worker);
+}
 
 /* Whose pages they are: a client's private pools of one kind, or one shared pool. */
 struct tm_account {
@@ -126,7 +134,7 @@ struct tm_pool {
     tm_atomic64 pages_max; /* atomic; see tm_note_pages() */
     uint32_t evict_stripe; /* atomic: where evicting chunks goes on */
     struct tm_stripe stripe[TM_POOL_STRIPES];
-    struct tm_tallies tallies[TM_TALLY_SHARDS];
+    struct tm_tallies tallies[]; /* tm_tally_shards() */
 };
 
 struct tm_member {
@@ -181,7 +189,7 @@ struct tm_sketch {
     tm_atomic64 period; /* atomic: events between two sweeps */
     struct {
         tm_atomic64 events; /* atomic: of the threads with this shard, ever */
-    } TM_ALIGNED(TM_CACHE_LINE) shard[TM_TALLY_SHARDS];
+    } TM_ALIGNED(TM_CACHE_LINE) shard[TM_SHARDS];
     tm_atomic64 events TM_ALIGNED(TM_CACHE_LINE); /* atomic: since the last sweep began, in bunches */
     uint32_t hand;                                /* atomic: lines halved by the sweep under way; `lines`: none is */
 };
@@ -275,9 +283,27 @@ struct tm_place {
 
 void tm_place_init(struct tm_place *place, struct tm_pool *pool, const struct tm_object_id *id, uint32_t index);
 
-static inline void tm_tally_add(struct tm_pool *pool, unsigned shard, enum tm_tally tally, uint64_t change)
+static inline unsigned tm_tally_shards(const struct tm_engine *engine)
 {
-    tm_fetch_add_relaxed(&pool->tallies[shard % TM_TALLY_SHARDS].count[tally], change);
+    return TM_SHARDS + engine->host.workers;
+}
+
+/* Answers what the set of counters says now. @shard: tm_shard_of() the worker that is held, or any number below
+ * TM_SHARDS. */
+static inline uint64_t tm_tally_add(struct tm_pool *pool, unsigned shard, enum tm_tally tally, uint64_t change)
+{
+    uint64_t *count = &pool->tallies[shard].count[tally];
+    if (shard < TM_SHARDS)
+        return tm_fetch_add_relaxed(count, change) + change;
+    uint64_t now = tm_load_relaxed(count) + change;
+    tm_store_relaxed(count, now);
+    return now;
+}
+
+/* The shard of a thread that holds no worker. */
+static inline unsigned tm_shard_of_thread(const struct tm_engine *engine)
+{
+    return engine->host.thread_number(engine->host.user) % TM_SHARDS;
 }
 
 /* The sum over all threads; exact when none is at work. */
@@ -298,6 +324,9 @@ bool tm_charge(struct tm_pool *pool, uint64_t bytes);
 /* As tm_charge(), whatever the caps say: for records that must be, and for rebuilding. */
 void tm_charge_anyway(struct tm_pool *pool, uint64_t bytes);
 void tm_uncharge(struct tm_pool *pool, uint64_t bytes);
+void tm_uncharge_client(struct tm_client *client, uint64_t bytes);
+/* The most that a client was ever charged. */
+uint64_t tm_client_charged_max(const struct tm_client *client);
 /* Members came or went: everybody is charged the new part. Members' lock held. */
 void tm_settle_parts(struct tm_pool *pool);
 /* Members' lock held, before the member is linked: charges what its part will be. False: above its cap. */
@@ -311,6 +340,11 @@ struct tm_found {
     struct tm_chunk *chunk;
     tm_slot *slot;
 };
+
+/* Brings what a look-up of the page takes into the cache: first the bucket, then what it names. Hints, without a lock;
+ * before tm_index_expect_chunk() the bucket should have come. */
+void tm_index_expect_bucket(const struct tm_place *place);
+void tm_index_expect_chunk(const struct tm_place *place);
 
 /* Locks the page's bucket and looks. Ends with tm_index_unlock(). */
 void tm_index_lock(const struct tm_place *place, struct tm_found *found);

@@ -37,11 +37,31 @@ static bool is_chunk_of(const struct tm_chunk *chunk, const struct tm_place *pla
            chunk->id[0] == place->id.word[0] && chunk->id[1] == place->id.word[1] && chunk->id[2] == place->id.word[2];
 }
 
+/* The lines of a chunk's record that a look-up reads. Where its window begins is in one of them; most begin at 0. */
+static void prefetch_chunk(const struct tm_chunk *chunk, unsigned page)
+{
+    tm_prefetch(chunk);
+    tm_prefetch(&chunk->slot[page]);
+}
+
+void tm_index_expect_bucket(const struct tm_place *place)
+{
+    tm_table_prefetch(place->index, place->hash);
+}
+
+void tm_index_expect_chunk(const struct tm_place *place)
+{
+    uint64_t ref = tm_table_guess(place->index, place->hash);
+    if (ref != 0)
+        prefetch_chunk(tm_record_at(place->engine->store, place->pool->kind, ref), place->page);
+}
+
 struct tm_chunk *tm_find_chunk(const struct tm_place *place, struct tm_bucket *bucket, struct tm_table_scan *scan)
 {
     uint64_t ref;
     while ((ref = tm_table_next(place->index, bucket, place->hash, scan)) != 0) {
         struct tm_chunk *chunk = tm_record_at(place->engine->store, place->pool->kind, ref);
+        prefetch_chunk(chunk, place->page); /* the slot with the header, not after it */
         if (is_chunk_of(chunk, place))
             return chunk;
     }
@@ -90,8 +110,7 @@ static void raise_pages_max(struct tm_pool *pool)
 /* The most is looked at while pages are few, and now and then: threads that put would meet at it. */
 void tm_note_pages(struct tm_pool *pool, unsigned shard, uint64_t change)
 {
-    uint64_t *count = &pool->tallies[shard % TM_TALLY_SHARDS].count[TM_TALLY_PAGES];
-    uint64_t pages = tm_fetch_add_relaxed(count, change) + change;
+    uint64_t pages = tm_tally_add(pool, shard, TM_TALLY_PAGES, change);
     if ((int64_t)change > 0 && (pages < PAGES_MAX_STEP || pages % PAGES_MAX_STEP == 0))
         raise_pages_max(pool);
 }
@@ -106,16 +125,24 @@ void tm_note_change(struct tm_pool *pool, unsigned shard, tm_slot old, tm_slot s
         tm_note_pages(pool, shard, slot != 0 ? 1u : (uint64_t)-1);
 }
 
-void tm_note_removed(struct tm_pool *pool, unsigned shard, const tm_slot *slots, unsigned count)
+uint64_t tm_note_removed(struct tm_pool *pool, unsigned shard, const tm_slot *slots, unsigned count)
 {
     uint64_t pages = 0;
+    uint64_t same = 0;
+    uint64_t shared = 0;
+    uint64_t bytes = 0;
     for (unsigned i = 0; i < count; i++) {
-        if (slots[i] == 0)
-            continue;
-        count_kind(pool, shard, slots[i], (uint64_t)-1);
-        pages++;
+        pages += slots[i] != 0;
+        same += tm_slot_is_same_filled(slots[i]);
+        shared += tm_slot_type(slots[i]) == TM_SLOT_SHARED;
+        bytes += tm_slot_bytes(slots[i]);
     }
+    if (same != 0)
+        tm_tally_add(pool, shard, TM_TALLY_SAME, -same);
+    if (shared != 0)
+        tm_tally_add(pool, shard, TM_TALLY_SHARED, -shared);
     tm_note_pages(pool, shard, -pages);
+    return bytes;
 }
 
 /* Locked: stores a slot. For a restart this is the moment. */

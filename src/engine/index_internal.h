@@ -22,7 +22,7 @@ bool tm_index_stays(struct tm_engine *engine, struct tm_account *account, tm_slo
 /* The books of a slot that changed from @old to @slot. */
 void tm_note_change(struct tm_pool *pool, unsigned shard, tm_slot old, tm_slot slot);
 void tm_note_pages(struct tm_pool *pool, unsigned shard, uint64_t change);
-/* The books of all of a chunk's slots at once. */
-void tm_note_removed(struct tm_pool *pool, unsigned shard, const tm_slot *slots, unsigned count);
+/* The books of all of a chunk's slots at once. Answers the bytes of their pages. */
+uint64_t tm_note_removed(struct tm_pool *pool, unsigned shard, const tm_slot *slots, unsigned count);
 
 #endif

@@ -216,7 +216,7 @@ static void begin_put(struct put *put, struct tm_member *member, const struct tm
     struct tm_pool *pool = member->pool;
     memset(put, 0, sizeof *put);
     tm_place_init(&put->place, pool, id, index);
-    put->place.shard = tm_worker_number(worker);
+    put->place.shard = tm_shard_of(worker);
     put->member = member;
     put->worker = worker;
     put->flags = flags;
@@ -226,7 +226,7 @@ static void begin_put(struct put *put, struct tm_member *member, const struct tm
     put->page.tier = TM_TIER_NORMAL;
     if (pool->kind == TM_ARENA_EPHEMERAL)
         tm_sketch_prefetch(&pool->engine->sketch, put->place.hash, put->place.page);
-    tm_table_prefetch(put->place.index, put->place.hash);
+    tm_index_expect_bucket(&put->place);
     tm_tally_add(pool, put->place.shard, TM_TALLY_PUTS, 1);
 }
 
@@ -250,15 +250,30 @@ static bool put_flags_ok(const struct tm_member *member, uint32_t flags)
     return (flags & TM_PUT_KEEP) == 0 || member->pool->kind == TM_ARENA_PERSISTENT;
 }
 
+/* All of the page is going to be read, and first in places that no hardware prefetcher can guess. Asked for at once it
+ * comes in order, while the rest is prepared. */
+static void prefetch_page(const void *page)
+{
+    const unsigned char *bytes = page;
+    for (unsigned at = 0; at < TM_PAGE_BYTES; at += 4u * TM_CACHE_LINE) {
+        tm_prefetch_once(bytes + at);
+        tm_prefetch_once(bytes + at + TM_CACHE_LINE);
+        tm_prefetch_once(bytes + at + 2u * TM_CACHE_LINE);
+        tm_prefetch_once(bytes + at + 3u * TM_CACHE_LINE);
+    }
+}
+
 static enum tm_result put_with(struct tm_worker *worker, struct tm_member *member, const struct tm_object_id *id,
                                uint32_t index, const void *page, uint32_t flags)
 {
     struct put put;
     begin_put(&put, member, id, index, worker, flags);
+    prefetch_page(page);
     if (tm_load_relaxed(&member->client->frozen) != 0)
         return fail_put(&put, TM_REFUSED);
     put.page.page = page;
     tm_put_prepare(put.place.engine->store, worker, &put.page);
+    tm_index_expect_chunk(&put.place);
     return end_put(&put, store_page(&put));
 }
 
@@ -304,7 +319,7 @@ enum tm_result tm_page_put_stored(struct tm_member *member, const struct tm_obje
         if (tm_load_relaxed(&member->client->frozen) != 0) {
             result = fail_put(&put, TM_REFUSED);
         } else {
-            tm_put_prepare_stored(store, &put.page, codec, body, body_bytes);
+            tm_put_prepare_stored(store, worker, &put.page, codec, body, body_bytes);
             result = end_put(&put, store_page(&put));
         }
     }
@@ -360,10 +375,18 @@ static enum tm_result find_page(struct get *get)
         return TM_MISS;
     }
     tm_index_unlock(place, &found);
-    if (place->pool->kind == TM_ARENA_EPHEMERAL)
-        tm_sketch_prefetch(&place->engine->sketch, place->hash, place->page);
-    tm_pinned_prefetch(store, get->worker, get->hazard);
     return TM_OK;
+}
+
+/* Brings what copying the found page takes into the cache. */
+static void expect_copy(const struct get *get)
+{
+    const struct tm_place *place = &get->place;
+    if (tm_slot_is_inline(get->slot))
+        return;
+    if (place->pool->kind == TM_ARENA_EPHEMERAL) /* first: it waits behind the page otherwise */
+        tm_sketch_prefetch(&place->engine->sketch, place->hash, place->page);
+    tm_pinned_prefetch(place->engine->store, get->worker, get->hazard);
 }
 
 /* Locked: the slot is what was read. A pinned block cannot be used again meanwhile, so the place says who it is. */
@@ -452,7 +475,7 @@ static void begin_get(struct get *get, struct tm_member *member, const struct tm
                       struct tm_worker *worker, unsigned hazard, enum tm_get_mode mode)
 {
     tm_place_init(&get->place, member->pool, id, index);
-    get->place.shard = tm_worker_number(worker);
+    get->place.shard = tm_shard_of(worker);
     get->worker = worker;
     get->hazard = hazard;
     get->is_exclusive = is_exclusive(member->pool, mode);
@@ -499,8 +522,10 @@ enum tm_result tm_page_get(struct tm_member *member, const struct tm_object_id *
     struct get get;
     begin_get(&get, member, object, index, worker, 0, mode);
     enum tm_result result = find_page(&get);
-    if (result == TM_OK)
+    if (result == TM_OK) {
+        expect_copy(&get);
         result = finish_get(&get, page);
+    }
     tm_worker_release(store, worker);
     return result;
 }
@@ -509,21 +534,26 @@ enum tm_result tm_page_get(struct tm_member *member, const struct tm_object_id *
 
 #define BATCH (TM_HAZARDS - 1u)
 
-/* Up to BATCH gets at once: first all buckets come into the cache, then all slots are found and blocks
- * begin to come, then all are copied. */
+/* Up to BATCH gets at once: first all buckets come into the cache, then all chunks, then all slots are found; and
+ * while one page is copied the next one comes. */
 static void get_batch(struct tm_worker *worker, struct tm_member *member, struct tm_page_io *io, unsigned count,
                       enum tm_get_mode mode)
 {
     struct get get[BATCH];
     for (unsigned i = 0; i < count; i++) {
         begin_get(&get[i], member, &io[i].object, io[i].index, worker, i, mode);
-        tm_table_prefetch(get[i].place.index, get[i].place.hash);
+        tm_index_expect_bucket(&get[i].place);
     }
     for (unsigned i = 0; i < count; i++)
-        io[i].result = io[i].page == NULL ? TM_INVALID : find_page(&get[i]);
+        tm_index_expect_chunk(&get[i].place);
     for (unsigned i = 0; i < count; i++)
-        if (io[i].result == TM_OK)
-            io[i].result = finish_get(&get[i], io[i].page);
+        io[i].result = io[i].page == NULL ? TM_INVALID : find_page(&get[i]);
+    for (unsigned i = 0; i <= count; i++) {
+        if (i < count && io[i].result == TM_OK)
+            expect_copy(&get[i]);
+        if (i > 0 && io[i - 1].result == TM_OK)
+            io[i - 1].result = finish_get(&get[i - 1], io[i - 1].page);
+    }
 }
 
 void tm_page_get_many(struct tm_member *member, struct tm_page_io *io, size_t count, enum tm_get_mode mode)
@@ -583,7 +613,7 @@ enum tm_result tm_page_invalidate(struct tm_member *member, const struct tm_obje
     TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
     struct tm_place place;
     tm_place_init(&place, member->pool, object, index);
-    place.shard = member->pool->engine->host.thread_number(member->pool->engine->host.user);
+    place.shard = tm_shard_of_thread(member->pool->engine);
     tm_tally_add(place.pool, place.shard, TM_TALLY_INVALIDATES, 1);
     if (!remove_page(&place))
         return TM_MISS;
@@ -595,7 +625,7 @@ enum tm_result tm_object_invalidate(struct tm_member *member, const struct tm_ob
 {
     TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
     struct tm_pool *pool = member->pool;
-    unsigned shard = pool->engine->host.thread_number(pool->engine->host.user);
+    unsigned shard = tm_shard_of_thread(pool->engine);
     tm_tally_add(pool, shard, TM_TALLY_OBJECT_INVALIDATES, 1);
     if (!tm_index_remove_object(pool->engine, pool, object, shard))
         return TM_MISS;

@@ -28,11 +28,16 @@ static bool enter_number(struct tm_engine *engine, struct tm_pool *pool, struct 
     return true;
 }
 
+static size_t pool_bytes(const struct tm_engine *engine)
+{
+    return sizeof(struct tm_pool) + tm_tally_shards(engine) * sizeof(struct tm_tallies);
+}
+
 static struct tm_pool *new_memory(struct tm_engine *engine)
 {
     struct tm_host *host = &engine->host;
     size_t directory_bytes = TM_DIRECTORY * sizeof(struct tm_pool *);
-    struct tm_pool *pool = host->alloc(host->user, sizeof *pool);
+    struct tm_pool *pool = host->alloc(host->user, pool_bytes(engine));
     struct tm_pool **spare = host->alloc(host->user, directory_bytes);
     tm_lock_acquire(&engine->control, TM_LOCK_control);
     bool done = pool != NULL && enter_number(engine, pool, &spare);
@@ -41,11 +46,11 @@ static struct tm_pool *new_memory(struct tm_engine *engine)
         host->free(host->user, spare, directory_bytes);
     if (done) {
         pool->engine = engine;
-        tm_store_add_metadata(engine->store, sizeof *pool);
+        tm_store_add_metadata(engine->store, (int64_t)pool_bytes(engine));
         return pool;
     }
     if (pool != NULL)
-        host->free(host->user, pool, sizeof *pool);
+        host->free(host->user, pool, pool_bytes(engine));
     return NULL;
 }
 
@@ -118,7 +123,7 @@ static void fill(struct tm_pool *pool, uint32_t flags, const struct tm_uuid *uui
     pool->member_count = 0;
     pool->charged = 0;
     pool->pages_max = 0;
-    memset(pool->tallies, 0, sizeof pool->tallies);
+    memset(pool->tallies, 0, tm_tally_shards(pool->engine) * sizeof(struct tm_tallies));
     for (unsigned i = 0; i < TM_POOL_STRIPES; i++)
         pool->stripe[i].first_object = pool->stripe[i].last_object = 0;
     tm_store_relaxed(&pool->own.worth, 0u);
@@ -256,7 +261,7 @@ static bool leave(struct tm_member *member)
             at = &(*at)->next_of_pool;
         *at = member->next_of_pool;
         pool->member_count--;
-        tm_fetch_sub(&member->client->charged, member->part);
+        tm_uncharge_client(member->client, member->part);
         tm_settle_parts(pool);
     }
     tm_lock_release(&pool->members_lock, TM_LOCK_account_members);
@@ -430,9 +435,7 @@ static void end_pool(struct tm_member *last)
         pool->members = NULL;
         pool->member_count = 0;
     }
-    uint64_t evicted = 0;
-    for (unsigned i = 0; i < TM_TALLY_SHARDS; i++)
-        evicted += tm_load_relaxed(&pool->tallies[i].count[TM_TALLY_EVICTED]);
+    uint64_t evicted = tm_tally_of(pool, TM_TALLY_EVICTED);
     tm_lock_acquire(&engine->control, TM_LOCK_control);
     engine->evicted_ended += evicted;
     tm_lock_release(&engine->control, TM_LOCK_control);
@@ -462,7 +465,7 @@ void tm_pools_fini(struct tm_engine *engine)
 {
     struct tm_host *host = &engine->host;
     for (uint32_t n = 1; n < engine->pools_next; n++)
-        host->free(host->user, tm_pool_at(engine, n), sizeof(struct tm_pool));
+        host->free(host->user, tm_pool_at(engine, n), pool_bytes(engine));
     for (unsigned i = 0; i < TM_DIRECTORY; i++)
         if (engine->pools[i] != NULL)
             host->free(host->user, engine->pools[i], TM_DIRECTORY * sizeof(struct tm_pool *));

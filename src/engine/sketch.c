@@ -88,14 +88,17 @@ static inline unsigned counter(const struct spot *spot, unsigned i)
     return (unsigned)(tm_load_relaxed(spot->word[i]) >> spot->shift[i] & COUNTER_MAX);
 }
 
-static inline unsigned least(const struct spot *spot)
+static inline unsigned least(const unsigned value[COUNTERS])
 {
-    unsigned value = counter(spot, 0);
-    for (unsigned i = 1; i < COUNTERS; i++) {
-        unsigned other = counter(spot, i);
-        value = other < value ? other : value;
-    }
-    return value;
+    unsigned low = value[0] < value[1] ? value[0] : value[1];
+    unsigned high = value[2] < value[3] ? value[2] : value[3];
+    return low < high ? low : high;
+}
+
+static inline void read_counters(const struct spot *spot, unsigned value[COUNTERS])
+{
+    for (unsigned i = 0; i < COUNTERS; i++)
+        value[i] = counter(spot, i);
 }
 
 static void halve_line(struct tm_sketch *sketch, uint32_t number)
@@ -138,18 +141,16 @@ void tm_sketch_add(struct tm_sketch *sketch, unsigned shard, uint32_t hash, unsi
     if (words == NULL)
         return;
     struct spot spot;
+    unsigned value[COUNTERS];
     find_spot(sketch, words, hash, number, &spot);
-    unsigned value = least(&spot);
-    unsigned step = is_to_be_halved(sketch, spot.line) ? 2u : 1u;
-    if (value + step <= COUNTER_MAX)
-        for (unsigned i = 0; i < COUNTERS; i++) {
-            unsigned now = counter(&spot, i);
-            if (now < value + step) {
-                uint64_t more = (uint64_t)(value + step - now) << spot.shift[i];
-                tm_store_relaxed(spot.word[i], tm_load_relaxed(spot.word[i]) + more);
-            }
+    read_counters(&spot, value);
+    unsigned now = least(value) + (is_to_be_halved(sketch, spot.line) ? 2u : 1u);
+    for (unsigned i = 0; i < COUNTERS && now <= COUNTER_MAX; i++)
+        if (value[i] < now) {
+            uint64_t more = (uint64_t)(now - value[i]) << spot.shift[i];
+            tm_store_relaxed(spot.word[i], tm_load_relaxed(spot.word[i]) + more);
         }
-    uint64_t *events = &sketch->shard[shard % TM_TALLY_SHARDS].events;
+    uint64_t *events = &sketch->shard[shard % TM_SHARDS].events;
     uint64_t event = tm_load_relaxed(events) + 1u;
     tm_store_relaxed(events, event);
     if (event % BUNCH == 0)
@@ -162,6 +163,8 @@ unsigned tm_sketch_estimate(const struct tm_sketch *sketch, uint32_t hash, unsig
     uint64_t *words = words_of(sketch);
     if (words == NULL)
         return 1;
+    unsigned value[COUNTERS];
     find_spot(sketch, words, hash, number, &spot);
-    return least(&spot) >> is_to_be_halved(sketch, spot.line);
+    read_counters(&spot, value);
+    return least(value) >> is_to_be_halved(sketch, spot.line);
 }

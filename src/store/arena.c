@@ -10,7 +10,8 @@
 #include "store/store_internal.h"
 
 #define ORDER_NONE 0xffu
-#define NO_STAMP 0u /* units of records */
+/* Whose bytes lie in a unit of records: no account's, but those of a class. */
+#define CLASS_STAMP(purpose) (UINT32_MAX - (purpose))
 
 /* What a span's descriptors take once it has been used. */
 #define DESCRIPTORS_BYTES ((int64_t)(TM_SPAN_UNITS * sizeof(struct tm_segment) + sizeof(struct tm_span)))
@@ -265,11 +266,11 @@ static uint32_t carve(struct tm_arena *arena, unsigned order, bool for_records, 
 }
 
 /* What another account left in the units must not be readable by the new one, whatever goes wrong; and what records
- * of one class left must not look like records of another to a restart. */
+ * of one class left must not look like records of another to a restart. (Free records of the same class look free.) */
 static void wipe_foreign(struct tm_arena *arena, uint32_t first, unsigned order, uint32_t dirty, uint32_t stamp)
 {
     for (uint32_t i = 0; i < 1u << order; i++)
-        if ((dirty >> i & 1u) != 0 && (stamp == NO_STAMP || arena->segments[first + i].stamp != stamp))
+        if ((dirty >> i & 1u) != 0 && arena->segments[first + i].stamp != stamp)
             memset(tm_arena_address(arena, tm_segment_offset(arena, first + i)), 0, arena->unit_bytes);
 }
 
@@ -327,7 +328,7 @@ uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose,
                        enum tm_tier tier)
 {
     uint32_t dirty = 0;
-    uint32_t stamp = heap != NULL ? heap->stamp : NO_STAMP;
+    uint32_t stamp = heap != NULL ? heap->stamp : CLASS_STAMP(purpose);
     if (!count_segment(arena, order, tier))
         return 0;
     uint32_t first = find_units(arena, order, purpose != TM_PURPOSE_DATA, tier, &dirty);

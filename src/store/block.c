@@ -30,20 +30,11 @@ void tm_block_write(struct tm_store *store, enum tm_arena_kind arena, const stru
                     const uint64_t *known)
 {
     struct tm_block *block = block_at(store, arena, at->offset);
-    unsigned char *bytes = (unsigned char *)(block + 1);
     uint32_t padded = tm_block_bytes(body_bytes) - (uint32_t)sizeof *block;
-    uint64_t body_hash;
-    if (known != NULL) {
-        TM_ASSERT(padded == body_bytes);
-        memcpy(bytes, body, body_bytes);
-        body_hash = *known;
-    } else if (padded == body_bytes) {
-        body_hash = store->codec.copy_hash(bytes, body, body_bytes, store->check_seed);
-    } else {
-        memcpy(bytes, body, body_bytes);
-        memset(bytes + body_bytes, 0, padded - body_bytes);
-        body_hash = store->codec.hash(bytes, padded, store->check_seed);
-    }
+    TM_ASSERT(known == NULL || padded == body_bytes);
+    /* From the body itself, which is in cache, or comes into it for the copy. */
+    uint64_t body_hash = known != NULL ? *known : store->codec.hash(body, padded, store->check_seed);
+    store->codec.copy_out(block + 1, body, padded);
     word |= (uint64_t)at->generation << 32;
     tm_store_relaxed(&block->hash, hash); /* sampling may look, see tm_heap_sample_main() */
     block->content_hash = content_hash;
@@ -144,7 +135,7 @@ void tm_pinned_prefetch(struct tm_store *store, const struct tm_worker *worker, 
     struct pinned pin = pinned_block(store, worker, hazard, 0, 0);
     const unsigned char *bytes = (const unsigned char *)pin.block;
     for (uint32_t i = 0; i < pin.bytes; i += TM_CACHE_LINE)
-        tm_prefetch(bytes + i);
+        tm_prefetch_once(bytes + i);
 }
 
 /* The block in one pass: the body's hash is taken while it is read. */

@@ -48,15 +48,9 @@ bool tm_dedup_unlist(struct tm_store *store, enum tm_arena_kind arena, uint32_t 
 {
     struct tm_table *table = &store->contents[arena];
     struct tm_bucket *bucket = tm_table_lock(table, content_hash);
-    bool done = tm_table_take(table, bucket, content_hash, ref);
+    bool done = tm_table_remove(table, bucket, content_hash, ref);
     tm_table_unlock(table, bucket);
     return done;
-}
-
-void tm_dedup_unlisted(struct tm_store *store, enum tm_arena_kind arena, uint64_t count)
-{
-    if (count != 0)
-        tm_table_taken(&store->contents[arena], count);
 }
 
 /* A walk over all of the table; but this is about damage, not about every page. */

@@ -77,6 +77,7 @@ enum tm_create tm_arena_init(struct tm_arena *arena, struct tm_store *store, enu
     arena->base = host->arena_base[kind];
     arena->span_bytes = host->span_bytes;
     arena->unit_bytes = host->span_bytes / TM_SPAN_UNITS;
+    arena->unit_shift = tm_log2(arena->unit_bytes / TM_GRANULE_BYTES);
     arena->header = (struct tm_arena_header *)(void *)arena->base;
     arena->segments = (struct tm_segment *)(void *)(arena->base + TM_ARENA_HEADER_BYTES);
     bool survives = kind == TM_ARENA_PERSISTENT && host->persistent_survives;

@@ -189,8 +189,8 @@ void tm_segment_sub_live(struct tm_store *store, enum tm_arena_kind kind, uint32
     uint32_t length = segment->bytes - tm_segment_end_bytes(segment);
     uint64_t before = tm_fetch_sub(&segment->use, bytes);
     TM_ASSERT((before & TM_USE_LIVE_MASK) >= bytes);
-    uint64_t dead = length - (before & TM_USE_LIVE_MASK);
-    uint64_t eighth = length / TM_DEAD_BINS;
+    uint32_t dead = length - (uint32_t)(before & TM_USE_LIVE_MASK);
+    uint32_t eighth = length / TM_DEAD_BINS;
     bool crosses = dead / eighth != (dead + bytes) / eighth;
     if (before == bytes || (is_sealed && crosses))
         reconsider(heap, number);

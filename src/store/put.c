@@ -20,16 +20,23 @@ static tm_slot inline_slot(uint64_t word)
     return 0;
 }
 
+/* What is stored are the first so many bytes of the worker's memory; padded. */
+static void set_body(struct tm_worker *worker, struct tm_page_put *put, enum tm_codec_id codec, uint32_t bytes)
+{
+    put->codec = (uint8_t)codec;
+    put->body = worker->body;
+    put->body_bytes = bytes;
+    put->bytes = tm_block_bytes(bytes);
+    tm_block_pad(worker->body, bytes);
+}
+
 static void prepare_same(struct tm_worker *worker, struct tm_page_put *put, uint64_t word)
 {
     put->slot = inline_slot(word);
     if (put->slot != 0)
         return;
     memcpy(worker->body, &word, sizeof word);
-    put->body = worker->body;
-    put->body_bytes = sizeof word;
-    put->codec = TM_CODEC_SAME;
-    put->bytes = tm_block_bytes(sizeof word);
+    set_body(worker, put, TM_CODEC_SAME, sizeof word);
 }
 
 /* Pages of different domains never meet: the domain is part of what contents are found by. */
@@ -54,6 +61,7 @@ void tm_put_prepare(struct tm_store *store, struct tm_worker *worker, struct tm_
     if (store->config.dedup) {
         put->page_hash = store->codec.hash(put->page, TM_PAGE_BYTES, store->check_seed);
         put->content_hash = content_hash(put);
+        tm_table_prefetch(&store->contents[put->heap->kind], put->content_hash);
         if (!put->no_dedup)
             tm_dedup_find(store, worker, put);
         if (put->twin != TM_TWIN_NONE)
@@ -64,26 +72,27 @@ void tm_put_prepare(struct tm_store *store, struct tm_worker *worker, struct tm_
     size_t bytes = 0;
     if (!put->is_deferred)
         bytes = store->codec.encode(&store->codec, worker->context, put->page, worker->body, &codec);
-    bool pays = bytes != 0 && bytes <= TM_CODEC_ENCODED_MAX;
-    put->codec = pays ? (uint8_t)codec : TM_CODEC_RAW;
-    put->body = pays ? worker->body : put->page;
-    put->body_bytes = pays ? (uint32_t)bytes : TM_PAGE_BYTES;
-    put->bytes = tm_block_bytes(put->body_bytes);
+    if (bytes != 0 && bytes <= TM_CODEC_ENCODED_MAX) {
+        set_body(worker, put, codec, (uint32_t)bytes);
+        return;
+    }
+    put->codec = TM_CODEC_RAW;
+    put->body = put->page;
+    put->body_bytes = TM_PAGE_BYTES;
+    put->bytes = tm_block_bytes(TM_PAGE_BYTES);
 }
 
-void tm_put_prepare_stored(struct tm_store *store, struct tm_page_put *put, enum tm_codec_id codec, const void *body,
-                           uint32_t body_bytes)
+void tm_put_prepare_stored(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put,
+                           enum tm_codec_id codec, const void *body, uint32_t body_bytes)
 {
     (void)store;
     put->slot = 0;
     put->twin = TM_TWIN_NONE;
     put->content_hash = 0;
     put->pinned_segment = 0;
-    put->codec = (uint8_t)codec;
-    put->body = body;
-    put->body_bytes = body_bytes;
-    put->bytes = tm_block_bytes(body_bytes);
     put->no_dedup = true;
+    memcpy(worker->body, body, body_bytes);
+    set_body(worker, put, codec, body_bytes);
     if (codec == TM_CODEC_SAME) {
         uint64_t word;
         memcpy(&word, body, sizeof word);
@@ -116,7 +125,10 @@ enum tm_write tm_put_write(struct tm_store *store, struct tm_worker *worker, str
                   tm_dedup_list(store, heap->kind, put->content_hash, at.offset);
     put->slot = tm_slot_make(put->codec, put->bytes, at.offset, listed);
     put->pinned_segment = at.segment;
-    tm_count_block(store, put->slot, 1);
+    if (TM_UNLIKELY(put->codec == (unsigned)store->codec.cold_encodes))
+        tm_count_block(store, put->slot, 1);
+    else
+        tm_worker_count_block(worker, put->codec);
     return TM_WRITE_OK;
 }
 
@@ -154,84 +166,73 @@ static const struct tm_block *block_of(const struct tm_store *store, enum tm_are
     return (const struct tm_block *)(const void *)tm_arena_address(&store->arena[arena], tm_slot_offset(slot));
 }
 
-/* Takes a block out of the table of contents. Answers how many entries that were: 0 or 1, not counted yet. */
-static unsigned forget_block(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
-{
-    uint64_t offset = tm_slot_offset(slot);
-    if ((slot & TM_SLOT_LISTED) == 0)
-        return 0;
-    if (tm_dedup_unlist(store, arena, block_of(store, arena, slot)->content_hash, offset))
-        return 1;
-    tm_dedup_forget_damaged(store, arena, offset, tm_slot_bytes(slot));
-    return 0;
-}
-
-void tm_slot_release(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
-{
-    if (tm_slot_type(slot) == TM_SLOT_SHARED) {
-        tm_content_unref(store, arena, tm_slot_offset(slot));
-    } else if (tm_slot_is_block(slot)) {
-        tm_dedup_unlisted(store, arena, forget_block(store, arena, slot));
-        tm_count_block(store, slot, -1);
-        tm_block_free(store, arena, tm_slot_offset(slot), tm_slot_bytes(slot));
-    }
-}
-
 static bool is_listed(tm_slot slot)
 {
     return tm_slot_is_block(slot) && (slot & TM_SLOT_LISTED) != 0;
 }
 
-/* What releasing these slots will look at comes into the cache together: first all headers, then all buckets. (Going
- * through them with the releases a fixed distance behind was slower: the core waits for the headers.) */
-static void prefetch_listed(const struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots,
-                            unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        if (is_listed(slots[i]))
-            tm_prefetch(block_of(store, arena, slots[i]));
-    for (unsigned i = 0; i < count; i++)
-        if (is_listed(slots[i]))
-            tm_table_prefetch(&store->contents[arena], block_of(store, arena, slots[i])->content_hash);
-}
+#define SLOTS_AT_ONCE 64u
 
-/* Neighbours often have one codec and lie in one segment: their books are kept together. */
-struct release {
-    uint32_t segment;
-    uint32_t bytes; /* of it */
-    int blocks[TM_CODEC_IDS];
-    uint32_t codec_bytes[TM_CODEC_IDS];
-    unsigned unlisted;
-};
-
-static void release_one(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot, struct release *release)
+/*
+ * Takes up to SLOTS_AT_ONCE blocks out of the table of contents. What that looks at comes into the cache together:
+ * first all headers, then all buckets. (Going through them with the buckets a fixed distance behind was slower: the
+ * core waits for headers.)
+ */
+static void forget_blocks(struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots, unsigned count)
 {
-    uint32_t segment = tm_segment_of(&store->arena[arena], tm_slot_offset(slot));
-    release->unlisted += forget_block(store, arena, slot);
-    if (segment != release->segment && release->bytes != 0) {
-        tm_segment_sub_live(store, arena, release->segment, release->bytes);
-        release->bytes = 0;
+    struct tm_table_entry entries[SLOTS_AT_ONCE];
+    const tm_slot *of_entry[SLOTS_AT_ONCE];
+    unsigned listed = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (!is_listed(slots[i]))
+            continue;
+        tm_prefetch(block_of(store, arena, slots[i]));
+        of_entry[listed++] = &slots[i];
     }
-    release->segment = segment;
-    release->bytes += tm_slot_bytes(slot);
-    release->blocks[tm_slot_type(slot)]--;
-    release->codec_bytes[tm_slot_type(slot)] += tm_slot_bytes(slot);
+    if (listed == 0)
+        return;
+    for (unsigned i = 0; i < listed; i++) {
+        entries[i].ref = tm_slot_offset(*of_entry[i]);
+        entries[i].hash = block_of(store, arena, *of_entry[i])->content_hash;
+    }
+    tm_table_remove_many(&store->contents[arena], entries, listed);
+    for (unsigned i = 0; i < listed; i++)
+        if (TM_UNLIKELY(entries[i].bucket == NULL))
+            tm_dedup_forget_damaged(store, arena, entries[i].ref, tm_slot_bytes(*of_entry[i]));
 }
 
 void tm_slots_release(struct tm_store *store, enum tm_arena_kind arena, const tm_slot *slots, unsigned count)
 {
-    struct release release = {.bytes = 0};
-    prefetch_listed(store, arena, slots, count);
+    /* Neighbours often have one codec and lie in one segment: their books are kept together. */
+    int blocks[TM_CODEC_IDS] = {0};
+    uint32_t codec_bytes[TM_CODEC_IDS] = {0};
+    uint32_t segment = 0;
+    uint32_t bytes = 0; /* of it */
+    for (unsigned at = 0; at < count; at += SLOTS_AT_ONCE)
+        forget_blocks(store, arena, slots + at, count - at < SLOTS_AT_ONCE ? count - at : SLOTS_AT_ONCE);
     for (unsigned i = 0; i < count; i++) {
-        if (tm_slot_is_block(slots[i]))
-            release_one(store, arena, slots[i], &release);
-        else if (slots[i] != 0)
-            tm_slot_release(store, arena, slots[i]);
+        if (tm_slot_type(slots[i]) == TM_SLOT_SHARED)
+            tm_content_unref(store, arena, tm_slot_offset(slots[i]));
+        if (!tm_slot_is_block(slots[i]))
+            continue;
+        uint32_t its = tm_segment_of(&store->arena[arena], tm_slot_offset(slots[i]));
+        if (its != segment && bytes != 0) {
+            tm_segment_sub_live(store, arena, segment, bytes);
+            bytes = 0;
+        }
+        segment = its;
+        bytes += tm_slot_bytes(slots[i]);
+        blocks[tm_slot_type(slots[i])]--;
+        codec_bytes[tm_slot_type(slots[i])] += tm_slot_bytes(slots[i]);
     }
     for (unsigned codec = 0; codec < TM_CODEC_IDS; codec++)
-        if (release.blocks[codec] != 0)
-            tm_count_blocks(store, codec, release.blocks[codec], -(int64_t)release.codec_bytes[codec]);
-    tm_dedup_unlisted(store, arena, release.unlisted);
-    if (release.bytes != 0)
-        tm_segment_sub_live(store, arena, release.segment, release.bytes);
+        if (blocks[codec] != 0)
+            tm_count_blocks(store, codec, blocks[codec], -(int64_t)codec_bytes[codec]);
+    if (bytes != 0)
+        tm_segment_sub_live(store, arena, segment, bytes);
+}
+
+void tm_slot_release(struct tm_store *store, enum tm_arena_kind arena, tm_slot slot)
+{
+    tm_slots_release(store, arena, &slot, 1);
 }

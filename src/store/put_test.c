@@ -157,7 +157,7 @@ static void put_stored(unsigned index, enum tm_codec_id codec, const void *body,
                               .hash = TM_WORLD_HASH(index),
                               .number = (uint8_t)TM_WORLD_NUMBER(index)};
     assert_true(tm_stored_check(world.store, world.worker, codec, body, body_bytes));
-    tm_put_prepare_stored(world.store, &put, codec, body, body_bytes);
+    tm_put_prepare_stored(world.store, world.worker, &put, codec, body, body_bytes);
     assert_int_equal(tm_put_write(world.store, world.worker, &put), TM_WRITE_OK);
     world_publish(&world, &put, index, world.page[0].sort, world.page[0].number);
 }

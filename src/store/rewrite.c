@@ -41,7 +41,7 @@ bool tm_block_follow(struct tm_store *store, struct tm_heap *heap, const struct 
         return true;
     }
     if (listed)
-        tm_dedup_unlisted(store, arena, tm_dedup_unlist(store, arena, block->content_hash, at->offset));
+        (void)tm_dedup_unlist(store, arena, block->content_hash, at->offset);
     tm_heap_unreserve(heap, at, length);
     return false;
 }
@@ -86,6 +86,7 @@ enum tm_rewritten tm_block_rewrite(struct tm_store *store, struct tm_worker *wor
     struct tm_reservation at;
     if (!tm_heap_reserve(heap, how->lane, length, how->tier, &at))
         return TM_REWRITTEN_NO_ROOM;
+    tm_block_pad(worker->block, length);
     uint64_t kept = block->word & (TM_BLOCK_SHARED | (uint64_t)TM_BLOCK_NUMBER_MASK);
     tm_block_write(store, heap->kind, &at, block->hash, block->content_hash, kept | (uint64_t)codec << 19 | length,
                    worker->block, length, NULL);

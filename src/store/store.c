@@ -269,7 +269,7 @@ void tm_count_blocks(struct tm_store *store, unsigned codec, int blocks, int64_t
 
 static uint64_t blocks_of(const struct tm_store *store, unsigned codec)
 {
-    uint64_t blocks = 0;
+    uint64_t blocks = tm_workers_blocks(store, codec);
     for (unsigned shard = 0; shard < TM_COUNT_SHARDS; shard++)
         blocks += tm_load_relaxed(&store->counts[shard].blocks[codec]);
     return blocks;
@@ -400,7 +400,5 @@ void tm_store_check(struct tm_store *store)
     TM_ASSERT(found.bytes == store->segment_bytes);
     TM_ASSERT(found.deferred_bytes == store->deferred_bytes && found.deferred_open == store->deferred_open);
     TM_ASSERT(store->span_bytes_resident == spans * store->host.span_bytes);
-    for (unsigned i = 0; i < store->worker_count; i++)
-        TM_ASSERT(!tm_hazard_in(store, TM_ARENA_EPHEMERAL, 0, UINT64_MAX) &&
-                  !tm_hazard_in(store, TM_ARENA_PERSISTENT, 0, UINT64_MAX));
+    tm_workers_check(store);
 }

@@ -272,8 +272,8 @@ struct tm_page_put {
 void tm_put_prepare(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put);
 
 /* As tm_put_prepare() for bytes that are coded already, and were checked by tm_stored_check(). */
-void tm_put_prepare_stored(struct tm_store *store, struct tm_page_put *put, enum tm_codec_id codec, const void *body,
-                           uint32_t body_bytes);
+void tm_put_prepare_stored(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put,
+                           enum tm_codec_id codec, const void *body, uint32_t body_bytes);
 
 enum tm_write {
     TM_WRITE_OK,      /* put->slot is ready to be published */

@@ -103,6 +103,7 @@ struct tm_arena {
     unsigned char *base;
     uint32_t span_bytes;
     uint32_t unit_bytes;
+    uint32_t unit_shift; /* a unit has 2^unit_shift granules */
     uint32_t span_count;
     uint32_t head_spans;
     struct tm_arena_header *header;
@@ -169,7 +170,7 @@ static inline unsigned char *tm_arena_address(const struct tm_arena *arena, uint
 /* Offset in granules of a segment's first byte. */
 static inline uint64_t tm_segment_offset(const struct tm_arena *arena, uint32_t number)
 {
-    return (uint64_t)number * (arena->unit_bytes / TM_GRANULE_BYTES);
+    return (uint64_t)number << arena->unit_shift;
 }
 
 /* Bytes at a sealed segment's end that no block of full length fits in: neither alive nor worth a copy. */
@@ -182,7 +183,7 @@ static inline uint32_t tm_segment_end_bytes(const struct tm_segment *segment)
 /* The segment that @offset lies in. */
 static inline uint32_t tm_segment_of(const struct tm_arena *arena, uint64_t offset)
 {
-    uint32_t unit = (uint32_t)(offset / (arena->unit_bytes / TM_GRANULE_BYTES));
+    uint32_t unit = (uint32_t)(offset >> arena->unit_shift);
     return unit - arena->segments[unit].first_distance;
 }
 
@@ -249,7 +250,14 @@ struct tm_reservation {
     uint32_t generation;
 };
 
-/* Writes header and body into reserved memory. @known: the body's hash with the store's seed, or NULL. */
+/* Zeros behind a body, up to the next granule. */
+static inline void tm_block_pad(unsigned char *body, uint32_t body_bytes)
+{
+    memset(body + body_bytes, 0, tm_block_bytes(body_bytes) - sizeof(struct tm_block) - body_bytes);
+}
+
+/* Writes header and body into reserved memory. @body: padded by tm_block_pad().
+ * @known: its hash with the store's seed if there is no padding, or NULL. */
 void tm_block_write(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at, uint32_t hash,
                     uint32_t content_hash, uint64_t word, const void *body, uint32_t body_bytes,
                     const uint64_t *known);
@@ -414,14 +422,24 @@ struct tm_worker {
     tm_atomic64 hazard[TM_HAZARDS]; /* atomic: offset << 1 | arena, or 0; read by who frees */
     tm_slot pinned[TM_HAZARDS];     /* the block slot behind it */
     uint32_t pinned_hash[TM_HAZARDS];
-    void *context;        /* of the codec */
-    unsigned char *body;  /* TM_PAGE_BYTES */
-    unsigned char *page;  /* TM_PAGE_BYTES */
-    unsigned char *block; /* one block of any length */
+    tm_atomic64 blocks[TM_CODEC_IDS]; /* atomic; that it put: see tm_worker_count_block() */
+    void *context;                    /* of the codec */
+    unsigned char *body;              /* TM_PAGE_BYTES */
+    unsigned char *page;              /* TM_PAGE_BYTES */
+    unsigned char *block;             /* one block of any length */
 } TM_ALIGNED(TM_CACHE_LINE);
+
+/* As tm_count_block() with one more, without being in anybody's way. */
+static inline void tm_worker_count_block(struct tm_worker *worker, unsigned codec)
+{
+    tm_store_relaxed(&worker->blocks[codec], tm_load_relaxed(&worker->blocks[codec]) + 1u);
+}
+/* Blocks of a codec that all workers put. */
+uint64_t tm_workers_blocks(const struct tm_store *store, unsigned codec);
 
 bool tm_workers_init(struct tm_store *store);
 void tm_workers_fini(struct tm_store *store);
+void tm_workers_check(const struct tm_store *store);
 /* True when a worker reads inside [from, to) of the arena. */
 bool tm_hazard_in(const struct tm_store *store, enum tm_arena_kind arena, uint64_t from, uint64_t to);
 void tm_hazard_set(struct tm_worker *worker, unsigned hazard, enum tm_arena_kind arena, tm_slot slot, uint32_t hash);
@@ -467,8 +485,6 @@ enum tm_write tm_dedup_share(struct tm_store *store, struct tm_worker *worker, s
 /* Names a block in the table. False: no memory. */
 bool tm_dedup_list(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t ref);
 bool tm_dedup_unlist(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t ref);
-/* Counts so many that were there and are unlisted. */
-void tm_dedup_unlisted(struct tm_store *store, enum tm_arena_kind arena, uint64_t count);
 /* The table was to name this block under its content's hash, and does not. Where the header is damaged, the hash may
  * be: then whatever names the block goes, while its bytes are still counted. */
 void tm_dedup_forget_damaged(struct tm_store *store, enum tm_arena_kind arena, uint64_t offset, uint32_t bytes);
@@ -491,7 +507,7 @@ void tm_contents_free_unreferenced(struct tm_store *store);
 
 /* ------------------------------------------------------------------- store */
 
-/* Counters that every put touches, spread so that threads do not share a line. */
+/* Counters of what no worker counts, spread so that threads do not share a line. */
 #define TM_COUNT_SHARDS 8u
 struct tm_counts {
     tm_atomic64 blocks[TM_CODEC_IDS]; /* atomic; a shard may be negative, the sum is not */

@@ -116,8 +116,7 @@ static void finish_pages(struct group *group)
             continue;
         }
         if (move->is_listed)
-            tm_dedup_unlisted(purge->store, purge->arena,
-                              tm_dedup_unlist(purge->store, purge->arena, move->block->content_hash, move->at.offset));
+            (void)tm_dedup_unlist(purge->store, purge->arena, move->block->content_hash, move->at.offset);
         tm_heap_unreserve(purge->heap, &move->at, tm_block_length(move->block->word));
     }
 }

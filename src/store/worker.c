@@ -68,6 +68,14 @@ unsigned tm_worker_number(const struct tm_worker *worker)
     return worker->number;
 }
 
+uint64_t tm_workers_blocks(const struct tm_store *store, unsigned codec)
+{
+    uint64_t blocks = 0;
+    for (unsigned i = 0; i < store->worker_count; i++)
+        blocks += tm_load_relaxed(&worker_at(store, i)->blocks[codec]);
+    return blocks;
+}
+
 /*
  * Why no fence is needed: a hazard is set under the lock that protects the reference to the block, while
  * the reference is there. Who frees a block has removed the reference under the same lock, and looks at
@@ -107,10 +115,20 @@ void tm_unpin(struct tm_worker *worker, unsigned hazard)
     tm_store_release(&worker->hazard[hazard], UINT64_C(0));
 }
 
+void tm_workers_check(const struct tm_store *store)
+{
+    for (unsigned i = 0; i < store->worker_count; i++)
+        for (unsigned k = 0; k < TM_HAZARDS; k++)
+            TM_ASSERT(worker_at(store, i)->hazard[k] == 0);
+}
+
 bool tm_hazard_in(const struct tm_store *store, enum tm_arena_kind arena, uint64_t from, uint64_t to)
 {
     for (unsigned i = 0; i < store->worker_count; i++) {
         struct tm_worker *worker = worker_at(store, i);
+        /* A worker that nobody holds has no hazards. Acquire: whoever held it has read what he was to read. */
+        if (tm_load_acquire(&worker->busy) == 0)
+            continue;
         for (unsigned k = 0; k < TM_HAZARDS; k++) {
             uint64_t hazard = tm_load_acquire(&worker->hazard[k]);
             if (hazard != 0 && (hazard & 1u) == (uint64_t)arena && hazard >> 1 >= from && hazard >> 1 < to)

@@ -104,6 +104,14 @@ static uint64_t point_copy_hash(void *to, const void *from, size_t size, uint64_
     return weaken(plain_hash(to, size, seed));
 }
 
+static void point_copy_out(void *to, const void *from, size_t size)
+{
+    memcpy(to, from, size / 2u);
+    sim_point();
+    memcpy((unsigned char *)to + size / 2u, (const unsigned char *)from + size / 2u, size - size / 2u);
+    sim_point();
+}
+
 /* ---- making and ending ---- */
 
 /* Arenas of larger spans, inside those that the test host has made. */
@@ -139,6 +147,7 @@ void sim_host_init(struct sim_world *world)
     is_weak = world->plan.has_weak_hash;
     codec->hash = point_hash;
     codec->copy_hash = point_copy_hash;
+    codec->copy_out = point_copy_out;
     for (unsigned i = 0; i <= COROUTINES_MAX; i++) {
         TM_ASSERT(codec->context_bytes <= sizeof world->codec_context[i]);
         memset(world->codec_context[i], 0, sizeof world->codec_context[i]);

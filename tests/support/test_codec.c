@@ -69,6 +69,11 @@ static uint64_t copy_hash(void *to, const void *from, size_t size, uint64_t seed
     return hash(to, size, seed);
 }
 
+static void copy_out(void *to, const void *from, size_t size)
+{
+    memcpy(to, from, size);
+}
+
 /* How often the byte at @at is repeated. */
 static size_t run_length(const unsigned char *page, size_t at)
 {
@@ -279,6 +284,7 @@ void tm_test_codec_init(struct tm_test_codec *test)
             .context_init = context_init,
             .hash = hash,
             .copy_hash = copy_hash,
+            .copy_out = copy_out,
             .encode = encode,
             .decode = decode,
             .knows = knows,
