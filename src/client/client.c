@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* client.c - the public API: clients and pools. */
-#include <string.h>
-
-#include "client/store_handle.h"
-
-TM_STATIC_ASSERT(TM_CLIENT_NAME_BYTES == TMEM_CLIENT_NAME_SIZE);
-TM_STATIC_ASSERT((int)TM_POOL_PERSISTENT == (int)TMEM_POOL_PERSISTENT);
-TM_STATIC_ASSERT((int)TM_POOL_SHARED == (int)TMEM_POOL_SHARED);
-TM_STATIC_ASSERT(sizeof(struct tm_uuid) == sizeof(struct tmem_uuid));
+#include "client/home.h"
 
 /* ---- clients ---- */
 
@@ -15,79 +8,76 @@ enum tmem_result tmem_client_create(struct tmem_store *store, const char *name,
                                     const struct tmem_client_options *options, struct tmem_client **client)
 {
     const struct tmem_client_options defaults = TMEM_CLIENT_OPTIONS_INIT;
-    struct tm_client *made;
     if (store == NULL || name == NULL || client == NULL)
         return TMEM_INVALID;
     if (options == NULL)
         options = &defaults;
     if (options->reserved != 0)
         return TMEM_INVALID;
-    enum tm_result result = tm_client_create(store->engine, name, options->weight, options->cap_bytes, &made);
-    if (result == TM_OK)
-        *client = (struct tmem_client *)(void *)made;
-    return tm_public(result);
+    return store->home->client_create(store, name, options, client);
 }
 
 enum tmem_result tmem_client_open(struct tmem_store *store, const char *name, struct tmem_client **client)
 {
     if (store == NULL || name == NULL || client == NULL)
         return TMEM_INVALID;
-    struct tm_client *found = tm_client_find(store->engine, name);
-    if (found == NULL)
-        return TMEM_NOT_FOUND;
-    *client = (struct tmem_client *)(void *)found;
-    return TMEM_OK;
+    return store->home->client_open(store, name, client);
 }
 
 void tmem_client_destroy(struct tmem_client *client)
 {
     if (client != NULL)
-        tm_client_destroy(tm_client_of(client));
+        tm_home_of_client(client)->client_destroy(client);
 }
 
 enum tmem_result tmem_client_set_weight(struct tmem_client *client, uint32_t weight)
 {
     if (client == NULL)
         return TMEM_INVALID;
-    return tm_public(tm_client_set_weight(tm_client_of(client), weight));
+    const struct tm_home *home = tm_home_of_client(client);
+    return home->client_set_weight != NULL ? home->client_set_weight(client, weight) : TMEM_UNSUPPORTED;
 }
 
 enum tmem_result tmem_client_set_cap(struct tmem_client *client, uint64_t cap_bytes)
 {
     if (client == NULL)
         return TMEM_INVALID;
-    tm_client_set_cap(tm_client_of(client), cap_bytes);
-    return TMEM_OK;
+    const struct tm_home *home = tm_home_of_client(client);
+    return home->client_set_cap != NULL ? home->client_set_cap(client, cap_bytes) : TMEM_UNSUPPORTED;
+}
+
+static enum tmem_result set_frozen(struct tmem_client *client, bool is_frozen)
+{
+    if (client == NULL)
+        return TMEM_INVALID;
+    const struct tm_home *home = tm_home_of_client(client);
+    return home->client_set_frozen != NULL ? home->client_set_frozen(client, is_frozen) : TMEM_UNSUPPORTED;
 }
 
 enum tmem_result tmem_client_freeze(struct tmem_client *client)
 {
-    if (client == NULL)
-        return TMEM_INVALID;
-    tm_client_set_frozen(tm_client_of(client), true);
-    return TMEM_OK;
+    return set_frozen(client, true);
 }
 
 enum tmem_result tmem_client_thaw(struct tmem_client *client)
 {
-    if (client == NULL)
-        return TMEM_INVALID;
-    tm_client_set_frozen(tm_client_of(client), false);
-    return TMEM_OK;
+    return set_frozen(client, false);
 }
 
 enum tmem_result tmem_client_authorise(struct tmem_client *client, const struct tmem_uuid *uuid)
 {
     if (client == NULL || uuid == NULL)
         return TMEM_INVALID;
-    return tm_public(tm_client_authorise(tm_client_of(client), tm_uuid_of(uuid)));
+    const struct tm_home *home = tm_home_of_client(client);
+    return home->client_authorise != NULL ? home->client_authorise(client, uuid) : TMEM_UNSUPPORTED;
 }
 
 enum tmem_result tmem_client_deauthorise(struct tmem_client *client, const struct tmem_uuid *uuid)
 {
     if (client == NULL || uuid == NULL)
         return TMEM_INVALID;
-    return tm_public(tm_client_deauthorise(tm_client_of(client), tm_uuid_of(uuid)));
+    const struct tm_home *home = tm_home_of_client(client);
+    return home->client_deauthorise != NULL ? home->client_deauthorise(client, uuid) : TMEM_UNSUPPORTED;
 }
 
 /* ---- pools ---- */
@@ -95,35 +85,27 @@ enum tmem_result tmem_client_deauthorise(struct tmem_client *client, const struc
 enum tmem_result tmem_pool_create(struct tmem_client *client, uint32_t flags, const struct tmem_uuid *uuid,
                                   struct tmem_pool **pool)
 {
-    struct tm_member *made;
     if (client == NULL || pool == NULL)
         return TMEM_INVALID;
-    enum tm_result result = tm_pool_create(tm_client_of(client), flags, tm_uuid_of(uuid), &made);
-    if (result == TM_OK)
-        *pool = (struct tmem_pool *)(void *)made;
-    return tm_public(result);
+    return tm_home_of_client(client)->pool_create(client, flags, uuid, pool);
 }
 
 enum tmem_result tmem_pool_open(struct tmem_client *client, uint64_t pool_id, struct tmem_pool **pool)
 {
     if (client == NULL || pool == NULL)
         return TMEM_INVALID;
-    struct tm_member *found = tm_pool_find(tm_client_of(client), pool_id);
-    if (found == NULL)
-        return TMEM_NOT_FOUND;
-    *pool = (struct tmem_pool *)(void *)found;
-    return TMEM_OK;
+    return tm_home_of_client(client)->pool_open(client, pool_id, pool);
 }
 
 uint64_t tmem_pool_id(const struct tmem_pool *pool)
 {
-    return pool == NULL ? 0 : tm_pool_id((const struct tm_member *)(const void *)pool);
+    return pool == NULL ? 0 : tm_home_of_pool(pool)->pool_id(pool);
 }
 
 void tmem_pool_destroy(struct tmem_pool *pool)
 {
     if (pool != NULL)
-        tm_pool_destroy(tm_member_of(pool));
+        tm_home_of_pool(pool)->pool_destroy(pool);
 }
 
 enum tmem_result tmem_client_pools(struct tmem_client *client, uint64_t after, uint64_t *ids, size_t capacity,
@@ -131,72 +113,35 @@ enum tmem_result tmem_client_pools(struct tmem_client *client, uint64_t after, u
 {
     if (client == NULL || ids == NULL || count == NULL)
         return TMEM_INVALID;
-    for (*count = 0; *count < capacity && tm_pool_next_id(tm_client_of(client), after, &ids[*count]); (*count)++)
-        after = ids[*count];
-    return TMEM_OK;
+    return tm_home_of_client(client)->client_pools(client, after, ids, capacity, count);
 }
 
 /* ---- statistics ---- */
 
-static void copy_counters(const struct tm_page_counts *from, struct tmem_counters *to)
+void tm_stats_copy(void *out, size_t out_bytes, const void *stats, size_t stats_bytes)
 {
-    *to = (struct tmem_counters){
-        .pages = from->pages,
-        .pages_max = from->pages_max,
-        .objects = from->objects,
-        .puts = from->puts,
-        .puts_stored = from->puts - from->puts_refused,
-        .puts_replaced = from->puts_replaced,
-        .puts_refused = from->puts_refused,
-        .puts_dropped_old = from->puts_dropped_old,
-        .gets = from->gets,
-        .gets_found = from->gets_found,
-        .gets_corrupt = from->gets_corrupt,
-        .invalidates = from->invalidates,
-        .invalidates_found = from->invalidates_found,
-        .object_invalidates = from->object_invalidates,
-        .object_invalidates_found = from->object_invalidates_found,
-        .evicted = from->evicted,
-        .same_filled = from->same_filled,
-    };
+    memset(out, 0, out_bytes);
+    memcpy(out, stats, out_bytes < stats_bytes ? out_bytes : stats_bytes);
 }
 
 enum tmem_result tmem_client_stats(struct tmem_client *client, struct tmem_client_stats *out, size_t out_bytes)
 {
-    struct tm_client_figures figures;
+    struct tmem_client_stats stats;
     if (client == NULL || out == NULL)
         return TMEM_INVALID;
-    tm_client_figures(tm_client_of(client), &figures);
-    struct tmem_client_stats stats = {
-        .weight = figures.weight,
-        .frozen = figures.frozen,
-        .cap_bytes = figures.cap_bytes,
-        .charged_bytes = figures.charged_bytes,
-        .charged_max_bytes = figures.charged_max_bytes,
-        .pools = figures.pools,
-        .evicted_for_others = figures.evicted_for_others,
-    };
-    memcpy(stats.name, figures.name, sizeof stats.name);
-    copy_counters(&figures.counts, &stats.counters);
-    memset(out, 0, out_bytes);
-    memcpy(out, &stats, out_bytes < sizeof stats ? out_bytes : sizeof stats);
-    return TMEM_OK;
+    enum tmem_result result = tm_home_of_client(client)->client_stats(client, &stats);
+    if (result == TMEM_OK)
+        tm_stats_copy(out, out_bytes, &stats, sizeof stats);
+    return result;
 }
 
 enum tmem_result tmem_pool_stats(struct tmem_pool *pool, struct tmem_pool_stats *out, size_t out_bytes)
 {
-    struct tm_pool_figures figures;
+    struct tmem_pool_stats stats;
     if (pool == NULL || out == NULL)
         return TMEM_INVALID;
-    tm_pool_figures(tm_member_of(pool), &figures);
-    struct tmem_pool_stats stats = {
-        .id = figures.id,
-        .flags = figures.flags,
-        .members = figures.members,
-        .uuid = {{figures.uuid.word[0], figures.uuid.word[1]}},
-    };
-    copy_counters(&figures.counts, &stats.counters);
-    memset(out, 0, out_bytes);
-    memcpy(out, &stats, out_bytes < sizeof stats ? out_bytes : sizeof stats);
-    return TMEM_OK;
+    enum tmem_result result = tm_home_of_pool(pool)->pool_stats(pool, &stats);
+    if (result == TMEM_OK)
+        tm_stats_copy(out, out_bytes, &stats, sizeof stats);
+    return result;
 }
