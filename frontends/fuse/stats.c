@@ -26,6 +26,29 @@ static void write_reads(struct tm_json *json, struct tm_counters *counters)
     tm_json_decimal(json, "hit_ratio", ratio(from_store, from_store + from_disk), 4);
 }
 
+/* By codec; those of the cold tier are among them, and counted once more. */
+static void write_tiers(struct tm_json *json, const struct tmem_store_stats *store)
+{
+    static const struct {
+        enum tmem_codec codec;
+        const char *pages, *bytes;
+    } members[] = {{TMEM_CODEC_SAME, "same_pages", "same_bytes"},
+                   {TMEM_CODEC_RAW, "raw_pages", "raw_bytes"},
+                   {TMEM_CODEC_LZ4, "lz4_pages", "lz4_bytes"},
+                   {TMEM_CODEC_ZSTD, "zstd_pages", "zstd_bytes"},
+                   {TMEM_CODEC_LZO, "lzo_pages", "lzo_bytes"}};
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        tm_json_unsigned(json, members[i].pages, store->codec_pages[members[i].codec]);
+        tm_json_unsigned(json, members[i].bytes, store->codec_bytes[members[i].codec]);
+    }
+    tm_json_unsigned(json, "cold_pages", store->pages_cold);
+    tm_json_unsigned(json, "cold_bytes", store->cold_bytes);
+    tm_json_unsigned(json, "recompressed_pages", store->recompressed_pages);
+    tm_json_unsigned(json, "recompressed_saved_bytes", store->recompressed_saved_bytes);
+    tm_json_unsigned(json, "promoted_pages", store->promoted_pages);
+    tm_json_decimal(json, "cold_seconds", (double)store->cold_ns / NS_PER_SECOND, 3);
+}
+
 static void write_store(struct tm_json *json, const struct tmem_store_stats *store)
 {
     tm_json_unsigned(json, "size_bytes", store->size_bytes);
@@ -44,6 +67,7 @@ static void write_store(struct tm_json *json, const struct tmem_store_stats *sto
     tm_json_unsigned(json, "evicted_pages", store->evicted_pages);
     tm_json_unsigned(json, "refused_admissions", store->refused_admissions);
     tm_json_unsigned(json, "corrupt_pages", store->corrupt_pages);
+    write_tiers(json, store);
 }
 
 ssize_t tm_stats_write(struct tm_mount *mount, char *text, size_t text_size)
