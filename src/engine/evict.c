@@ -29,6 +29,7 @@
 #define PATIENCE_NS UINT64_C(100000000) /* what is not half dead waits so long: it may soon be deader */
 #define CHUNKS_AT_ONCE 256u             /* about a segment of them */
 #define FRUITLESS 16u                   /* copies in a row that gave nothing back to the host */
+#define GAIN_STEPS 64u                  /* segments evicted until it is looked again how much copying would gain */
 #define FRUITLESS_MOST 256u             /* the same, where there is nothing left to evict */
 #define CLEANS 64u                      /* segments copied together at most for one page: about two spans */
 #define CLEANS_MOST 1024u               /* the same, for one that must not fail */
@@ -505,16 +506,30 @@ bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)
            evict_chunks(engine, client, false, &dropped);
 }
 
-/* Where shrinking stands: how often copying in a row gave nothing back. */
+/* Where shrinking stands. */
 struct shrinking {
     uint64_t returned;
-    unsigned fruitless;
+    unsigned fruitless; /* how often copying in a row gave nothing back */
+    uint64_t gain;      /* what copying alone might give back, as it was a while ago */
+    unsigned steps;
 };
 
+/* Evicts first where copying cannot give back all that is @missing: what goes anyway is not copied before. */
+static bool evict_what_must_go(struct tm_engine *engine, struct tm_worker *worker, struct shrinking *shrinking,
+                               uint64_t missing)
+{
+    if (shrinking->steps++ % GAIN_STEPS == 0)
+        shrinking->gain = tm_store_gain(engine->store);
+    return missing > shrinking->gain && evict_by_weight(engine, worker, NULL);
+}
+
 /* One step towards fewer resident bytes. Copying may only move holes about: then it is time to evict. */
-static bool shrink_step(struct tm_engine *engine, struct tm_worker *worker, struct shrinking *shrinking)
+static bool shrink_step(struct tm_engine *engine, struct tm_worker *worker, struct shrinking *shrinking,
+                        uint64_t missing)
 {
     tm_store_drain(engine->store);
+    if (evict_what_must_go(engine, worker, shrinking, missing))
+        return true;
     uint64_t returned = tm_store_returned(engine->store);
     shrinking->fruitless = returned != shrinking->returned ? 0 : shrinking->fruitless + 1u;
     shrinking->returned = returned;
@@ -536,11 +551,14 @@ static uint64_t most_steps(const struct tm_engine *engine)
 enum tm_result tm_engine_set_size(struct tm_engine *engine, uint64_t size_bytes)
 {
     struct tm_worker *worker = tm_worker_acquire(engine->store);
-    struct shrinking shrinking = {tm_store_returned(engine->store), 0};
+    struct shrinking shrinking = {.returned = tm_store_returned(engine->store)};
+    uint64_t resident;
     tm_store_set_size(engine->store, size_bytes);
-    for (uint64_t steps = most_steps(engine); steps > 0 && tm_store_resident(engine->store) > size_bytes; steps--)
-        if (!shrink_step(engine, worker, &shrinking))
+    for (uint64_t steps = most_steps(engine); steps > 0; steps--) {
+        resident = tm_store_resident(engine->store);
+        if (resident <= size_bytes || !shrink_step(engine, worker, &shrinking, resident - size_bytes))
             break;
+    }
     bool fits = tm_store_resident(engine->store) <= size_bytes;
     tm_worker_release(engine->store, worker);
     return fits ? TM_OK : TM_REFUSED;
@@ -550,10 +568,12 @@ uint64_t tm_engine_reclaim(struct tm_engine *engine, uint64_t bytes)
 {
     struct tm_worker *worker = tm_worker_acquire(engine->store);
     uint64_t before = tm_store_returned(engine->store);
-    struct shrinking shrinking = {before, 0};
-    for (uint64_t steps = most_steps(engine); steps > 0 && tm_store_returned(engine->store) - before < bytes; steps--)
-        if (!shrink_step(engine, worker, &shrinking))
+    struct shrinking shrinking = {.returned = before};
+    for (uint64_t steps = most_steps(engine); steps > 0; steps--) {
+        uint64_t done = tm_store_returned(engine->store) - before;
+        if (done >= bytes || !shrink_step(engine, worker, &shrinking, bytes - done))
             break;
+    }
     uint64_t after = tm_store_returned(engine->store);
     tm_worker_release(engine->store, worker);
     return after - before;

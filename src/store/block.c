@@ -6,6 +6,7 @@
  * exclusive or of bijections, so the body's hash can be taken out again: a block that moves keeps the hash
  * that was computed when it was stored, and damage done before the move is still found after it.
  */
+#include "base/copy.h"
 #include "base/mix.h"
 #include "store/store_internal.h"
 
@@ -48,7 +49,7 @@ void tm_block_copy(struct tm_store *store, enum tm_arena_kind arena, const struc
     struct tm_block *block = block_at(store, arena, at->offset);
     uint32_t bytes = tm_block_bytes(tm_block_length(word));
     uint64_t body_hash = from->check ^ mix_header(first_word(from->hash, from->content_hash), from->word);
-    memcpy(block + 1, from + 1, bytes - sizeof *block);
+    tm_copy_words(block + 1, from + 1, bytes - sizeof *block);
     word = (word & UINT32_MAX) | (uint64_t)at->generation << 32;
     tm_store_relaxed(&block->hash, hash); /* sampling may look, see tm_heap_sample_main() */
     block->content_hash = from->content_hash;

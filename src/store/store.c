@@ -283,6 +283,16 @@ uint64_t tm_store_blocks(const struct tm_store *store)
     return blocks;
 }
 
+uint64_t tm_store_gain(struct tm_store *store)
+{
+    uint64_t used = tm_load_relaxed(&store->records_bytes);
+    uint32_t last = tm_load_acquire(&store->heaps_next);
+    for (uint32_t number = 1; number < last; number++)
+        used += tm_heap_live_bytes(tm_heap_at(store, number));
+    uint64_t resident = tm_load_relaxed(&store->span_bytes_resident);
+    return resident > used ? resident - used : 0;
+}
+
 /* Adds up heap by heap; a heap that comes or goes meanwhile may be missing. */
 static void add_heaps(struct tm_store *store, struct tm_store_figures *out)
 {

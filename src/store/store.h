@@ -400,6 +400,9 @@ void tm_heap_seal(struct tm_heap *heap);
 /* Blocks there are, about. */
 uint64_t tm_store_blocks(const struct tm_store *store);
 
+/* Bytes that are resident for data and hold nothing alive: what copying might give back. Walks all segments. */
+uint64_t tm_store_gain(struct tm_store *store);
+
 /* True while another segment can be had without taking one apart. */
 bool tm_store_has_room(const struct tm_store *store);
 
