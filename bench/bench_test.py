@@ -47,6 +47,7 @@ class BadInput(unittest.TestCase):
         self.refused(2, 'not understood: disk', 'disk')
         self.refused(2, 'not understood: twice', 'engine', 'twice')
         self.refused(2, 'unknown option', 'engine', '--fast')
+        self.refused(2, 'no such part', 'engine', '--only', 'puts')
         self.refused(2, 'its value is missing', 'engine', '--pages')
         self.refused(2, 'its value is missing', 'engine', '--json=yes')
 

@@ -18,7 +18,7 @@
 #define ROUNDS_MAX 12u
 
 static const char help[] =
-    "usage: tmem bench engine [--corpus FILE] [--pages N] [--json]\n"
+    "usage: tmem bench engine [--corpus FILE] [--pages N] [--only PART] [--json]\n"
     "       tmem bench policy [OPTION]...   (see: tmem bench policy --help)\n"
     "\n"
     "engine measures every operation of the store, each beside the limit that this machine sets in the same\n"
@@ -27,6 +27,8 @@ static const char help[] =
     "  --corpus FILE  pages of 4096 bytes to measure with, such as tools/corpus makes (default: text\n"
     "                 and shared libraries of this machine)\n"
     "  --pages N      pages in each store, 1024 or more (default: 65536)\n"
+    "  --only PART    blocks (puts, gets, invalidations), full, give-back, memory-file, deferred,\n"
+    "                 index, space or cold\n"
     "  --json         one JSON object a line instead of the table\n"
     "  --help         this text\n"
     "\n"
@@ -38,6 +40,7 @@ static const char help[] =
 struct options {
     const char *corpus;
     uint64_t pages;
+    const char *only; /* NULL: all parts */
     bool json;
     bool help;
 };
@@ -45,6 +48,30 @@ struct options {
 static enum tm_exit usage(const char *problem, const char *what)
 {
     return tm_fail(TM_EXIT_USAGE, "bench: %s%s (try: tmem bench --help)", problem, what);
+}
+
+/* The parts of a run; what takes no time is measured once. */
+static const struct part {
+    const char *name;
+    enum tm_exit (*run)(struct bench *bench);
+    bool is_timed;
+} parts[] = {
+    {"blocks", bench_blocks_run, true},
+    {"full", bench_full_run, true},
+    {"give-back", bench_give_back_run, true},
+    {"memory-file", bench_memory_file_run, true},
+    {"deferred", bench_deferred_run, true},
+    {"index", bench_index_run, true},
+    {"space", bench_space_run, false},
+    {"cold", bench_cold_run, false},
+};
+
+static bool is_part(const char *name)
+{
+    for (size_t i = 0; i < TM_ARRAY_SIZE(parts); i++)
+        if (strcmp(parts[i].name, name) == 0)
+            return true;
+    return false;
 }
 
 /* Rounded down, so that both halves of the pages are whole objects. */
@@ -62,6 +89,7 @@ static enum tm_exit parse(int count, char **arguments, struct options *options)
 {
     static const struct option known[] = {{"corpus", required_argument, NULL, 'c'},
                                           {"pages", required_argument, NULL, 'p'},
+                                          {"only", required_argument, NULL, 'o'},
                                           {"json", no_argument, NULL, 'j'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
@@ -75,6 +103,10 @@ static enum tm_exit parse(int count, char **arguments, struct options *options)
             options->json = true;
         else if (letter == 'h')
             options->help = true;
+        else if (letter == 'o' && is_part(optarg))
+            options->only = optarg;
+        else if (letter == 'o')
+            return usage("no such part (see --help): ", optarg);
         else if (letter != 'p')
             return usage("unknown option, or its value is missing: ", arguments[optind - 1]);
         else if (!parse_pages(optarg, &options->pages))
@@ -89,38 +121,36 @@ static enum tm_exit parse(int count, char **arguments, struct options *options)
     return TM_EXIT_OK;
 }
 
-static enum tm_exit run_round(struct bench *bench)
+/* Runs the parts that are timed, or the others; of all, or only that one. */
+static enum tm_exit run_parts(struct bench *bench, const char *only, bool timed)
+{
+    enum tm_exit code = TM_EXIT_OK;
+    for (size_t i = 0; i < TM_ARRAY_SIZE(parts) && code == TM_EXIT_OK; i++)
+        if (parts[i].is_timed == timed && (only == NULL || strcmp(only, parts[i].name) == 0))
+            code = parts[i].run(bench);
+    return code;
+}
+
+static enum tm_exit run_round(struct bench *bench, const char *only)
 {
     enum tm_exit code = bench_probe(bench);
     if (code == TM_EXIT_OK)
-        code = bench_blocks_run(bench);
-    if (code == TM_EXIT_OK)
-        code = bench_full_run(bench);
-    if (code == TM_EXIT_OK)
-        code = bench_give_back_run(bench);
-    if (code == TM_EXIT_OK)
-        code = bench_memory_file_run(bench);
-    if (code == TM_EXIT_OK)
-        code = bench_deferred_run(bench);
-    if (code == TM_EXIT_OK)
-        code = bench_index_run(bench);
+        code = run_parts(bench, only, true);
     bench->round++;
     return code;
 }
 
 /* Rounds until every row has enough that count, or there have been too many. */
-static enum tm_exit run_rounds(struct bench *bench)
+static enum tm_exit run_rounds(struct bench *bench, const char *only)
 {
     enum tm_exit code = TM_EXIT_OK;
     bool enough = false;
     while (code == TM_EXIT_OK && bench->round < ROUNDS_MAX && !enough) {
-        code = run_round(bench);
+        code = run_round(bench, only);
         enough = bench->round >= BENCH_ROUNDS && bench_rows_judge(&bench->rows);
     }
     if (code == TM_EXIT_OK)
-        code = bench_space_run(bench);
-    if (code == TM_EXIT_OK)
-        code = bench_cold_run(bench);
+        code = run_parts(bench, only, false);
     (void)bench_rows_judge(&bench->rows);
     bench_progress_end(bench);
     return code;
@@ -140,7 +170,7 @@ static enum tm_exit engine(int count, char **arguments)
     if (code == TM_EXIT_OK && !options.json)
         code = bench_report_settings(&bench, options.corpus);
     if (code == TM_EXIT_OK)
-        code = run_rounds(&bench);
+        code = run_rounds(&bench, options.only);
     if (code == TM_EXIT_OK)
         code = options.json ? bench_report_json(&bench) : bench_report_table(&bench);
     bench_destroy(&bench);

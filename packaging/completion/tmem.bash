@@ -40,6 +40,8 @@ _tmem_values() {
         ;;
     mount:--store | mount:--name | mount:--read-ahead | mount:--*-timeout | mount:--threads) ;;
     bench:--pages | bench:--sizes | bench:--cache | bench:--compile) ;;
+    bench:--only) _tmem_reply < <(printf '%s\n' blocks full give-back memory-file deferred index \
+        space cold) ;;
     bench:--corpus | bench:--save | bench:--load | bench:--picture) compopt -o default 2>/dev/null ;;
     bench:--tree) compopt -o dirnames 2>/dev/null ;;
     *) return 1 ;;
