@@ -14,14 +14,18 @@
 static enum tm_exit time_gets(struct bench *bench, const struct bench_store *store, double *ns)
 {
     unsigned char page[TM_PAGE_BYTES];
-    uint64_t count = tm_min_u64(bench->pages / 2, GETS_MOST);
+    uint64_t most = tm_min_u64(bench->pages / 2, GETS_MOST);
+    uint64_t count = 0;
     uint64_t before = bench_thread_ns();
-    for (uint64_t i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < most; i++) {
+        if (bench->page_order[i] >= bench->corpus.count) /* the corpus is smaller than was asked for */
+            continue;
+        count++;
         enum tmem_result result = bench_get(store, bench->page_order[i], page, TMEM_GET_INCLUSIVE);
         if (result != TMEM_OK)
             return tm_fail(TM_EXIT_FAILED, "get of a page that was put: %s", tmem_result_text(result));
     }
-    *ns = (double)(bench_thread_ns() - before) / (double)count;
+    *ns = (double)(bench_thread_ns() - before) / (double)tm_max_u64(count, 1);
     return TM_EXIT_OK;
 }
 
