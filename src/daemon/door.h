@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * door.h - the listening socket: where it is, that nobody else listens there, and what comes in.
+ *
+ * Invariants: what is at the socket's path is replaced only when it is a socket that nobody listens to. Beside it lies
+ * PATH.lock, locked for as long as the daemon runs, so that of two that start at once one is first.
+ *
+ * Who locks: nobody; it belongs to the main thread.
+ */
+#ifndef TM_DAEMON_DOOR_H
+#define TM_DAEMON_DOOR_H
+
+#include "daemon/config.h"
+
+struct tm_door {
+    int socket;
+    int lock;     /* -1: the socket came from outside */
+    bool is_ours; /* to remove at the end */
+    char path[TM_SOCKET_PATH_SIZE];
+};
+
+/*
+ * tm_door_default_path - /run/tmem/tmemd.sock as root, $XDG_RUNTIME_DIR/tmem/tmemd.sock for others. False: there is no
+ * such directory, or its name is too long.
+ */
+bool tm_door_default_path(char path[static TM_SOCKET_PATH_SIZE]);
+
+/*
+ * tm_door_open - listen at @path; its directory is made where only that is missing.
+ *
+ * Anybody may connect: who connects is judged by the kernel's word for who it is.
+ * @text  receives what is wrong and what to do, where the result is false.
+ */
+bool tm_door_open(struct tm_door *door, const char *path, char *text, size_t text_size);
+
+/* tm_door_adopt - use a socket that listens already; false, with a text, when it is none of the right kind. */
+bool tm_door_adopt(struct tm_door *door, int socket, char *text, size_t text_size);
+
+/* tm_door_close - and remove the socket, if it is the one that was made. */
+void tm_door_close(struct tm_door *door);
+
+#endif

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* main.c - tmemd: its command line, and the order in which things begin and end. */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command/command.h"
+#include "command/size.h"
+#include "daemon/crowd.h"
+#include "daemon/door.h"
+#include "daemon/log.h"
+#include "daemon/notify.h"
+#include "daemon/reaper.h"
+#include "daemon/session.h"
+#include "daemon/tenant.h"
+#include "daemon/worker.h"
+
+/* Descriptors of a connection, and of the daemon itself. */
+#define DESCRIPTORS_EACH 3u
+#define DESCRIPTORS_OWN 128u
+/* How long nobody is let in after the kernel had no descriptor left. */
+#define PAUSE_MS 100
+
+struct options {
+    const char *config;
+    const char *socket;
+    uint64_t size_bytes; /* 0: as configured */
+    bool checks;
+    bool foreground;
+};
+
+static const char help[] =
+    "usage: tmemd [OPTIONS]\n"
+    "\n"
+    "Serves one store of pages to many processes.\n"
+    "\n"
+    "  --config FILE    settings; FILE.d/*.conf are read as well (default /etc/tmem/tmemd.conf as root,\n"
+    "                   else ~/.config/tmem/tmemd.conf; it need not exist)\n"
+    "  --check-config   say what is wrong with the configuration, and end\n"
+    "  --foreground     stay in the foreground\n"
+    "  --socket PATH    where to listen (default /run/tmem/tmemd.sock as root,\n"
+    "                   else $XDG_RUNTIME_DIR/tmem/tmemd.sock)\n"
+    "  --size SIZE      most memory to use, such as 4G\n"
+    "  --help           this text\n"
+    "  --version        the version\n"
+    "\n"
+    "Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied.\n";
+
+uint64_t tm_now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * TM_SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+/* ---- options ---- */
+
+enum chosen {
+    OPTION_CONFIG = 256,
+    OPTION_CHECK,
+    OPTION_FOREGROUND,
+    OPTION_SOCKET,
+    OPTION_SIZE,
+    OPTION_HELP,
+    OPTION_VERSION,
+};
+
+static const struct option known[] = {
+    {"config", required_argument, NULL, OPTION_CONFIG},
+    {"check-config", no_argument, NULL, OPTION_CHECK},
+    {"foreground", no_argument, NULL, OPTION_FOREGROUND},
+    {"socket", required_argument, NULL, OPTION_SOCKET},
+    {"size", required_argument, NULL, OPTION_SIZE},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+/* What getopt found wrong, in its own words. */
+static enum tm_exit bad_option(char **arguments, int answer)
+{
+    if (answer == ':')
+        return tm_fail(TM_EXIT_USAGE, "tmemd: %s needs a value (try: tmemd --help)", arguments[optind - 1]);
+    return tm_fail(TM_EXIT_USAGE, "tmemd: unknown option '%s' (try: tmemd --help)", arguments[optind - 1]);
+}
+
+/* True: go on. Else *code is the answer. */
+static bool read_options(int count, char **arguments, struct options *options, enum tm_exit *code)
+{
+    char version[96];
+    enum tm_size_problem what;
+    int answer;
+    *code = TM_EXIT_OK;
+    while ((answer = getopt_long(count, arguments, ":", known, NULL)) != -1) {
+        switch (answer) {
+        case OPTION_CONFIG:
+            options->config = optarg;
+            break;
+        case OPTION_CHECK:
+            options->checks = true;
+            break;
+        case OPTION_FOREGROUND:
+            options->foreground = true;
+            break;
+        case OPTION_SOCKET:
+            options->socket = optarg;
+            break;
+        case OPTION_SIZE:
+            what = tm_size_parse(optarg, &options->size_bytes);
+            if (what == TM_SIZE_OK)
+                break;
+            *code = tm_fail(TM_EXIT_USAGE, "tmemd: --size %s: %s (try: --size 4G)", optarg, tm_size_problem_text(what));
+            return false;
+        case OPTION_HELP:
+            *code = tm_print_stdout(help);
+            return false;
+        case OPTION_VERSION:
+            (void)snprintf(version, sizeof version, "tmemd %u.%u.%u (library %s)\n", TMEM_VERSION_MAJOR,
+                           TMEM_VERSION_MINOR, TMEM_VERSION_PATCH, tmem_version());
+            *code = tm_print_stdout(version);
+            return false;
+        default:
+            *code = bad_option(arguments, answer);
+            return false;
+        }
+    }
+    if (optind < count) {
+        *code = tm_fail(TM_EXIT_USAGE, "tmemd: unexpected argument '%s' (try: tmemd --help)", arguments[optind]);
+        return false;
+    }
+    return true;
+}
+
+/* ---- configuration ---- */
+
+static void report(void *context, const char *place, const char *text)
+{
+    (void)context;
+    tm_log("%s: %s", place, text);
+}
+
+static bool default_config_path(char *path, size_t path_size)
+{
+    const char *configuration = getenv("XDG_CONFIG_HOME");
+    const char *home = getenv("HOME");
+    int length = -1;
+    if (geteuid() == 0)
+        length = snprintf(path, path_size, "/etc/tmem/tmemd.conf");
+    else if (configuration != NULL && configuration[0] == '/')
+        length = snprintf(path, path_size, "%s/tmem/tmemd.conf", configuration);
+    else if (home != NULL && home[0] == '/')
+        length = snprintf(path, path_size, "%s/.config/tmem/tmemd.conf", home);
+    return length > 0 && (size_t)length < path_size;
+}
+
+/* False: it has problems, which were told. */
+static enum tm_exit read_config(const struct options *options, struct tm_config *config)
+{
+    char path[PATH_MAX];
+    tm_config_init(config);
+    if (options->config != NULL && access(options->config, F_OK) != 0) {
+        char cause[TM_ERROR_TEXT_SIZE];
+        int error = errno;
+        tm_log("%s: cannot open it: %s (%s)", options->config, tm_error_text(error, cause),
+               tm_error_remedy(error, "is the name right?"));
+        return tm_exit_of_error(error);
+    }
+    const char *file = options->config;
+    if (file == NULL && default_config_path(path, sizeof path))
+        file = path;
+    if (file != NULL && tm_config_read(config, file, options->config != NULL, report, NULL) != 0)
+        return TM_EXIT_FAILED;
+    if (options->size_bytes != 0)
+        config->size_bytes = options->size_bytes;
+    return TM_EXIT_OK;
+}
+
+static enum tm_exit choose_path(const struct options *options, const struct tm_config *config,
+                                char path[static TM_SOCKET_PATH_SIZE])
+{
+    const char *wish = options->socket != NULL ? options->socket : config->socket;
+    if (wish[0] == '\0') {
+        if (tm_door_default_path(path))
+            return TM_EXIT_OK;
+        tm_log("XDG_RUNTIME_DIR names no directory to listen in (choose a place with --socket PATH)");
+        return TM_EXIT_FAILED;
+    }
+    if (snprintf(path, TM_SOCKET_PATH_SIZE, "%s", wish) < (int)TM_SOCKET_PATH_SIZE)
+        return TM_EXIT_OK;
+    tm_log("%s: a socket's path has at most %u bytes (choose a shorter one)", wish, TM_SOCKET_PATH_SIZE - 1u);
+    return TM_EXIT_FAILED;
+}
+
+static enum tm_exit open_store(const struct tm_config *config, struct tmem_store **store)
+{
+    char uri[256];
+    struct tmem_error error;
+    tm_config_uri(config, uri, sizeof uri);
+    if (tmem_open(uri, store, &error) == TMEM_OK)
+        return TM_EXIT_OK;
+    tm_log("cannot make the store: %s", error.text);
+    return TM_EXIT_FAILED;
+}
+
+/* As far as can be seen without serving: the file, and that there can be such a store. */
+static enum tm_exit check_config(const struct tm_config *config)
+{
+    struct tmem_store *store;
+    enum tm_exit code = open_store(config, &store);
+    if (code != TM_EXIT_OK)
+        return code;
+    tmem_close(store);
+    return tm_print_stdout("tmemd: the configuration can be used\n");
+}
+
+/* ---- letting in ---- */
+
+static void refuse(int socket)
+{
+    union tm_wire_any answer;
+    size_t bytes = tm_message_begin(&answer, TM_WIRE_FAILED, TM_WIRE_VERSION_MAX, 0);
+    answer.failed.result = TM_WIRE_REFUSED;
+    (void)snprintf(answer.failed.text, sizeof answer.failed.text,
+                   "the daemon has as many connections as it takes (see `connections` in its configuration)");
+    ssize_t sent = send(socket, &answer, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent;
+    (void)close(socket);
+}
+
+static void let_in(const struct tm_daemon *daemon, int socket)
+{
+    static struct tm_log_limit limit;
+    struct ucred who;
+    socklen_t size = sizeof who;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) {
+        (void)close(socket);
+        return;
+    }
+    if (!tm_crowd_enter(daemon->crowd, who.uid)) {
+        tm_log_limited(&limit, tm_now_ns(), "user %u has too many connections, or all together have: one refused",
+                       (unsigned)who.uid);
+        refuse(socket);
+        return;
+    }
+    struct tm_session *session = tm_session_create(daemon, socket, who.uid, who.pid);
+    if (session == NULL) {
+        tm_crowd_leave(daemon->crowd, who.uid);
+        refuse(socket);
+        return;
+    }
+    tm_workers_add(daemon->workers, session);
+}
+
+/* False: the kernel has no descriptor left, so it is of no use to try again at once. */
+static bool let_all_in(const struct tm_daemon *daemon, int door)
+{
+    static struct tm_log_limit limit;
+    for (;;) {
+        int socket = accept4(door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (socket >= 0) {
+            let_in(daemon, socket);
+            continue;
+        }
+        if (errno == EINTR || errno == ECONNABORTED)
+            continue;
+        if (errno == EAGAIN)
+            return true;
+        char cause[TM_ERROR_TEXT_SIZE];
+        tm_log_limited(&limit, tm_now_ns(), "cannot let somebody in: %s", tm_error_text(errno, cause));
+        return false;
+    }
+}
+
+/* Until a signal says that it is time to end. */
+static void listen_on(const struct tm_daemon *daemon, int door, int signals)
+{
+    struct pollfd waits[2] = {{signals, POLLIN, 0}, {door, POLLIN, 0}};
+    nfds_t count = 2;
+    for (;;) {
+        int ready = poll(waits, count, count == 2 ? -1 : PAUSE_MS);
+        if (ready > 0 && waits[0].revents != 0)
+            return;
+        if (count == 1)
+            count = 2;
+        else if (ready > 0 && waits[1].revents != 0 && !let_all_in(daemon, door))
+            count = 1;
+    }
+}
+
+/* ---- beginning and ending ---- */
+
+/* As many descriptors as the limit allows, and no more connections than they are enough for. */
+static uint32_t fit_descriptors(uint32_t connections)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return connections;
+    uint64_t wanted = (uint64_t)connections * DESCRIPTORS_EACH + DESCRIPTORS_OWN;
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = tm_min_u64(wanted, limit.rlim_max);
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur >= wanted)
+        return connections;
+    uint64_t enough = limit.rlim_cur > DESCRIPTORS_OWN ? (limit.rlim_cur - DESCRIPTORS_OWN) / DESCRIPTORS_EACH : 1;
+    tm_log("the limit of %llu open files is enough for %llu connections, not %u (see ulimit -Hn, LimitNOFILE=)",
+           (unsigned long long)limit.rlim_cur, (unsigned long long)enough, connections);
+    return (uint32_t)tm_max_u64(enough, 1);
+}
+
+static unsigned threads_of(const struct tm_config *config)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (config->threads != 0)
+        return config->threads;
+    return cpus < 1 ? 1u : (unsigned)tm_min_u64((uint64_t)cpus, 64);
+}
+
+static void warn_of_loss(const struct tm_daemon *daemon)
+{
+    struct tm_tenants_sum sum;
+    char size[TM_SIZE_TEXT];
+    tm_tenants_sum(daemon->tenants, &sum);
+    if (sum.persistent_pages != 0)
+        tm_log("warning: %llu persistent pages (%s) of %u clients are lost", (unsigned long long)sum.persistent_pages,
+               tm_size_format(sum.persistent_pages * TMEM_PAGE_SIZE, size), sum.clients);
+}
+
+static bool begin(struct tm_daemon *daemon, const struct tm_config *config)
+{
+    *daemon = (struct tm_daemon){.config = config};
+    if (open_store(config, &daemon->store) != TM_EXIT_OK)
+        return false;
+    daemon->crowd = tm_crowd_create(fit_descriptors(config->connections), geteuid());
+    daemon->tenants = tm_tenants_create(daemon);
+    if (daemon->crowd != NULL && daemon->tenants != NULL)
+        daemon->reaper = tm_reaper_create(daemon);
+    if (daemon->reaper != NULL)
+        daemon->workers = tm_workers_create(daemon, threads_of(config));
+    if (daemon->workers == NULL)
+        tm_log("no memory or no threads to begin with (is a limit set? see ulimit -u and -v)");
+    return daemon->workers != NULL;
+}
+
+static void end(struct tm_daemon *daemon)
+{
+    tm_workers_destroy(daemon->workers);
+    tm_reaper_destroy(daemon->reaper);
+    if (daemon->tenants != NULL)
+        warn_of_loss(daemon);
+    tm_tenants_destroy(daemon->tenants);
+    tm_crowd_destroy(daemon->crowd);
+    tmem_close(daemon->store);
+}
+
+/* Signals come by a descriptor; blocked in all threads that are made from here on. */
+static int take_signals(void)
+{
+    sigset_t signals;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigaction(SIGHUP, &ignore, NULL);
+    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
+        return -1;
+    return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+static bool open_door(struct tm_door *door, int passed, const char *path)
+{
+    char text[512];
+    bool opened = passed > 0 ? tm_door_adopt(door, TM_PASSED_FIRST, text, sizeof text)
+                             : tm_door_open(door, path, text, sizeof text);
+    if (!opened)
+        tm_log("%s", text);
+    return opened;
+}
+
+/* @ready: where to write when it serves, or -1. */
+static enum tm_exit serve(const struct tm_config *config, const char *path, int passed, int ready)
+{
+    struct tm_daemon daemon;
+    struct tm_door door;
+    char size[TM_SIZE_TEXT];
+    int signals = take_signals();
+    if (signals < 0 || !open_door(&door, passed, path))
+        return TM_EXIT_FAILED;
+    bool begun = begin(&daemon, config);
+    if (begun) {
+        tm_log("serving %s at %s", tm_size_format(config->size_bytes, size), door.path);
+        if (tm_notify("READY=1") != 0)
+            tm_log("cannot tell the service manager (NOTIFY_SOCKET) that it serves");
+        if (ready >= 0)
+            (void)!write(ready, "", 1);
+        listen_on(&daemon, door.socket, signals);
+        (void)tm_notify("STOPPING=1");
+        tm_log("ending");
+    }
+    tm_door_close(&door);
+    end(&daemon);
+    (void)close(signals);
+    return begun ? TM_EXIT_OK : TM_EXIT_FAILED;
+}
+
+/* Serves in a process of its own; returns when that serves, or has failed. */
+static enum tm_exit serve_behind(const struct tm_config *config, const char *path)
+{
+    int ends[2];
+    char byte;
+    int status = 0;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return tm_fail(TM_EXIT_FAILED, "tmemd: no pipe (is a limit set? see ulimit -n)");
+    pid_t child = fork();
+    if (child < 0)
+        return tm_fail(TM_EXIT_FAILED, "tmemd: cannot go to the background (is a limit set? see ulimit -u)");
+    if (child == 0) {
+        (void)close(ends[0]);
+        (void)setsid();
+        int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (nothing < 0 || chdir("/") != 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(nothing, STDOUT_FILENO) < 0)
+            return TM_EXIT_FAILED;
+        return serve(config, path, 0, ends[1]);
+    }
+    (void)close(ends[1]);
+    if (read(ends[0], &byte, 1) == 1)
+        return TM_EXIT_OK;
+    bool ended = waitpid(child, &status, 0) == child && WIFEXITED(status);
+    return ended && WEXITSTATUS(status) != 0 ? (enum tm_exit)WEXITSTATUS(status) : TM_EXIT_FAILED;
+}
+
+int main(int count, char **arguments)
+{
+    struct options options = {0};
+    struct tm_config config;
+    char path[TM_SOCKET_PATH_SIZE];
+    enum tm_exit code;
+    if (!read_options(count, arguments, &options, &code))
+        return code;
+    bool is_managed = getenv("NOTIFY_SOCKET") != NULL;
+    int passed = tm_passed_descriptors();
+    if (passed < 0 || passed > 1) {
+        tm_log("LISTEN_PID and LISTEN_FDS make no sense: one socket is taken (ListenSequentialPacket= in the unit)");
+        return TM_EXIT_USAGE;
+    }
+    code = read_config(&options, &config);
+    if (code == TM_EXIT_OK)
+        code = choose_path(&options, &config, path);
+    if (code == TM_EXIT_OK && options.checks)
+        code = check_config(&config);
+    else if (code == TM_EXIT_OK && (options.foreground || is_managed || passed > 0))
+        code = serve(&config, path, passed, -1);
+    else if (code == TM_EXIT_OK)
+        code = serve_behind(&config, path);
+    tm_config_fini(&config);
+    return code;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* serve.c - taking requests from a session's ring and answering them. */
+#include "daemon/session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+TM_STATIC_ASSERT((int)TM_WIRE_UNAVAILABLE == (int)TMEM_UNAVAILABLE && (int)TM_WIRE_INVALID == (int)TMEM_INVALID);
+TM_STATIC_ASSERT((int)TM_WIRE_RESULT_COUNT == (int)TMEM_RESULT_COUNT);
+TM_STATIC_ASSERT((int)TM_WIRE_PUT_KEEP == (int)TMEM_PUT_KEEP);
+TM_STATIC_ASSERT((int)TM_WIRE_GET_EXCLUSIVE == (int)TMEM_GET_EXCLUSIVE);
+TM_STATIC_ASSERT((int)TM_WIRE_GET_INCLUSIVE == (int)TMEM_GET_INCLUSIVE);
+TM_STATIC_ASSERT((int)TM_WIRE_POOL_PERSISTENT == (int)TMEM_POOL_PERSISTENT);
+TM_STATIC_ASSERT((int)TM_WIRE_POOL_SHARED == (int)TMEM_POOL_SHARED);
+
+static enum tmem_result create_pool(struct tm_session *session, const struct tm_wire_request *request,
+                                    struct tm_wire_answer *answer)
+{
+    struct tmem_uuid uuid = {{request->object[0], request->object[1]}};
+    bool is_shared = (request->index & TM_WIRE_POOL_SHARED) != 0;
+    return tm_tenant_pool_create(session->tenant, request->index, is_shared ? &uuid : NULL, &answer->value);
+}
+
+/* A request that was judged. Its page lies inside its region. */
+static enum tmem_result operate(struct tm_session *session, struct tm_scratch *scratch,
+                                const struct tm_wire_request *request, struct tm_wire_answer *answer)
+{
+    const struct tmem_object_id object = {{request->object[0], request->object[1], request->object[2]}};
+    if (request->operation == TM_WIRE_POOL_CREATE)
+        return create_pool(session, request, answer);
+    if (request->operation == TM_WIRE_POOL_DESTROY)
+        return tm_tenant_pool_destroy(session->tenant, request->pool);
+    struct tmem_pool *pool = tm_tenant_pool(session->tenant, request->pool);
+    if (pool == NULL)
+        return TMEM_NOT_FOUND;
+    unsigned char *page = session->regions[request->region].base + request->place;
+    switch ((enum tm_wire_operation)request->operation) {
+    case TM_WIRE_PUT:
+        /* The client may write to it while it is hashed and compressed: only the copy counts. */
+        memcpy(scratch->page, page, sizeof scratch->page);
+        return tmem_put(pool, &object, request->index, scratch->page, request->flags);
+    case TM_WIRE_GET:
+        /* Straight into his memory. If he writes there meanwhile, what he gets is his own fault; that the page itself
+         * is sound is judged from memory that is not his. */
+        return tmem_get(pool, &object, request->index, page, (enum tmem_get_mode)request->flags);
+    case TM_WIRE_INVALIDATE_PAGE:
+        return tmem_invalidate_page(pool, &object, request->index);
+    case TM_WIRE_INVALIDATE_OBJECT:
+        return tmem_invalidate_object(pool, &object);
+    case TM_WIRE_POOL_CREATE:
+    case TM_WIRE_POOL_DESTROY:
+    case TM_WIRE_PUT_STORED:
+    case TM_WIRE_GET_STORED:
+    case TM_WIRE_OPERATION_COUNT:
+        break;
+    }
+    return TMEM_UNSUPPORTED;
+}
+
+/* One byte that means "look". A full pipe means it already; a client that is gone is seen at his socket. */
+static void wake_client(const struct tm_session *session)
+{
+    static const char byte;
+    ssize_t written = write(session->wake_client, &byte, 1);
+    (void)written;
+}
+
+unsigned tm_session_serve(struct tm_session *session, struct tm_scratch *scratch)
+{
+    uint32_t count = (uint32_t)tm_min_u64(tm_ring_waiting(&session->requests, TM_SESSION_TURN), TM_SESSION_TURN);
+    if (count != 0)
+        count = (uint32_t)tm_min_u64(tm_ring_room(&session->answers, count), count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct tm_wire_request request;
+        tm_ring_take(&session->requests, &request);
+        tm_ring_publish(&session->requests);
+        struct tm_wire_answer answer = {.tag = request.tag};
+        answer.result = (uint32_t)tm_request_judge(&request, &session->bounds);
+        if (answer.result == TM_WIRE_OK)
+            answer.result = (uint32_t)operate(session, scratch, &request, &answer);
+        tm_ring_write(&session->answers, &answer);
+        tm_ring_publish(&session->answers);
+    }
+    if (count != 0 && tm_sleep_must_wake(&session->head->client))
+        wake_client(session);
+    if (session->requests.state == TM_RING_BROKEN || session->answers.state == TM_RING_BROKEN)
+        tm_session_break(session, "an impossible count in a ring");
+    return count;
+}
+
+bool tm_session_has_work(struct tm_session *session)
+{
+    bool has_requests = tm_ring_waiting(&session->requests, 1) != 0 && tm_ring_room(&session->answers, 1) != 0;
+    return has_requests || session->requests.state == TM_RING_BROKEN || session->answers.state == TM_RING_BROKEN;
+}

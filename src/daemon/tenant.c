@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tenant.c - see tenant.h. */
+#include "daemon/tenant.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/reaper.h"
+
+struct tm_tenants {
+    const struct tm_daemon *daemon;
+    pthread_mutex_t mutex;
+    struct tm_tenant *first;
+};
+
+struct tm_tenants *tm_tenants_create(const struct tm_daemon *daemon)
+{
+    struct tm_tenants *tenants = calloc(1, sizeof *tenants);
+    if (tenants == NULL)
+        return NULL;
+    tenants->daemon = daemon;
+    if (pthread_mutex_init(&tenants->mutex, NULL) != 0) {
+        free(tenants);
+        return NULL;
+    }
+    return tenants;
+}
+
+static void free_tenant(struct tm_tenant *tenant)
+{
+    free(tenant->pools);
+    free(tenant);
+}
+
+void tm_tenants_destroy(struct tm_tenants *tenants)
+{
+    if (tenants == NULL)
+        return;
+    while (tenants->first != NULL) {
+        struct tm_tenant *tenant = tenants->first;
+        tenants->first = tenant->next;
+        free_tenant(tenant);
+    }
+    (void)pthread_mutex_destroy(&tenants->mutex);
+    free(tenants);
+}
+
+static void lock(struct tm_tenants *tenants)
+{
+    int error = pthread_mutex_lock(&tenants->mutex);
+    TM_ASSERT(error == 0);
+}
+
+static void unlock(struct tm_tenants *tenants)
+{
+    int error = pthread_mutex_unlock(&tenants->mutex);
+    TM_ASSERT(error == 0);
+}
+
+/* ---- tokens ---- */
+
+static bool make_token(struct tm_wire_token *token)
+{
+    return getrandom(token->bytes, sizeof token->bytes, 0) == (ssize_t)sizeof token->bytes;
+}
+
+/* Takes the same time wherever they differ: nobody finds out a token byte by byte. */
+static bool token_is(const struct tm_wire_token *token, const struct tm_wire_token *shown)
+{
+    unsigned difference = 0;
+    for (size_t i = 0; i < sizeof token->bytes; i++)
+        difference |= (unsigned)(token->bytes[i] ^ shown->bytes[i]);
+    return difference == 0;
+}
+
+/* ---- connecting ---- */
+
+static struct tm_tenant *find(const struct tm_tenants *tenants, const char *name)
+{
+    struct tm_tenant *tenant = tenants->first;
+    while (tenant != NULL && strcmp(tenant->name, name) != 0)
+        tenant = tenant->next;
+    return tenant;
+}
+
+/* Clients of the same rule and, where the rule is for many users, of the same user. */
+static uint32_t count_of(const struct tm_tenants *tenants, const struct tm_rule *rule, uid_t uid)
+{
+    uint32_t count = 0;
+    for (const struct tm_tenant *tenant = tenants->first; tenant != NULL; tenant = tenant->next)
+        count += tenant->rule == rule && tenant->uid == uid;
+    return count;
+}
+
+static enum tmem_result reconnect(struct tm_tenant *tenant, const struct tm_tenant_wish *wish, char *text,
+                                  size_t text_size)
+{
+    uint64_t now_ns = tm_now_ns();
+    uint64_t left_ns = tenant->orphan_until_ns > now_ns ? tenant->orphan_until_ns - now_ns : 0;
+    switch (tenant->state) {
+    case TM_TENANT_CONNECTED:
+        snprintf(text, text_size, "a client '%s' is connected already (choose another name)", tenant->name);
+        return TMEM_EXISTS;
+    case TM_TENANT_ENDING:
+        snprintf(text, text_size, "the last connection of '%s' is just ending (try again in a moment)", tenant->name);
+        return TMEM_UNAVAILABLE;
+    case TM_TENANT_ORPHAN:
+        if (token_is(&tenant->token, &wish->token))
+            return TMEM_OK;
+        snprintf(text, text_size, "'%s' left persistent pages, which wait for its token (in %u s they go)",
+                 tenant->name, (unsigned)(left_ns / TM_SECOND_NS + 1u));
+        return TMEM_EXISTS;
+    }
+    return TMEM_EXISTS;
+}
+
+/* The smallest of what is wished for and what is allowed; a wish of 0 is none. */
+static uint64_t bounded(uint64_t allowed, uint64_t wish)
+{
+    return wish != 0 && wish < allowed ? wish : allowed;
+}
+
+static enum tmem_result make(struct tm_tenants *tenants, const struct tm_rule *rule,
+                             const struct tm_tenant_wish *wish, const char *name, struct tm_tenant **result)
+{
+    struct tm_tenant *tenant = calloc(1, sizeof *tenant);
+    if (tenant == NULL)
+        return TMEM_NOMEM;
+    struct tmem_client_options options = TMEM_CLIENT_OPTIONS_INIT;
+    options.weight = (uint32_t)bounded(rule->weight, wish->weight);
+    options.cap_bytes = bounded(bounded(rule->cap_bytes, wish->cap_bytes), wish->size_bytes);
+    enum tmem_result outcome = tmem_client_create(tenants->daemon->store, name, &options, &tenant->client);
+    if (outcome != TMEM_OK) {
+        free(tenant);
+        return outcome;
+    }
+    memcpy(tenant->name, name, sizeof tenant->name);
+    tenant->rule = rule;
+    tenant->uid = wish->uid;
+    tenant->farewell = -1;
+    tenant->next = tenants->first;
+    tenants->first = tenant;
+    *result = tenant;
+    return TMEM_OK;
+}
+
+/* The new one, where there may be one more. */
+static enum tmem_result make_another(struct tm_tenants *tenants, const struct tm_rule *rule,
+                                     const struct tm_tenant_wish *wish, const char *name, struct tm_tenant **tenant,
+                                     char *text, size_t text_size)
+{
+    if (count_of(tenants, rule, wish->uid) >= rule->clients) {
+        snprintf(text, text_size, "user %u has %u clients, as many as the daemon allows (see `clients` in its "
+                                  "configuration)",
+                 (unsigned)wish->uid, rule->clients);
+        return TMEM_REFUSED;
+    }
+    enum tmem_result result = make(tenants, rule, wish, name, tenant);
+    if (result == TMEM_INVALID)
+        snprintf(text, text_size, "'%s' is no client's name (letters, digits and .:_-@)", name);
+    else if (result != TMEM_OK)
+        snprintf(text, text_size, "client '%s': %s", name, tmem_result_text(result));
+    return result;
+}
+
+enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_tenant_wish *wish,
+                                   struct tm_tenant **tenant, bool *claimed, char *text, size_t text_size)
+{
+    char name[TMEM_CLIENT_NAME_SIZE];
+    struct tm_wire_token token;
+    const struct tm_rule *rule = tm_config_rule(tenants->daemon->config, wish->uid, wish->name, name, text, text_size);
+    if (rule == NULL)
+        return TMEM_DENIED;
+    if (!make_token(&token)) {
+        snprintf(text, text_size, "the kernel gives no random numbers");
+        return TMEM_NOMEM;
+    }
+    lock(tenants);
+    struct tm_tenant *found = find(tenants, name);
+    *claimed = found != NULL;
+    enum tmem_result result = found != NULL ? reconnect(found, wish, text, text_size)
+                                            : make_another(tenants, rule, wish, name, &found, text, text_size);
+    if (result == TMEM_OK) {
+        found->state = TM_TENANT_CONNECTED;
+        found->token = token;
+        *tenant = found;
+    }
+    unlock(tenants);
+    return result;
+}
+
+void tm_tenant_disconnect(struct tm_tenants *tenants, struct tm_tenant *tenant)
+{
+    lock(tenants);
+    TM_ASSERT(tenant->state == TM_TENANT_CONNECTED);
+    tenant->state = TM_TENANT_ENDING;
+    unlock(tenants);
+    tm_reaper_add(tenants->daemon->reaper, tenant);
+}
+
+void tm_tenant_leave(struct tm_tenants *tenants, struct tm_tenant *tenant, int farewell, uint32_t number)
+{
+    tenant->leaves = true;
+    tenant->farewell = farewell;
+    tenant->farewell_number = number;
+    tm_tenant_disconnect(tenants, tenant);
+}
+
+/* ---- ending ---- */
+
+static uint64_t pages_of(struct tmem_pool *pool)
+{
+    struct tmem_pool_stats stats;
+    return tmem_pool_stats(pool, &stats, sizeof stats) == TMEM_OK ? stats.counters.pages : 0;
+}
+
+static bool is_persistent(const struct tm_tenant_pool *pool)
+{
+    return (pool->flags & TMEM_POOL_PERSISTENT) != 0;
+}
+
+/* Ephemeral pools go. Returns the number of persistent pages. */
+static uint64_t keep_persistent(struct tm_tenant *tenant)
+{
+    uint32_t kept = 0;
+    uint64_t pages = 0;
+    for (uint32_t i = 0; i < tenant->pool_count; i++) {
+        if (is_persistent(&tenant->pools[i])) {
+            pages += pages_of(tenant->pools[i].pool);
+            tenant->pools[kept++] = tenant->pools[i];
+        } else
+            tmem_pool_destroy(tenant->pools[i].pool);
+    }
+    tenant->pool_count = kept;
+    tenant->pool_last = 0;
+    return pages;
+}
+
+/* The client may be gone, and its socket is never waited for. */
+static void bid_farewell(struct tm_tenant *tenant)
+{
+    union tm_wire_any any;
+    size_t bytes = tm_message_begin(&any, TM_WIRE_DONE, TM_WIRE_VERSION_MAX, tenant->farewell_number);
+    ssize_t sent = send(tenant->farewell, &any, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent;
+    (void)close(tenant->farewell);
+}
+
+static void end(struct tm_tenants *tenants, struct tm_tenant *tenant)
+{
+    tmem_client_destroy(tenant->client);
+    lock(tenants);
+    struct tm_tenant **at = &tenants->first;
+    while (*at != tenant)
+        at = &(*at)->next;
+    *at = tenant->next;
+    unlock(tenants);
+    /* From here on its name is free. */
+    if (tenant->farewell >= 0)
+        bid_farewell(tenant);
+    free_tenant(tenant);
+}
+
+void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
+{
+    uint32_t grace_seconds = tenants->daemon->config->grace_seconds;
+    uint64_t pages = tenant->leaves ? 0 : keep_persistent(tenant);
+    if (pages == 0 || grace_seconds == 0) {
+        end(tenants, tenant);
+        return;
+    }
+    uint64_t until_ns = tm_now_ns() + grace_seconds * TM_SECOND_NS;
+    tm_log("client '%s' is gone; its %llu persistent pages wait %u s for it", tenant->name, (unsigned long long)pages,
+           grace_seconds);
+    lock(tenants);
+    tenant->orphan_until_ns = until_ns;
+    tenant->state = TM_TENANT_ORPHAN;
+    unlock(tenants);
+}
+
+struct tm_tenant *tm_tenants_expire(struct tm_tenants *tenants, uint64_t now_ns, uint64_t *next_ns)
+{
+    struct tm_tenant *found = NULL;
+    *next_ns = UINT64_MAX;
+    lock(tenants);
+    for (struct tm_tenant *tenant = tenants->first; tenant != NULL && found == NULL; tenant = tenant->next) {
+        if (tenant->state != TM_TENANT_ORPHAN)
+            continue;
+        if (tenant->orphan_until_ns <= now_ns)
+            found = tenant;
+        else
+            *next_ns = tm_min_u64(*next_ns, tenant->orphan_until_ns);
+    }
+    if (found != NULL) {
+        found->state = TM_TENANT_ENDING;
+        found->leaves = true;
+    }
+    unlock(tenants);
+    if (found != NULL)
+        tm_log("client '%s' did not come back: its persistent pages go", found->name);
+    return found;
+}
+
+void tm_tenants_sum(struct tm_tenants *tenants, struct tm_tenants_sum *sum)
+{
+    *sum = (struct tm_tenants_sum){0, 0};
+    lock(tenants);
+    for (struct tm_tenant *tenant = tenants->first; tenant != NULL; tenant = tenant->next) {
+        uint64_t pages = 0;
+        for (uint32_t i = 0; i < tenant->pool_count; i++)
+            if (is_persistent(&tenant->pools[i]))
+                pages += pages_of(tenant->pools[i].pool);
+        sum->persistent_pages += pages;
+        sum->clients += pages != 0;
+    }
+    unlock(tenants);
+}
+
+/* ---- pools ---- */
+
+/* Where the pool is or would be. */
+static uint32_t position_of(const struct tm_tenant *tenant, uint64_t id)
+{
+    uint32_t low = 0;
+    uint32_t high = tenant->pool_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2u;
+        if (tenant->pools[middle].id < id)
+            low = middle + 1u;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct tmem_pool *tm_tenant_pool(struct tm_tenant *tenant, uint64_t id)
+{
+    uint32_t at = tenant->pool_last;
+    if (at >= tenant->pool_count || tenant->pools[at].id != id) {
+        at = position_of(tenant, id);
+        if (at == tenant->pool_count || tenant->pools[at].id != id)
+            return NULL;
+        tenant->pool_last = at;
+    }
+    return tenant->pools[at].pool;
+}
+
+static bool make_room(struct tm_tenant *tenant)
+{
+    if (tenant->pool_count < tenant->pool_capacity)
+        return true;
+    uint32_t capacity = tenant->pool_capacity == 0 ? 4 : tenant->pool_capacity * 2u;
+    struct tm_tenant_pool *pools = realloc(tenant->pools, capacity * sizeof *pools);
+    if (pools == NULL)
+        return false;
+    tenant->pools = pools;
+    tenant->pool_capacity = capacity;
+    return true;
+}
+
+enum tmem_result tm_tenant_pool_create(struct tm_tenant *tenant, uint32_t flags, const struct tmem_uuid *uuid,
+                                       uint64_t *id)
+{
+    struct tmem_pool *pool;
+    if ((flags & TMEM_POOL_PERSISTENT) != 0 && !tenant->rule->persistent)
+        return TMEM_DENIED;
+    if (tenant->pool_count >= tenant->rule->pools)
+        return TMEM_REFUSED;
+    if (!make_room(tenant))
+        return TMEM_NOMEM;
+    enum tmem_result result = tmem_pool_create(tenant->client, flags, uuid, &pool);
+    if (result != TMEM_OK)
+        return result;
+    *id = tmem_pool_id(pool);
+    /* A shared pool that is joined may be older than what this client has. */
+    uint32_t at = position_of(tenant, *id);
+    memmove(&tenant->pools[at + 1u], &tenant->pools[at], (tenant->pool_count - at) * sizeof tenant->pools[0]);
+    tenant->pools[at] = (struct tm_tenant_pool){*id, pool, flags};
+    tenant->pool_count++;
+    return TMEM_OK;
+}
+
+enum tmem_result tm_tenant_pool_destroy(struct tm_tenant *tenant, uint64_t id)
+{
+    struct tmem_pool *pool = tm_tenant_pool(tenant, id);
+    if (pool == NULL)
+        return TMEM_NOT_FOUND;
+    uint32_t at = tenant->pool_last;
+    tenant->pool_count--;
+    memmove(&tenant->pools[at], &tenant->pools[at + 1u], (tenant->pool_count - at) * sizeof tenant->pools[0]);
+    tmem_pool_destroy(pool);
+    return TMEM_OK;
+}

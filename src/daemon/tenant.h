@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tenant.h - the store's clients as the daemon knows them: who is connected, and who left persistent pages behind.
+ *
+ * A tenant lives from the first connection under its name until its pages are gone:
+ *
+ *   CONNECTED --hang-up--> ENDING --its ephemeral pools are gone--> ORPHAN --grace is over--> ENDING --> gone
+ *       ^                                                             |
+ *       +------------------------- the token is shown ----------------+
+ *
+ * Without persistent pages, and after tm_tenant_leave(), ENDING leads to the end at once.
+ *
+ * Who locks: the list and every state have one mutex, never held over a call of the store that takes long. The pools of
+ * a tenant belong to the thread of the session that it is connected to, and to the reaper while it is ENDING.
+ */
+#ifndef TM_DAEMON_TENANT_H
+#define TM_DAEMON_TENANT_H
+
+#include "daemon/daemon.h"
+#include "wire/message.h"
+
+enum tm_tenant_state {
+    TM_TENANT_CONNECTED,
+    TM_TENANT_ENDING,
+    TM_TENANT_ORPHAN,
+};
+
+struct tm_tenant_pool {
+    uint64_t id;
+    struct tmem_pool *pool;
+    uint32_t flags; /* enum tmem_pool_flags */
+};
+
+struct tm_tenant {
+    struct tm_tenant *next;       /* in the list */
+    struct tm_tenant *next_ended; /* in the reaper's queue */
+    const struct tm_rule *rule;
+    struct tmem_client *client;
+    char name[TMEM_CLIENT_NAME_SIZE];
+    uid_t uid;
+    enum tm_tenant_state state;
+    struct tm_wire_token token;
+    uint64_t orphan_until_ns;
+    /* What the reaper does: */
+    bool leaves;  /* everything goes, nothing waits */
+    int farewell; /* a socket on which the end is answered and which is closed then, or -1 */
+    uint32_t farewell_number;
+    /* By id, ascending: ids only grow. */
+    struct tm_tenant_pool *pools;
+    uint32_t pool_count;
+    uint32_t pool_capacity;
+    uint32_t pool_last; /* where the last one was found */
+};
+
+/* What a connection asks for. */
+struct tm_tenant_wish {
+    uid_t uid;
+    const char *name;
+    uint64_t size_bytes;
+    uint64_t cap_bytes;
+    uint32_t weight;
+    struct tm_wire_token token;
+};
+
+/* Makes the list, or NULL. Ends it; the reaper has ended before, and closing the store ends the clients. */
+struct tm_tenants *tm_tenants_create(const struct tm_daemon *daemon);
+void tm_tenants_destroy(struct tm_tenants *tenants);
+
+/*
+ * tm_tenant_connect - find or make the tenant of a connection, as the configuration allows.
+ *
+ * @tenant   receives it on TMEM_OK: it is the caller's until tm_tenant_disconnect().
+ * @claimed  receives whether its token was good, and it has what it had.
+ * @text     receives what is wrong and what to do, on all results but TMEM_OK.
+ *
+ * Results: TMEM_OK, TMEM_DENIED (configuration), TMEM_INVALID (the name), TMEM_EXISTS (connected, or waits for its
+ * token), TMEM_UNAVAILABLE (is just ending: again in a moment), TMEM_REFUSED (too many clients), TMEM_NOMEM.
+ */
+enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_tenant_wish *wish,
+                                   struct tm_tenant **tenant, bool *claimed, char *text, size_t text_size);
+
+/* tm_tenant_disconnect - the connection has ended, or never became one: the reaper takes over. */
+void tm_tenant_disconnect(struct tm_tenants *tenants, struct tm_tenant *tenant);
+
+/* tm_tenant_leave - the same, when the client asked to leave; @farewell is answered and closed when all is gone. */
+void tm_tenant_leave(struct tm_tenants *tenants, struct tm_tenant *tenant, int farewell, uint32_t number);
+
+/*
+ * tm_tenant_settle - the reaper's part: destroy what goes at once, then keep the tenant as an orphan or end it.
+ */
+void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant);
+
+/*
+ * tm_tenants_expire - one orphan whose grace is over, now ENDING, for tm_tenant_settle(); or NULL.
+ *
+ * @next_ns  where NULL is returned, receives when to ask again; UINT64_MAX: no orphans.
+ */
+struct tm_tenant *tm_tenants_expire(struct tm_tenants *tenants, uint64_t now_ns, uint64_t *next_ns);
+
+/* What would be lost if the daemon ended: persistent pages, and clients that have some. */
+struct tm_tenants_sum {
+    uint64_t persistent_pages;
+    uint32_t clients;
+};
+void tm_tenants_sum(struct tm_tenants *tenants, struct tm_tenants_sum *sum);
+
+/* ---- pools; for whoever the tenant belongs to ---- */
+
+/* tm_tenant_pool - the pool of this id, or NULL. */
+struct tmem_pool *tm_tenant_pool(struct tm_tenant *tenant, uint64_t id);
+
+/*
+ * tm_tenant_pool_create - make or join a pool, as the tenant's rule allows. *id on TMEM_OK.
+ *
+ * Results: as tmem_pool_create(); TMEM_DENIED also for persistent pools that the rule does not allow, TMEM_REFUSED for
+ * too many.
+ */
+enum tmem_result tm_tenant_pool_create(struct tm_tenant *tenant, uint32_t flags, const struct tmem_uuid *uuid,
+                                       uint64_t *id);
+
+/* tm_tenant_pool_destroy - TMEM_OK or TMEM_NOT_FOUND. */
+enum tmem_result tm_tenant_pool_destroy(struct tm_tenant *tenant, uint64_t id);
+
+#endif

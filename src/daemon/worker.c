@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* worker.c - see worker.h. */
+#include "daemon/worker.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/session.h"
+
+#define EVENTS_MAX 64
+
+/* How long a session may be looked at in vain, at most. */
+#define SPIN_MAX_NS 50000u
+#define SPIN_LEAST_NS 2000u
+/* After so many times to sleep at once it is tried again whether spinning is worth it. */
+#define SPIN_TRY_EVERY 32u
+#define SPIN_TRY_NS 10000u
+/* How often sockets are looked at while sessions are awake. */
+#define LOOK_NS 50000u
+
+/* Which descriptor of a session an event is about: the lowest bit of its address. */
+#define EVENT_OF_SOCKET ((uintptr_t)0)
+#define EVENT_OF_RING ((uintptr_t)1)
+
+struct worker {
+    const struct tm_daemon *daemon;
+    pthread_t thread;
+    int events; /* epoll */
+    int knock;  /* eventfd: the inbox, or to stop */
+    bool may_spin;
+
+    pthread_mutex_t mutex;
+    struct tm_session *inbox; /* by next */
+    bool stops;
+
+    struct tm_session *all;   /* by next and prev */
+    struct tm_session *awake; /* by next_awake and prev_awake */
+    struct tm_session *over;  /* by next: ended when no event can be about them */
+    uint32_t count;           /* atomic: the inbox included */
+    struct tm_scratch scratch;
+};
+
+struct tm_workers {
+    unsigned count;
+    struct worker *workers;
+};
+
+/* ---- lists ---- */
+
+static void wake(struct worker *worker, struct tm_session *session)
+{
+    if (session->is_awake)
+        return;
+    session->is_awake = true;
+    session->idle_since_ns = 0;
+    /* Who writes to an eventfd unasked leaves the flag as it is. */
+    tm_sleep_end(&session->head->daemon);
+    session->prev_awake = NULL;
+    session->next_awake = worker->awake;
+    if (worker->awake != NULL)
+        worker->awake->prev_awake = session;
+    worker->awake = session;
+}
+
+static void put_to_sleep(struct worker *worker, struct tm_session *session)
+{
+    session->is_awake = false;
+    if (session->prev_awake != NULL)
+        session->prev_awake->next_awake = session->next_awake;
+    else
+        worker->awake = session->next_awake;
+    if (session->next_awake != NULL)
+        session->next_awake->prev_awake = session->prev_awake;
+}
+
+static void forget(struct worker *worker, int descriptor)
+{
+    if (descriptor >= 0)
+        (void)epoll_ctl(worker->events, EPOLL_CTL_DEL, descriptor, NULL);
+}
+
+/*
+ * Takes a session out. Its descriptors leave the poll by name: the client shares the eventfd, so closing ours would not
+ * take it out. It is freed later, since an event about it may have been received already.
+ */
+static void take_out(struct worker *worker, struct tm_session *session)
+{
+    forget(worker, session->socket);
+    forget(worker, session->wake_daemon);
+    if (session->is_awake)
+        put_to_sleep(worker, session);
+    if (session->prev != NULL)
+        session->prev->next = session->next;
+    else
+        worker->all = session->next;
+    if (session->next != NULL)
+        session->next->prev = session->prev;
+    session->next = worker->over;
+    worker->over = session;
+}
+
+static void end_those_over(struct worker *worker)
+{
+    while (worker->over != NULL) {
+        struct tm_session *session = worker->over;
+        worker->over = session->next;
+        tm_session_destroy(session, true);
+        (void)tm_fetch_sub_relaxed(&worker->count, 1u);
+    }
+}
+
+static bool watch(struct worker *worker, int descriptor, uint32_t events, struct tm_session *session, uintptr_t which)
+{
+    struct epoll_event event = {.events = events};
+    event.data.u64 = (uint64_t)((uintptr_t)session | which);
+    return epoll_ctl(worker->events, EPOLL_CTL_ADD, descriptor, &event) == 0;
+}
+
+/* ---- events ---- */
+
+static void open_inbox(struct worker *worker)
+{
+    uint64_t knocks;
+    ssize_t taken = read(worker->knock, &knocks, sizeof knocks);
+    (void)taken;
+    (void)pthread_mutex_lock(&worker->mutex);
+    struct tm_session *session = worker->inbox;
+    worker->inbox = NULL;
+    (void)pthread_mutex_unlock(&worker->mutex);
+    while (session != NULL) {
+        struct tm_session *next = session->next;
+        session->prev = NULL;
+        session->next = worker->all;
+        if (worker->all != NULL)
+            worker->all->prev = session;
+        worker->all = session;
+        if (!watch(worker, session->socket, EPOLLIN | EPOLLRDHUP, session, EVENT_OF_SOCKET))
+            take_out(worker, session);
+        session = next;
+    }
+}
+
+static void hear(struct worker *worker, struct tm_session *session)
+{
+    bool was_new = session->state == TM_SESSION_NEW;
+    tm_session_hear(session, &worker->scratch);
+    /* By edges: each writing to it is one, and it is never read. */
+    if (was_new && session->state == TM_SESSION_SERVED) {
+        if (watch(worker, session->wake_daemon, EPOLLIN | EPOLLET, session, EVENT_OF_RING))
+            wake(worker, session);
+        else
+            session->state = TM_SESSION_OVER;
+    }
+    if (session->state == TM_SESSION_OVER)
+        take_out(worker, session);
+}
+
+/* Is the session still there? One event of a batch may have ended what the next one is about. */
+static bool is_over(const struct worker *worker, const struct tm_session *session)
+{
+    const struct tm_session *at = worker->over;
+    while (at != NULL && at != session)
+        at = at->next;
+    return at != NULL;
+}
+
+/* True: it was told to stop. */
+static bool look(struct worker *worker, int timeout_ms)
+{
+    struct epoll_event events[EVENTS_MAX];
+    bool knocked = false;
+    int count = epoll_wait(worker->events, events, EVENTS_MAX, timeout_ms);
+    for (int i = 0; i < count; i++) {
+        uintptr_t which = (uintptr_t)events[i].data.u64 & EVENT_OF_RING;
+        struct tm_session *session = (struct tm_session *)((uintptr_t)events[i].data.u64 - which);
+        if (session == NULL)
+            knocked = true;
+        else if (is_over(worker, session))
+            continue;
+        else if (which == EVENT_OF_RING)
+            wake(worker, session);
+        else
+            hear(worker, session);
+    }
+    if (!knocked)
+        return false;
+    open_inbox(worker);
+    return tm_load_acquire(&worker->stops);
+}
+
+/* ---- turns ---- */
+
+/* Something came while it was looked for: that was worth it. */
+static void found(struct tm_session *session)
+{
+    if (session->idle_since_ns == 0)
+        return;
+    session->idle_since_ns = 0;
+    session->asleep = 0;
+    session->spin_ns = (uint32_t)tm_min_u64(tm_max_u64(session->spin_ns * 2u, SPIN_LEAST_NS), SPIN_MAX_NS);
+}
+
+/* How long to look this time. Where it was never worth it, it is tried now and then. */
+static uint32_t patience_ns(struct worker *worker, struct tm_session *session)
+{
+    if (!worker->may_spin)
+        return 0;
+    if (session->spin_ns >= SPIN_LEAST_NS)
+        return session->spin_ns;
+    return session->asleep >= SPIN_TRY_EVERY ? SPIN_TRY_NS : 0;
+}
+
+/* Nothing to do for it: looks on for a while, then lets it sleep. */
+static void idle(struct worker *worker, struct tm_session *session, uint64_t now_ns)
+{
+    if (session->idle_since_ns == 0)
+        session->idle_since_ns = now_ns;
+    uint32_t patience = patience_ns(worker, session);
+    if (now_ns - session->idle_since_ns < patience)
+        return;
+    tm_sleep_begin(&session->head->daemon);
+    if (tm_session_has_work(session)) {
+        tm_sleep_end(&session->head->daemon);
+        return;
+    }
+    session->spin_ns /= 2u;
+    session->asleep = patience != 0 ? 0 : (uint8_t)(session->asleep + 1u);
+    put_to_sleep(worker, session);
+}
+
+/* A turn for each that is awake. */
+static void go_round(struct worker *worker)
+{
+    uint64_t now_ns = tm_now_ns();
+    struct tm_session *next;
+    for (struct tm_session *session = worker->awake; session != NULL; session = next) {
+        next = session->next_awake;
+        unsigned served = tm_session_serve(session, &worker->scratch);
+        if (session->state == TM_SESSION_OVER)
+            take_out(worker, session);
+        else if (served != 0)
+            found(session);
+        else
+            idle(worker, session, now_ns);
+    }
+}
+
+static void *run(void *argument)
+{
+    struct worker *worker = argument;
+    uint64_t looked_ns = 0;
+    for (bool stops = false; !stops;) {
+        if (worker->awake == NULL)
+            stops = look(worker, -1);
+        else {
+            uint64_t now_ns = tm_now_ns();
+            if (now_ns - looked_ns >= LOOK_NS) {
+                looked_ns = now_ns;
+                stops = look(worker, 0);
+            }
+        }
+        end_those_over(worker);
+        go_round(worker);
+        end_those_over(worker);
+    }
+    return NULL;
+}
+
+/* ---- making and ending ---- */
+
+/* Where there is one CPU, looking for work keeps the client from making some. */
+static bool has_more_than_one_cpu(void)
+{
+    cpu_set_t cpus;
+    return sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) > 1;
+}
+
+static void knock(const struct worker *worker)
+{
+    const uint64_t one = 1;
+    ssize_t written = write(worker->knock, &one, sizeof one);
+    (void)written;
+}
+
+static bool start(struct worker *worker, const struct tm_daemon *daemon)
+{
+    worker->daemon = daemon;
+    worker->may_spin = has_more_than_one_cpu();
+    worker->events = epoll_create1(EPOLL_CLOEXEC);
+    worker->knock = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (worker->events >= 0 && worker->knock >= 0 && watch(worker, worker->knock, EPOLLIN, NULL, 0) &&
+        pthread_mutex_init(&worker->mutex, NULL) == 0) {
+        if (pthread_create(&worker->thread, NULL, run, worker) == 0)
+            return true;
+        (void)pthread_mutex_destroy(&worker->mutex);
+    }
+    if (worker->events >= 0)
+        (void)close(worker->events);
+    if (worker->knock >= 0)
+        (void)close(worker->knock);
+    return false;
+}
+
+static void end_sessions(struct tm_session *session)
+{
+    while (session != NULL) {
+        struct tm_session *next = session->next;
+        tm_session_destroy(session, false);
+        session = next;
+    }
+}
+
+static void stop(struct worker *worker)
+{
+    tm_store_release(&worker->stops, true);
+    knock(worker);
+    (void)pthread_join(worker->thread, NULL);
+    end_sessions(worker->all);
+    end_sessions(worker->inbox);
+    (void)close(worker->events);
+    (void)close(worker->knock);
+    (void)pthread_mutex_destroy(&worker->mutex);
+}
+
+struct tm_workers *tm_workers_create(const struct tm_daemon *daemon, unsigned count)
+{
+    struct tm_workers *workers = calloc(1, sizeof *workers);
+    if (workers == NULL)
+        return NULL;
+    workers->workers = calloc(count, sizeof workers->workers[0]);
+    while (workers->workers != NULL && workers->count < count && start(&workers->workers[workers->count], daemon))
+        workers->count++;
+    if (workers->count == count)
+        return workers;
+    tm_workers_destroy(workers);
+    return NULL;
+}
+
+void tm_workers_destroy(struct tm_workers *workers)
+{
+    if (workers == NULL)
+        return;
+    for (unsigned i = 0; i < workers->count; i++)
+        stop(&workers->workers[i]);
+    free(workers->workers);
+    free(workers);
+}
+
+void tm_workers_add(struct tm_workers *workers, struct tm_session *session)
+{
+    struct worker *least = &workers->workers[0];
+    for (unsigned i = 1; i < workers->count; i++)
+        if (tm_load_relaxed(&workers->workers[i].count) < tm_load_relaxed(&least->count))
+            least = &workers->workers[i];
+    (void)tm_fetch_add_relaxed(&least->count, 1u);
+    (void)pthread_mutex_lock(&least->mutex);
+    session->next = least->inbox;
+    least->inbox = session;
+    (void)pthread_mutex_unlock(&least->mutex);
+    knock(least);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * worker.h - the threads that serve sessions, each its own.
+ *
+ * A worker goes round the sessions that are awake, a turn each; looks at sockets now and then; and sleeps in the kernel
+ * when none is awake. So it uses no CPU when nobody wants anything, and nobody pays for a wake-up while somebody does.
+ *
+ * Who locks: an inbox with a mutex for new sessions; all else belongs to the thread.
+ */
+#ifndef TM_DAEMON_WORKER_H
+#define TM_DAEMON_WORKER_H
+
+#include "daemon/daemon.h"
+
+struct tm_session;
+
+/* Starts @count threads; NULL: there is no memory for them, or a limit. */
+struct tm_workers *tm_workers_create(const struct tm_daemon *daemon, unsigned count);
+
+/* Ends the threads, then the sessions without telling their tenants: the daemon ends. */
+void tm_workers_destroy(struct tm_workers *workers);
+
+/* tm_workers_add - hand over a new session, to the thread that has the fewest. */
+void tm_workers_add(struct tm_workers *workers, struct tm_session *session);
+
+#endif
