@@ -56,6 +56,7 @@ void tm_config_init(struct tm_config *config)
         .others = others,
     };
     /* Whose daemon it is does not need to be kept from using it up. */
+    config->own.weight = 1000000;
     config->own.persistent = true;
     config->own.pools = POOLS_MAX;
     config->own.clients = UINT32_MAX;

@@ -29,7 +29,7 @@ struct tm_rule {
     char name[TMEM_CLIENT_NAME_SIZE]; /* empty: the clients are called after their user */
     bool has_uid;
     uid_t uid;
-    uint32_t weight;
+    uint32_t weight;    /* the most; one that wishes for none has 100 */
     uint64_t cap_bytes; /* UINT64_MAX: none */
     bool persistent;    /* may make persistent pools */
     uint32_t pools;     /* most at once */

@@ -350,7 +350,7 @@ static void persistent_pages_wait_for_their_token(void **state)
     assert_int_equal(raw_get(&one, kept, 1, 1, 2), TM_WIRE_OK);
     assert_true(raw_is_filled(&one, 2, 5));
     assert_int_equal(raw_get(&one, gone, 1, 1, 2), TM_WIRE_NOT_FOUND);
-    assert_memory_not_equal(&one.token, &token, sizeof token);
+    assert_memory_equal(&one.token, &token, sizeof token);
 }
 
 static void without_persistent_pages_nothing_waits(void **state)

@@ -133,8 +133,12 @@ static enum tmem_result make(struct tm_tenants *tenants, const struct tm_rule *r
     struct tm_tenant *tenant = calloc(1, sizeof *tenant);
     if (tenant == NULL)
         return TMEM_NOMEM;
+    if (!make_token(&tenant->token)) {
+        free(tenant);
+        return TMEM_NOMEM;
+    }
     struct tmem_client_options options = TMEM_CLIENT_OPTIONS_INIT;
-    options.weight = (uint32_t)bounded(rule->weight, wish->weight);
+    options.weight = (uint32_t)bounded(rule->weight, wish->weight != 0 ? wish->weight : options.weight);
     options.cap_bytes = bounded(bounded(rule->cap_bytes, wish->cap_bytes), wish->size_bytes);
     enum tmem_result outcome = tmem_client_create(tenants->daemon->store, name, &options, &tenant->client);
     if (outcome != TMEM_OK) {
@@ -174,14 +178,9 @@ enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_t
                                    struct tm_tenant **tenant, bool *claimed, char *text, size_t text_size)
 {
     char name[TMEM_CLIENT_NAME_SIZE];
-    struct tm_wire_token token;
     const struct tm_rule *rule = tm_config_rule(tenants->daemon->config, wish->uid, wish->name, name, text, text_size);
     if (rule == NULL)
         return TMEM_DENIED;
-    if (!make_token(&token)) {
-        snprintf(text, text_size, "the kernel gives no random numbers");
-        return TMEM_NOMEM;
-    }
     lock(tenants);
     struct tm_tenant *found = find(tenants, name);
     *claimed = found != NULL;
@@ -189,7 +188,6 @@ enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_t
                                             : make_another(tenants, rule, wish, name, &found, text, text_size);
     if (result == TMEM_OK) {
         found->state = TM_TENANT_CONNECTED;
-        found->token = token;
         *tenant = found;
     }
     unlock(tenants);

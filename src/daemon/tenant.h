@@ -39,7 +39,7 @@ struct tm_tenant {
     char name[TMEM_CLIENT_NAME_SIZE];
     uid_t uid;
     enum tm_tenant_state state;
-    struct tm_wire_token token;
+    struct tm_wire_token token; /* the same for its life: a welcome that got lost loses nothing */
     uint64_t orphan_until_ns;
     /* What the reaper does: */
     bool leaves;  /* everything goes, nothing waits */
