@@ -11,6 +11,7 @@
 #include "store/store_internal.h"
 
 #define SEGMENTS_AT_ONCE 64u /* looked at under the heap's lock */
+#define WORTH_CLEANING 2u    /* eighths that are dead */
 
 /* ---- what coding takes ---- */
 
@@ -225,12 +226,13 @@ static uint32_t enter_segment(struct tm_heap *heap, struct tm_worker *worker, ui
     return found;
 }
 
-/* Notes how far the walk has come in the segment, if it has not left the list meanwhile. */
-static void leave_segment(struct walk *walk, uint32_t at)
+/* Notes how far the walk has come in the segment, if it has not left the list meanwhile. True: it is through with it. */
+static bool leave_segment(struct walk *walk, uint32_t at)
 {
     struct tm_heap *heap = walk->heap;
     struct tm_cool *cool = &heap->cool;
     struct tm_segment *segment = tm_segment_at(&walk->store->arena[heap->kind], walk->segment);
+    bool is_through = false;
     tm_unpin(walk->worker, TM_HAZARDS - 1u);
     tm_lock_acquire(&heap->lock, TM_LOCK_heap);
     if (cool->segment == walk->segment) {
@@ -244,9 +246,25 @@ static void leave_segment(struct walk *walk, uint32_t at)
             cool->segment = walk->out_of_room ? 0 : segment->list.next;
             cool->position = 0;
             cool->warm = 0;
+            is_through = !walk->out_of_room;
         }
     }
     tm_lock_release(&heap->lock, TM_LOCK_heap);
+    return is_through;
+}
+
+/* What stays of a segment, most of which has become cold, is copied out of it at once: what is left of many segments
+ * would keep the memory of all of them. */
+static void give_back(const struct walk *walk)
+{
+    struct tm_heap *heap = walk->heap;
+    const struct tm_segment *segment = tm_segment_at(&walk->store->arena[heap->kind], walk->segment);
+    tm_lock_acquire(&heap->lock, TM_LOCK_heap);
+    bool is_worth = tm_load_acquire(&segment->state) == TM_SEGMENT_SEALED && segment->heap == heap->number &&
+                    segment->bin >= WORTH_CLEANING;
+    tm_lock_release(&heap->lock, TM_LOCK_heap);
+    if (is_worth)
+        (void)tm_heap_clean_one(walk->store, walk->worker, heap, walk->segment);
 }
 
 void tm_cool_unlisted(struct tm_heap *heap, uint32_t number)
@@ -271,10 +289,12 @@ enum tm_cool_result tm_heap_cool(struct tm_store *store, struct tm_worker *worke
     walk.segment = enter_segment(heap, worker, round, at_once, &at, &result);
     if (walk.segment != 0) {
         at = cool_blocks(&walk, at, &blocks);
-        leave_segment(&walk, at);
+        bool is_through = leave_segment(&walk, at);
         /* Last: until then these bytes keep the segment from being freed. */
         if (walk.freed_bytes != 0)
             tm_segment_sub_live(store, heap->kind, walk.segment, walk.freed_bytes);
+        if (is_through)
+            give_back(&walk);
     }
     return result;
 }

@@ -264,6 +264,11 @@ bool tm_heap_clean(struct tm_store *store, struct tm_worker *worker, struct tm_h
     return number != 0 && clean_segment(store, worker, heap, number, TM_TIER_COPY, clean_lanes);
 }
 
+bool tm_heap_clean_one(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t number)
+{
+    return tm_heap_take(heap, number) && clean_segment(store, worker, heap, number, TM_TIER_COPY, clean_lanes);
+}
+
 bool tm_heap_undefer(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, bool with_open)
 {
     uint32_t number = tm_heap_take_deferred(heap);

@@ -387,6 +387,9 @@ bool tm_heap_reserve(struct tm_heap *heap, unsigned lane, uint32_t body_bytes, e
                      struct tm_reservation *at);
 /* The writer of a reserved block is done with its segment. */
 void tm_segment_writer_done(struct tm_store *store, enum tm_arena_kind arena, uint32_t segment);
+/* Copies what is alive out of this segment, if it is the heap's and sealed, and frees it. False: it is not, or there
+ * is no room. */
+bool tm_heap_clean_one(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t number);
 /* Heap's lock held: the segment leaves its list, and the cold tier's walk goes on behind it. */
 void tm_cool_unlisted(struct tm_heap *heap, uint32_t number);
 /* A segment of the store was closed: there may be something to cool. */
