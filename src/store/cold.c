@@ -35,11 +35,17 @@ bool tm_store_cold_start(struct tm_store *store)
         tm_store_free(store, encoder, store->codec.cold_bytes);
         return true;
     }
-    /* From now on every worker may come to decode a cold page. */
+    return true;
+}
+
+/* With the first cold page every worker may come to decode one, and to touch what that takes. */
+static void count_decoders(struct tm_store *store)
+{
+    if (tm_load_relaxed(&store->cold.has_decoders) != 0 || tm_exchange(&store->cold.has_decoders, 1u) != 0)
+        return;
     if (store->codec.touched_bytes != 0)
         tm_store_add_metadata(store, (int64_t)((store->codec.context_bytes - store->codec.touched_bytes) *
                                                store->worker_count));
-    return true;
 }
 
 void tm_cold_fini(struct tm_store *store)
@@ -142,6 +148,7 @@ static uint32_t cool_block(struct walk *walk, const struct tm_block *block, uint
     switch (tm_block_rewrite(store, walk->worker, &how, block, offset, slot)) {
     case TM_REWRITTEN:
         walk->freed_bytes += tm_slot_bytes(slot);
+        count_decoders(store);
         tm_fetch_add_relaxed(&store->cold.cooled_pages, 1u);
         tm_fetch_add_relaxed(&store->cold.saved_bytes, tm_slot_bytes(slot) - cooling.bytes);
         break;
@@ -226,7 +233,7 @@ static uint32_t enter_segment(struct tm_heap *heap, struct tm_worker *worker, ui
     return found;
 }
 
-/* Notes how far the walk has come in the segment, if it has not left the list meanwhile. True: it is through with it. */
+/* Notes how far the walk has come in the segment, if that has not left the list meanwhile. True: it is through. */
 static bool leave_segment(struct walk *walk, uint32_t at)
 {
     struct tm_heap *heap = walk->heap;

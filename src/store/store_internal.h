@@ -556,6 +556,7 @@ struct tm_store {
     struct tm_cold {
         /* Atomic; the codec's, for one call at a time; NULL: the cold tier was never started. */
         void *encoder;
+        uint32_t has_decoders;                               /* atomic flag: their memory counts */
         uint32_t was_sealed;                                 /* atomic flag: tm_store_was_sealed() */
         tm_atomic64 cooled_pages, saved_bytes, warmed_pages; /* atomic */
     } cold;
