@@ -38,7 +38,7 @@ bool tm_idle_parse(const char *text, unsigned *running)
         text++;
     }
     char *end = NULL;
-    unsigned long number = strtoul(text, &end, 10);
+    unsigned long long number = strtoull(text, &end, 10);
     if (*text < '0' || *text > '9' || *end != '/' || number > UINT32_MAX)
         return false;
     *running = (unsigned)number;
