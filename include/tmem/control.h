@@ -2,8 +2,10 @@
 /*
  * control.h - what an operator does to a store: weights, caps, freezing, authorisation, its size.
  *
- * Nothing on the data path (tmem.h) can do what these calls do. Over `unix:` they go to the control
- * socket, which has a permission of its own. The words are those of tmem.h.
+ * Nothing on the data path (tmem.h) can do what these calls do. The words are those of tmem.h.
+ *
+ * A store that was opened as `unix:` answers all of them with TMEM_UNSUPPORTED, since what its clients may do is in the
+ * daemon's configuration; only tmem_store_clients() and tmem_client_pools() work, and list what this handle made.
  *
  * Threads: every call may overlap every other, and every call of tmem.h, but for the end of the
  * client or the store that it is given.

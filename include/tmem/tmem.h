@@ -45,10 +45,10 @@
  *   (2) yes for different pools or clients; a handle must not be used during or after the call
  *       that destroys it.
  *
- * Caveats, honestly: handles are pointers into this process and are not valid in a forked child;
- * the child must open a store of its own. Ephemeral pages vanish without notice: that is what the
- * word means. A caller's buffer is undefined after any get that did not return TMEM_OK. The size
- * of a store is a limit on resident bytes that may be exceeded by 2 % or 8 MiB, whichever is more,
+ * Caveats, honestly: handles are pointers into this process and are not valid in a forked child; the child must open
+ * a store of its own (over unix: its calls on the parent's handles answer TMEM_UNAVAILABLE). Ephemeral pages vanish
+ * without notice: that is what the word means. A caller's buffer is undefined after any get that did not return
+ * TMEM_OK. The size of a store is a limit on resident bytes that may be exceeded by 2 % or 8 MiB, whichever is more,
  * for moments.
  *
  * A NULL handle, or any other NULL that is not said to be legal, is TMEM_INVALID. What a call would have
@@ -155,7 +155,18 @@ struct tmem_error {
  *       cold=PERCENT      of one CPU, 1 to 100: the thread makes pages smaller that nobody asks
  *                         for; off (default). See tmem_store_set_cold()
  *       cold-age=SECONDS  how long nobody asked for such a page (default 60)
- *   unix:PATH             talks to a daemon
+ *   unix:PATH[,key=value...]   a daemon's store, through the socket at PATH and shared memory; see below
+ *       size=SIZE         a wish, as is the codec: the daemon's configuration bounds both
+ *       codec=NAME
+ *       name=NAME         comes before the names of clients, "NAME.client", for programs of one user
+ *                         whose clients would be called the same (1 to 31 letters, digits, "._-:@")
+ *
+ * A daemon knows clients by their connections. When one is lost (the daemon ended), calls that were under way and those
+ * that follow answer TMEM_UNAVAILABLE, within a second; a later call connects again by itself. Then the client's
+ * ephemeral pools are there again under the same handles, empty, with other ids; persistent ones as they were if the
+ * daemon has kept them. If it has not, the pool's calls go on answering TMEM_UNAVAILABLE until it is destroyed: what
+ * was lost is not a miss. What became of a put, an invalidation or an exclusive get that answered TMEM_UNAVAILABLE is
+ * not known: a persistent page may be the old one or the new one, there or gone.
  *
  * @uri    NUL-terminated; not kept.
  * @store  receives the store on TMEM_OK; the caller closes it with tmem_close().
@@ -163,7 +174,8 @@ struct tmem_error {
  *
  * Results: TMEM_OK, TMEM_INVALID (malformed URI, unknown key or value, size below the minimum or
  * above the machine's memory), TMEM_NOMEM, TMEM_UNSUPPORTED (a scheme or codec this build lacks, an
- * arena of another format version), TMEM_CORRUPT (the arena's head is damaged), TMEM_UNAVAILABLE.
+ * arena of another format version), TMEM_CORRUPT (the arena's head is damaged), TMEM_UNAVAILABLE (nobody listens at
+ * PATH), TMEM_DENIED (not allowed to connect there).
  */
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_open(const char *uri, struct tmem_store **store,
                                                   struct tmem_error *error);
@@ -199,7 +211,9 @@ struct tmem_client_options {
  * @options  NULL for the defaults.
  * @client   receives the client on TMEM_OK; ended by tmem_client_destroy() or tmem_close().
  *
- * Results: TMEM_OK, TMEM_INVALID, TMEM_EXISTS, TMEM_NOMEM, TMEM_UNAVAILABLE.
+ * Over unix: weight and cap are wishes, which the daemon's configuration bounds.
+ *
+ * Results: TMEM_OK, TMEM_INVALID, TMEM_EXISTS, TMEM_NOMEM; TMEM_UNAVAILABLE, TMEM_DENIED, TMEM_REFUSED (the daemon's).
  */
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_create(struct tmem_store *store, const char *name,
                                                            const struct tmem_client_options *options,
@@ -252,7 +266,10 @@ TMEM_API TMEM_MUST_USE enum tmem_result tmem_pool_create(struct tmem_client *cli
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_pool_open(struct tmem_client *client, uint64_t pool_id,
                                                        struct tmem_pool **pool);
 
-/* tmem_pool_id - the pool's id: unique in the store, never used again. Not 0. */
+/*
+ * tmem_pool_id - the pool's id: unique in the store, never used again. Not 0. Over unix: an ephemeral pool that comes
+ * back after the connection was lost has another.
+ */
 TMEM_API uint64_t tmem_pool_id(const struct tmem_pool *pool);
 
 /*
@@ -519,7 +536,8 @@ struct tmem_store_stats {
  * @out_bytes  sizeof *out as the caller was compiled; a newer library fills that much.
  *
  * The counters are exact for what happened before the call; what overlaps it may be counted in
- * part. Results: TMEM_OK, TMEM_INVALID, TMEM_UNAVAILABLE.
+ * part. Over unix: the store's are those of this handle's clients together, as far as a client may
+ * know them, beside the store's size; the rest is 0. Results: TMEM_OK, TMEM_INVALID, TMEM_UNAVAILABLE.
  */
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_stats(struct tmem_store *store, struct tmem_store_stats *out,
                                                          size_t out_bytes);

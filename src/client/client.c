@@ -27,14 +27,14 @@ enum tmem_result tmem_client_open(struct tmem_store *store, const char *name, st
 void tmem_client_destroy(struct tmem_client *client)
 {
     if (client != NULL)
-        tm_home_of_client(client)->client_destroy(client);
+        tm_home_of(client)->client_destroy(client);
 }
 
 enum tmem_result tmem_client_set_weight(struct tmem_client *client, uint32_t weight)
 {
     if (client == NULL)
         return TMEM_INVALID;
-    const struct tm_home *home = tm_home_of_client(client);
+    const struct tm_home *home = tm_home_of(client);
     return home->client_set_weight != NULL ? home->client_set_weight(client, weight) : TMEM_UNSUPPORTED;
 }
 
@@ -42,7 +42,7 @@ enum tmem_result tmem_client_set_cap(struct tmem_client *client, uint64_t cap_by
 {
     if (client == NULL)
         return TMEM_INVALID;
-    const struct tm_home *home = tm_home_of_client(client);
+    const struct tm_home *home = tm_home_of(client);
     return home->client_set_cap != NULL ? home->client_set_cap(client, cap_bytes) : TMEM_UNSUPPORTED;
 }
 
@@ -50,7 +50,7 @@ static enum tmem_result set_frozen(struct tmem_client *client, bool is_frozen)
 {
     if (client == NULL)
         return TMEM_INVALID;
-    const struct tm_home *home = tm_home_of_client(client);
+    const struct tm_home *home = tm_home_of(client);
     return home->client_set_frozen != NULL ? home->client_set_frozen(client, is_frozen) : TMEM_UNSUPPORTED;
 }
 
@@ -68,7 +68,7 @@ enum tmem_result tmem_client_authorise(struct tmem_client *client, const struct 
 {
     if (client == NULL || uuid == NULL)
         return TMEM_INVALID;
-    const struct tm_home *home = tm_home_of_client(client);
+    const struct tm_home *home = tm_home_of(client);
     return home->client_authorise != NULL ? home->client_authorise(client, uuid) : TMEM_UNSUPPORTED;
 }
 
@@ -76,7 +76,7 @@ enum tmem_result tmem_client_deauthorise(struct tmem_client *client, const struc
 {
     if (client == NULL || uuid == NULL)
         return TMEM_INVALID;
-    const struct tm_home *home = tm_home_of_client(client);
+    const struct tm_home *home = tm_home_of(client);
     return home->client_deauthorise != NULL ? home->client_deauthorise(client, uuid) : TMEM_UNSUPPORTED;
 }
 
@@ -87,25 +87,25 @@ enum tmem_result tmem_pool_create(struct tmem_client *client, uint32_t flags, co
 {
     if (client == NULL || pool == NULL)
         return TMEM_INVALID;
-    return tm_home_of_client(client)->pool_create(client, flags, uuid, pool);
+    return tm_home_of(client)->pool_create(client, flags, uuid, pool);
 }
 
 enum tmem_result tmem_pool_open(struct tmem_client *client, uint64_t pool_id, struct tmem_pool **pool)
 {
     if (client == NULL || pool == NULL)
         return TMEM_INVALID;
-    return tm_home_of_client(client)->pool_open(client, pool_id, pool);
+    return tm_home_of(client)->pool_open(client, pool_id, pool);
 }
 
 uint64_t tmem_pool_id(const struct tmem_pool *pool)
 {
-    return pool == NULL ? 0 : tm_home_of_pool(pool)->pool_id(pool);
+    return pool == NULL ? 0 : tm_home_of(pool)->pool_id(pool);
 }
 
 void tmem_pool_destroy(struct tmem_pool *pool)
 {
     if (pool != NULL)
-        tm_home_of_pool(pool)->pool_destroy(pool);
+        tm_home_of(pool)->pool_destroy(pool);
 }
 
 enum tmem_result tmem_client_pools(struct tmem_client *client, uint64_t after, uint64_t *ids, size_t capacity,
@@ -113,7 +113,7 @@ enum tmem_result tmem_client_pools(struct tmem_client *client, uint64_t after, u
 {
     if (client == NULL || ids == NULL || count == NULL)
         return TMEM_INVALID;
-    return tm_home_of_client(client)->client_pools(client, after, ids, capacity, count);
+    return tm_home_of(client)->client_pools(client, after, ids, capacity, count);
 }
 
 /* ---- statistics ---- */
@@ -129,7 +129,7 @@ enum tmem_result tmem_client_stats(struct tmem_client *client, struct tmem_clien
     struct tmem_client_stats stats;
     if (client == NULL || out == NULL)
         return TMEM_INVALID;
-    enum tmem_result result = tm_home_of_client(client)->client_stats(client, &stats);
+    enum tmem_result result = tm_home_of(client)->client_stats(client, &stats);
     if (result == TMEM_OK)
         tm_stats_copy(out, out_bytes, &stats, sizeof stats);
     return result;
@@ -140,7 +140,7 @@ enum tmem_result tmem_pool_stats(struct tmem_pool *pool, struct tmem_pool_stats 
     struct tmem_pool_stats stats;
     if (pool == NULL || out == NULL)
         return TMEM_INVALID;
-    enum tmem_result result = tm_home_of_pool(pool)->pool_stats(pool, &stats);
+    enum tmem_result result = tm_home_of(pool)->pool_stats(pool, &stats);
     if (result == TMEM_OK)
         tm_stats_copy(out, out_bytes, &stats, sizeof stats);
     return result;

@@ -77,20 +77,18 @@ struct tmem_store {
     const struct tm_home *home;
 };
 
-/* The engine in this process. */
-extern const struct tm_home tm_embedded_home;
+extern const struct tm_home tm_embedded_home; /* the engine in this process */
+extern const struct tm_home tm_unix_home;     /* a daemon, through shared memory */
 
-/* The homes of what a handle stands for. */
-static inline const struct tm_home *tm_home_of_client(const struct tmem_client *client)
-{
-    (void)client;
-    return &tm_embedded_home;
-}
+/*
+ * Added to the address that is the handle of a client or a pool of tm_unix_home; handles of tm_embedded_home are the
+ * addresses of the engine's own objects. So neither needs a second object to say which it is.
+ */
+#define TM_HANDLE_UNIX 1u
 
-static inline const struct tm_home *tm_home_of_pool(const struct tmem_pool *pool)
+static inline const struct tm_home *tm_home_of(const void *handle)
 {
-    (void)pool;
-    return &tm_embedded_home;
+    return TM_LIKELY(((uintptr_t)handle & TM_HANDLE_UNIX) == 0) ? &tm_embedded_home : &tm_unix_home;
 }
 
 /* Gives a caller as much of the statistics as he has room for, and zeroes what he knows and this library does not. */

@@ -11,7 +11,7 @@ enum tmem_result tmem_put(struct tmem_pool *pool, const struct tmem_object_id *o
 {
     if (pool == NULL || object == NULL || page == NULL)
         return TMEM_INVALID;
-    return tm_home_of_pool(pool)->put(pool, object, index, page, flags);
+    return tm_home_of(pool)->put(pool, object, index, page, flags);
 }
 
 enum tmem_result tmem_get(struct tmem_pool *pool, const struct tmem_object_id *object, uint32_t index, void *page,
@@ -19,35 +19,35 @@ enum tmem_result tmem_get(struct tmem_pool *pool, const struct tmem_object_id *o
 {
     if (pool == NULL || object == NULL || page == NULL)
         return TMEM_INVALID;
-    return tm_home_of_pool(pool)->get(pool, object, index, page, mode);
+    return tm_home_of(pool)->get(pool, object, index, page, mode);
 }
 
 enum tmem_result tmem_invalidate_page(struct tmem_pool *pool, const struct tmem_object_id *object, uint32_t index)
 {
     if (pool == NULL || object == NULL)
         return TMEM_INVALID;
-    return tm_home_of_pool(pool)->invalidate_page(pool, object, index);
+    return tm_home_of(pool)->invalidate_page(pool, object, index);
 }
 
 enum tmem_result tmem_invalidate_object(struct tmem_pool *pool, const struct tmem_object_id *object)
 {
     if (pool == NULL || object == NULL)
         return TMEM_INVALID;
-    return tm_home_of_pool(pool)->invalidate_object(pool, object);
+    return tm_home_of(pool)->invalidate_object(pool, object);
 }
 
 enum tmem_result tmem_put_many(struct tmem_pool *pool, struct tmem_io *io, size_t count, uint32_t flags)
 {
     if (pool == NULL || (io == NULL && count != 0))
         return TMEM_INVALID;
-    return tm_home_of_pool(pool)->put_many(pool, io, count, flags);
+    return tm_home_of(pool)->put_many(pool, io, count, flags);
 }
 
 enum tmem_result tmem_get_many(struct tmem_pool *pool, struct tmem_io *io, size_t count, enum tmem_get_mode mode)
 {
     if (pool == NULL || (io == NULL && count != 0))
         return TMEM_INVALID;
-    return tm_home_of_pool(pool)->get_many(pool, io, count, mode);
+    return tm_home_of(pool)->get_many(pool, io, count, mode);
 }
 
 /* ---- stored form ---- */
@@ -66,7 +66,7 @@ enum tmem_result tmem_get_stored(struct tmem_pool *pool, const struct tmem_objec
 {
     if (pool == NULL || object == NULL || stored == NULL)
         return TMEM_INVALID;
-    return tm_home_of_pool(pool)->get_stored(pool, object, index, stored);
+    return tm_home_of(pool)->get_stored(pool, object, index, stored);
 }
 
 enum tmem_result tmem_put_stored(struct tmem_pool *pool, const struct tmem_object_id *object, uint32_t index,
@@ -80,7 +80,7 @@ enum tmem_result tmem_put_stored(struct tmem_pool *pool, const struct tmem_objec
         return TMEM_INVALID;
     if (copy.codec < TMEM_CODEC_SAME || copy.codec > TMEM_CODEC_LZO)
         return TMEM_INVALID;
-    return tm_home_of_pool(pool)->put_stored(pool, object, index, &copy, flags);
+    return tm_home_of(pool)->put_stored(pool, object, index, &copy, flags);
 }
 
 /* ---- walks ---- */
@@ -90,5 +90,5 @@ enum tmem_result tmem_walk(struct tmem_pool *pool, struct tmem_cursor *cursor, s
 {
     if (pool == NULL || cursor == NULL || keys == NULL || count == NULL || capacity < 64)
         return TMEM_INVALID;
-    return tm_home_of_pool(pool)->walk(pool, cursor, keys, capacity, count);
+    return tm_home_of(pool)->walk(pool, cursor, keys, capacity, count);
 }

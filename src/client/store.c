@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client/embedded.h"
+#include "client/unix.h"
 
 #define TEXT_OF(x) #x
 #define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
@@ -43,7 +44,7 @@ enum tmem_result tmem_open(const char *text, struct tmem_store **result, struct 
     }
     enum tmem_result outcome = tm_uri_parse(text, &uri, error);
     if (outcome == TMEM_OK)
-        outcome = tm_embedded_open(&uri, &store, error);
+        outcome = uri.is_unix ? tm_unix_open(&uri, &store, error) : tm_embedded_open(&uri, &store, error);
     if (outcome != TMEM_OK)
         return outcome;
     TM_MAGIC_SET(store, TM_HANDLE_MAGIC);

@@ -96,13 +96,15 @@ static enum tmem_result parse_codec(const char *value, struct tm_uri *uri, struc
             tm_error_set(error, "codec=%s: only zstd has levels", value);
             return TMEM_INVALID;
         }
-        if (!tm_codec_create(codecs[i].id, level, &made)) {
+        /* Which codecs a daemon has is for it to say. */
+        if (!uri->is_unix && !tm_codec_create(codecs[i].id, level, &made)) {
             tm_error_set(error, "codec=%s: this build has no such codec (try codec=zstd, or configure with -Dlzo=true)",
                          value);
             return TMEM_UNSUPPORTED;
         }
         uri->codec = codecs[i].id;
         uri->level = level;
+        (void)snprintf(uri->codec_text, sizeof uri->codec_text, "%s", value);
         return TMEM_OK;
     }
     tm_error_set(error, "codec=%s: unknown codec (lz4, zstd, zstd:LEVEL, lzo, none)", value);
@@ -155,6 +157,29 @@ static enum tmem_result set_cold(const char *key, const char *value, struct tm_u
     return TMEM_OK;
 }
 
+static enum tmem_result set_name(const char *value, struct tm_uri *uri, struct tmem_error *error)
+{
+    static const char legal[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@";
+    size_t length = strlen(value);
+    if (length == 0 || length >= sizeof uri->name || strspn(value, legal) != length)
+        return bad_value(error, "name", value, "1 to 31 letters, digits, '.', '_', '-', ':' or '@'");
+    memcpy(uri->name, value, length + 1u);
+    return TMEM_OK;
+}
+
+/* Of a store in a daemon; what else it is made of is the daemon's to say. */
+static enum tmem_result set_unix_key(const char *key, const char *value, struct tm_uri *uri, struct tmem_error *error)
+{
+    if (strcmp(key, "size") == 0)
+        return set_size(value, uri, error);
+    if (strcmp(key, "codec") == 0)
+        return parse_codec(value, uri, error);
+    if (strcmp(key, "name") == 0)
+        return set_name(value, uri, error);
+    tm_error_set(error, "unknown key '%s' (size, codec, name; all else is in the daemon's configuration)", key);
+    return TMEM_INVALID;
+}
+
 static enum tmem_result set_key(const char *key, const char *value, struct tm_uri *uri, struct tmem_error *error)
 {
     uint64_t number;
@@ -201,27 +226,12 @@ static enum tmem_result parse_pair(const char *text, size_t length, struct tm_ur
         return TMEM_INVALID;
     }
     *equals = 0;
-    return set_key(pair, equals + 1, uri, error);
+    return (uri->is_unix ? set_unix_key : set_key)(pair, equals + 1, uri, error);
 }
 
-enum tmem_result tm_uri_parse(const char *text, struct tm_uri *uri, struct tmem_error *error)
+/* What follows the scheme and the path. */
+static enum tmem_result parse_pairs(const char *text, struct tm_uri *uri, struct tmem_error *error)
 {
-    static const char scheme[] = "embedded:";
-    *uri = (struct tm_uri){.size_bytes = DEFAULT_SIZE,
-                           .codec = TM_CODEC_LZ4,
-                           .dedup = true,
-                           .maintenance = true,
-                           .cold_seconds = DEFAULT_COLD_SECONDS,
-                           .arena_fd = -1};
-    if (strncmp(text, "unix:", 5) == 0) {
-        tm_error_set(error, "'%.64s': this build has no daemon connections (use embedded:)", text);
-        return TMEM_UNSUPPORTED;
-    }
-    if (strncmp(text, scheme, sizeof scheme - 1u) != 0) {
-        tm_error_set(error, "'%.64s': expected embedded:[key=value,...]", text);
-        return TMEM_INVALID;
-    }
-    text += sizeof scheme - 1u;
     while (*text != 0) {
         size_t length = strcspn(text, ",");
         enum tmem_result result = parse_pair(text, length, uri, error);
@@ -233,6 +243,52 @@ enum tmem_result tm_uri_parse(const char *text, struct tm_uri *uri, struct tmem_
             return TMEM_INVALID;
         }
     }
+    return TMEM_OK;
+}
+
+/* "PATH[,key=value...]" */
+static enum tmem_result parse_unix(const char *text, struct tm_uri *uri, struct tmem_error *error)
+{
+    size_t length = strcspn(text, ",");
+    if (length == 0) {
+        tm_error_set(error, "unix: has no path (for example unix:/run/tmem/tmemd.sock)");
+        return TMEM_INVALID;
+    }
+    if (length >= sizeof uri->path) {
+        tm_error_set(error, "'%.32s...' is too long for a socket (at most %zu bytes)", text, sizeof uri->path - 1u);
+        return TMEM_INVALID;
+    }
+    uri->is_unix = true;
+    uri->size_bytes = 0;
+    memcpy(uri->path, text, length);
+    uri->path[length] = 0;
+    text += length;
+    if (*text == ',' && *++text == 0) {
+        tm_error_set(error, "nothing follows the last ','");
+        return TMEM_INVALID;
+    }
+    return parse_pairs(text, uri, error);
+}
+
+enum tmem_result tm_uri_parse(const char *text, struct tm_uri *uri, struct tmem_error *error)
+{
+    static const char embedded[] = "embedded:";
+    static const char daemon[] = "unix:";
+    *uri = (struct tm_uri){.size_bytes = DEFAULT_SIZE,
+                           .codec = TM_CODEC_LZ4,
+                           .dedup = true,
+                           .maintenance = true,
+                           .cold_seconds = DEFAULT_COLD_SECONDS,
+                           .arena_fd = -1};
+    if (strncmp(text, daemon, sizeof daemon - 1u) == 0)
+        return parse_unix(text + sizeof daemon - 1u, uri, error);
+    if (strncmp(text, embedded, sizeof embedded - 1u) != 0) {
+        tm_error_set(error, "'%.64s': expected embedded:[key=value,...] or unix:PATH[,key=value,...]", text);
+        return TMEM_INVALID;
+    }
+    enum tmem_result result = parse_pairs(text + sizeof embedded - 1u, uri, error);
+    if (result != TMEM_OK)
+        return result;
     if (uri->cold_percent != 0 && uri->codec == TM_CODEC_ZSTD) {
         tm_error_set(error, "cold=%u: codec=zstd makes no page smaller later (choose another codec, or cold=off)",
                      uri->cold_percent);

@@ -26,7 +26,20 @@ static const struct row bad[] = {
     {"embedded", TMEM_INVALID, "'embedded'", "embedded:["},
     {"Embedded:", TMEM_INVALID, "'Embedded:'", "embedded:["},
     {"file:/x", TMEM_INVALID, "'file:/x'", "embedded:["},
-    {"unix:/run/tmem.sock", TMEM_UNSUPPORTED, "unix:/run/tmem.sock", "use embedded:"},
+    {"unix:/no/such/tmemd.sock", TMEM_UNAVAILABLE, "/no/such/tmemd.sock", "try: tmemd"},
+    {"unix:/dev/null", TMEM_UNAVAILABLE, "/dev/null", "is the daemon running"},
+    {"unix:/no/such,name=a,size=64M,codec=zstd:3", TMEM_UNAVAILABLE, "/no/such", "try: tmemd"},
+    {"unix:/no/such,codec=lzo", TMEM_UNAVAILABLE, "/no/such", "try: tmemd"},
+    {"unix:", TMEM_INVALID, "no path", "unix:/run/tmem/tmemd.sock"},
+    {"unix:,name=a", TMEM_INVALID, "no path", "unix:/run/tmem/tmemd.sock"},
+    {"unix:/x,", TMEM_INVALID, "','", "nothing follows"},
+    {"unix:/x,workers=3", TMEM_INVALID, "'workers'", "daemon's configuration"},
+    {"unix:/x,name=", TMEM_INVALID, "name=", "1 to 31"},
+    {"unix:/x,name=a b", TMEM_INVALID, "name=a b", "1 to 31"},
+    {"unix:/x,name=01234567890123456789012345678901", TMEM_INVALID, "name=0123", "1 to 31"},
+    {"unix:/x,size=1M", TMEM_INVALID, "size=1M", "at least 16M"},
+    {"unix:/x,codec=gzip", TMEM_INVALID, "codec=gzip", "(lz4, zstd,"},
+    {"embedded:name=a", TMEM_INVALID, "'name'", "(size, codec,"},
     {"embedded:size", TMEM_INVALID, "'size'", "key=value"},
     {"embedded:size=16M,", TMEM_INVALID, "','", "nothing follows"},
     {"embedded:,size=16M", TMEM_INVALID, "''", "key=value"},
@@ -136,6 +149,13 @@ static void a_long_uri_is_refused_whole(void **state)
     assert_int_equal(tmem_open(uri, &store, &error), TMEM_INVALID);
     memcpy(uri, "embedded:codec", 14);
     assert_int_equal(tmem_open(uri, &store, &error), TMEM_INVALID);
+    memset(uri, '9', sizeof uri - 1);
+    memcpy(uri, "unix:/", 6);
+    uri[5 + 108] = 0; /* one byte more than there is room for */
+    assert_int_equal(tmem_open(uri, &store, &error), TMEM_INVALID);
+    assert_non_null(strstr(error.text, "too long for a socket"));
+    uri[5 + 107] = 0;
+    assert_int_equal(tmem_open(uri, &store, &error), TMEM_UNAVAILABLE);
     assert_int_equal(tmem_open(NULL, &store, &error), TMEM_INVALID);
     assert_int_equal(tmem_open("embedded:", NULL, &error), TMEM_INVALID);
     assert_null(store);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * link.h - one connection to the daemon: requests over the ring in shared memory, rare questions over the socket.
+ *
+ * A thread takes one or more *places*, each with a page in shared memory, writes requests for them, waits for their
+ * answers and gives the places back. Any number of threads do so at the same time, and answers come in any order: a
+ * request carries a tag, of which a part is its place and the rest says which use of the place it is; answers with
+ * other tags are ignored. Of those who wait one, the *reaper*, looks after the ring of answers: it looks again and
+ * again for a short time, as long as that has paid lately, then sleeps until the daemon wakes it or is gone. It tells
+ * the others.
+ *
+ * Invariants: what the daemon can write is copied once and then judged. There are no more places than entries of a
+ * ring, so neither ring is ever full. Who holds a place holds up the end of the link: memory is unmapped only when all
+ * are back. A link that is broken (the daemon hung up, or does not keep to the format) stays so until it is closed;
+ * answers that were written before are still taken.
+ *
+ * Who locks: `lock` guards all fields but those of the ring of answers, which are the reaper's; `asking` lets one
+ * question be asked at a time. Neither is held over a copy of a page; `asking` is, over a system call.
+ * Cost: a request takes the lock four times. Daemon and client awake: no system call.
+ */
+#ifndef TM_LINK_H
+#define TM_LINK_H
+
+#include <pthread.h>
+
+#include <tmem/tmem.h>
+
+#include "wire/message.h"
+#include "wire/ring.h"
+
+#define TM_LINK_PATH_BYTES 108u /* of a socket's path, the NUL included */
+#define TM_LINK_SPIN_CREDIT_FIRST 4u
+
+enum tm_link_state {
+    TM_LINK_CLOSED,    /* there is none; nobody holds anything of it */
+    TM_LINK_RESTORING, /* open, for whoever opened it only */
+    TM_LINK_OPEN,
+    TM_LINK_BROKEN, /* to be closed as soon as nobody uses it */
+};
+
+/* One request under way. */
+struct tm_link_place {
+    uint64_t tag;
+    bool is_under_way;
+    bool has_sleeper;
+    uint32_t next_free;
+    struct tm_wire_answer answer;
+    pthread_cond_t answered;
+};
+
+struct tm_link {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a place came back, or the state is another */
+    pthread_mutex_t asking;
+    enum tm_link_state state;
+    uint32_t in_use; /* places taken, and threads that ask */
+
+    int socket, wake, woken; /* the daemon's eventfd, and this end's */
+    unsigned char *memory;
+    struct tm_wire_places where;
+    struct tm_ring requests, answers;
+    uint32_t features;
+    uint16_t version;
+    uint32_t questions; /* asked so far */
+
+    struct tm_link_place *places;
+    uint32_t place_count;
+    uint32_t free_count;
+    uint32_t first_free;
+    uint32_t sleepers; /* places whose thread waits for the reaper */
+    bool has_reaper;
+    unsigned spin_credit; /* the reaper's, as is the next */
+    unsigned sleeps;
+};
+
+bool tm_link_init(struct tm_link *link);
+/* The link is closed. */
+void tm_link_fini(struct tm_link *link);
+
+/*
+ * tm_link_open - connect, say hello, and map what the daemon gives.
+ *
+ * @path        of the daemon's socket.
+ * @hello       with all wishes filled in; its head is written here.
+ * @wait_ms     how long the daemon may take.
+ * @welcome     receives the answer on TMEM_OK.
+ * @error       where not NULL, why not.
+ *
+ * On TMEM_OK the link is TM_LINK_RESTORING: tm_link_publish() opens it to all. Otherwise it is still closed.
+ * Results: TMEM_OK, TMEM_UNAVAILABLE, TMEM_NOMEM, or what the daemon refused it with.
+ */
+enum tm_wire_result tm_link_open(struct tm_link *link, const char *path, const struct tm_wire_hello *hello,
+                                 unsigned wait_ms, struct tm_wire_welcome *welcome, struct tmem_error *error);
+
+/* Tries the socket of a daemon, without saying hello. */
+enum tm_wire_result tm_link_try(const char *path, unsigned wait_ms, struct tmem_error *error);
+
+void tm_link_publish(struct tm_link *link);
+
+/* Makes a link broken that is not closed: whoever waits gets no answer any more. */
+void tm_link_break(struct tm_link *link);
+
+/* Waits until nobody uses it, and closes a link that is broken, or closed already. */
+void tm_link_close(struct tm_link *link);
+
+bool tm_link_is_open(struct tm_link *link);
+
+/* ---- requests: link_ring.c ---- */
+
+/*
+ * Takes up to @wanted places (at least 1), waiting until there is one; returns how many. 0: the link is not open; with
+ * @is_restoring, not restoring.
+ */
+uint32_t tm_link_take(struct tm_link *link, uint32_t wanted, uint32_t *places, bool is_restoring);
+
+/* The page of a place that was taken: shared memory, which the daemon may write at any time. */
+static inline unsigned char *tm_link_page(const struct tm_link *link, uint32_t place)
+{
+    return link->memory + link->where.slots + (size_t)place * TM_PAGE_BYTES;
+}
+
+/* Sends a request for each of the places; region, place and tag are filled in here. @has_page: of all or none. */
+void tm_link_send(struct tm_link *link, const uint32_t *places, struct tm_wire_request *requests, uint32_t count,
+                  bool has_page);
+
+/* Waits for the answer to what was sent for a place. False: there will be none, and nothing is known. */
+bool tm_link_wait(struct tm_link *link, uint32_t place, struct tm_wire_answer *answer);
+
+void tm_link_give_back(struct tm_link *link, const uint32_t *places, uint32_t count);
+
+/* ---- questions: link_ask.c ---- */
+
+/*
+ * tm_link_ask - send a message and wait for its answer, of kind @expected or TM_WIRE_FAILED.
+ *
+ * @question  all but the head's number is filled in.
+ * @answer    receives what was answered, judged; may be @question.
+ *
+ * TM_WIRE_OK: it is of kind @expected; TM_WIRE_UNAVAILABLE: there is no answer; else the daemon's refusal.
+ */
+enum tm_wire_result tm_link_ask(struct tm_link *link, union tm_wire_any *question, enum tm_wire_kind expected,
+                                union tm_wire_any *answer, bool is_restoring);
+
+/* What link.c needs for the first question. @wait_ms -1: no limit. Descriptors that come along are the caller's. */
+enum tm_wire_result tm_link_exchange(int socket, const union tm_wire_any *question, enum tm_wire_kind expected,
+                                     union tm_wire_any *answer, int *descriptors, int wait_ms);
+
+uint64_t tm_link_now_ms(void);
+
+#endif
