@@ -111,7 +111,7 @@ static bool tmem_peer_settle(void *state)
 {
     struct bench_store *store = state;
     uint64_t pages = 0;
-    return check(tmem_store_recompress(store->store, &pages), "recompress") && tmem_peer_reclaim(state);
+    return check(tmem_store_recompress(store->store, &pages), "recompress");
 }
 
 static bool tmem_peer_memory(void *state, struct tm_json *json)

@@ -151,6 +151,8 @@ def density_of(run, one, subject, corpus):
     one.driver.ask("fill")
     if one.works_when_idle:
         one.driver.ask("settle")
+    # For everyone alike; tmem gives back by itself, within seconds, what it keeps ready while pages come.
+    one.reclaim()
     note("full")
     one.driver.ask("drop")
     note("dropped")

@@ -89,7 +89,7 @@ class Tmem(Subject):
         size = self.pages * self.bytes_each + (64 << 20)
         uri = f"embedded:size={size >> 10}K" + ("," + self.options if self.options else "")
         self.settings = f"{uri}, persistent pool, objects of 64 pages" + (
-            ", tmem_store_recompress() and tmem_store_reclaim()" if self.works_when_idle else "")
+            ", tmem_store_recompress()" if self.works_when_idle else "")
         return uri
 
     def resident_bytes(self):

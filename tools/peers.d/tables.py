@@ -54,7 +54,7 @@ def density_table(measured, corpora):
     rows = {subject: [measured.density(subject, corpus) for corpus in corpora] for subject in DENSITY}
     return Table("density", "Stored bytes per resident byte, all metadata counted",
                  [(corpus, "x") for corpus in corpora], _kept(rows), "zram lz4", True,
-                 "Pages as they were found: same-filled ones and duplicates are among them.")
+                 "Pages as they were found, with same-filled ones and duplicates; after giving back what can be.")
 
 
 def returned_table(measured, corpora):
