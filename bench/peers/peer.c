@@ -242,6 +242,8 @@ static bool command_drop(struct driver *driver, uint64_t count, struct tm_json *
     uint64_t dice = 1;
     uint64_t dropped = 0;
     (void)count;
+    if (driver->kind->drop == NULL)
+        return peer_fail("%s drops nothing", driver->kind->name);
     for (uint64_t number = 0; number < driver->pages; number++) {
         if (tm_random_next(&dice) % 2 != 0)
             continue;

@@ -42,9 +42,9 @@ struct peer_kind {
 
     bool (*put)(void *state, uint64_t number, const unsigned char *page);
     bool (*get)(void *state, uint64_t number, unsigned char *page);
-    bool (*drop)(void *state, uint64_t number);
 
     /* These may be NULL: */
+    bool (*drop)(void *state, uint64_t number);
     bool (*put_many)(void *state, const uint64_t numbers[PEER_BATCH], unsigned char *pages);
     bool (*get_many)(void *state, const uint64_t numbers[PEER_BATCH], unsigned char *pages);
     bool (*miss)(void *state, uint64_t number, unsigned char *page);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * urcu.c - liburcu's lock-free hash table with automatic resizing, as an index and no more: it finds
- * the word of a page, and keeps no page. Its entries lie in one piece of memory in huge pages, and its
- * readers are of the cheapest kind (QSBR), so that what is measured is the table.
+ * the word of a page, and keeps no page. An entry is allocated when it is added, as the library's examples
+ * do, and readers are of the cheapest kind (QSBR).
  */
 #include "peer.h"
 
 #include "base/mix.h"
-#include "bench/huge_memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,7 @@
 
 #include <urcu/rculfhash.h>
 
-#define BUCKETS_FIRST 1024u
+#define BUCKETS_FIRST (1u << 20)
 #define BUCKETS_LEAST 1024u
 #define BUCKETS_ANY 0u
 
@@ -35,7 +34,6 @@ _Static_assert(offsetof(struct entry, node) == 0, "entry_of() casts");
 
 struct index {
     struct cds_lfht *table;
-    struct entry *entries;
     uint64_t pages;
     unsigned operations;
 };
@@ -63,21 +61,18 @@ static bool urcu_open(const char *at, uint64_t pages, void **state)
     if (index == NULL)
         return peer_fail("urcu: no memory");
     *state = index;
-    urcu_qsbr_register_thread();
     index->pages = pages;
-    index->entries = (struct entry *)(void *)bench_memory(pages * sizeof *index->entries);
+    urcu_qsbr_register_thread();
     index->table = cds_lfht_new_flavor(BUCKETS_FIRST, BUCKETS_LEAST, BUCKETS_ANY,
                                        CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, &urcu_qsbr_flavor, NULL);
-    return (index->entries != NULL && index->table != NULL) || peer_fail("urcu: no memory for the table");
+    return index->table != NULL || peer_fail("urcu: no memory for the table");
 }
 
+/* The table and its entries go with the process: emptying it would take longer than measuring it. */
 static void urcu_close(void *state)
 {
-    struct index *index = state;
     urcu_qsbr_unregister_thread();
-    /* The table goes with the process: emptying it would take longer than measuring it. */
-    bench_memory_free((unsigned char *)index->entries, index->pages * sizeof *index->entries);
-    free(index);
+    free(state);
 }
 
 static void rest_now_and_then(struct index *index)
@@ -89,7 +84,9 @@ static void rest_now_and_then(struct index *index)
 static bool urcu_put(void *state, uint64_t number, const unsigned char *page)
 {
     struct index *index = state;
-    struct entry *entry = &index->entries[number];
+    struct entry *entry = malloc(sizeof *entry);
+    if (entry == NULL)
+        return peer_fail("urcu: no memory");
     entry->number = number;
     memcpy(&entry->word, page, sizeof entry->word);
     urcu_qsbr_read_lock();
@@ -129,15 +126,14 @@ static bool urcu_miss(void *state, uint64_t number, unsigned char *page)
     return entry == NULL || peer_fail("urcu: page %llu is there", (unsigned long long)number);
 }
 
-static bool urcu_drop(void *state, uint64_t number)
+/* The table grows in a thread of its own, and stops where that had come to when the last entry was added: with
+ * a busy machine far too early. As large as it should be, it is at its best. */
+static bool urcu_settle(void *state)
 {
     struct index *index = state;
-    struct entry *entry = &index->entries[number];
-    urcu_qsbr_read_lock();
-    int result = cds_lfht_del(index->table, &entry->node);
-    urcu_qsbr_read_unlock();
-    rest_now_and_then(index);
-    return result == 0 || peer_fail("urcu: page %llu is not there", (unsigned long long)number);
+    /* Buckets are a power of two: a bucket for each entry, or fewer than two. */
+    cds_lfht_resize(index->table, 1ul << tm_log2(index->pages * 2 - 1));
+    return true;
 }
 
 /* While this thread waits for a command, the table's own may go on resizing. */
@@ -150,23 +146,14 @@ static void urcu_idle(void *state, bool is_idle)
         urcu_qsbr_thread_online();
 }
 
-/* What was there before the first entry was put. */
-static bool urcu_memory(void *state, struct tm_json *json)
-{
-    const struct index *index = state;
-    tm_json_unsigned(json, "entries_bytes", index->pages * sizeof *index->entries);
-    return true;
-}
-
 static const struct peer_kind urcu_kind = {
     .name = "urcu",
     .open = urcu_open,
     .close = urcu_close,
     .put = urcu_put,
     .get = urcu_get,
-    .drop = urcu_drop,
     .miss = urcu_miss,
-    .memory = urcu_memory,
+    .settle = urcu_settle,
     .idle = urcu_idle,
     .words_only = true,
 };

@@ -113,6 +113,8 @@ def index(run):
         if one is not None:
             one.begin()
             answer = one.driver.ask("fill")
+            if subject == "liburcu":
+                one.driver.ask("settle")
             run.report.record(kind="index", subject=subject, what="pause", ns=answer["longest_ns"],
                               pages=run.index_pages)
             run.report.record(kind="index", subject=subject, what="memory", bytes=one.resident_bytes(),

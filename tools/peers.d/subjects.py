@@ -134,11 +134,8 @@ class Urcu(Subject):
     program = "urcu"
 
     def prepare(self):
-        self.settings = "liburcu: cds_lfht, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, from 1024 buckets, " \
-                        "QSBR, entries in huge pages"
-
-    def resident_bytes(self):
-        return self.grown_bytes() + self.driver.ask("memory")["entries_bytes"]
+        self.settings = "liburcu: cds_lfht, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, from 2^20 buckets, " \
+                        "cds_lfht_resize() when it is full, QSBR, each entry from malloc"
 
 
 class _OfServer(Subject):
