@@ -158,6 +158,10 @@ class Judging(unittest.TestCase):
         self.assertEqual({'source', 'libraries', 'process', 'database', 'random', 'all'},
                          {corpus for _, corpus in names})
 
+    def test_parts_of_the_engine_s_benchmark_are_all_there(self):
+        text = (TOOLS.parent / 'bench/main.c').read_text()
+        self.assertEqual(set(parts.ENGINE_PARTS), set(re.findall(r'\{"([a-z-]+)", bench_[a-z_]+_run,', text)))
+
     def test_bounds_are_those_of_the_engine_s_benchmark(self):
         text = (TOOLS.parent / 'bench/bounds.c').read_text()
         entries = re.findall(r'\{"([^"]+)", (?:"([^"]+)"|NULL), (\d), ([0-9.e]+), (true|false)\}', text)
@@ -332,7 +336,7 @@ class CommandLine(unittest.TestCase):
         return subprocess.run([TOOLS / 'bench-peers', *arguments], capture_output=True, text=True, check=False)
 
     def test_bad_options_are_named(self):
-        for arguments in (['--fast'], ['--only'], ['--only', 'disk'], ['--corpus', 'memory'], ['--pages', '2047'],
+        for arguments in (['--fast'], ['--only'], ['--only', 'disk'], ['--engine', 'all'], ['--corpus', 'memory'], ['--pages', '2047'],
                           ['--pages', '2k'], ['--rounds', '0'], ['extra']):
             done = self.run_tool(*arguments)
             self.assertEqual((2, ''), (done.returncode, done.stdout), arguments)

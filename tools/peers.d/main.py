@@ -40,6 +40,7 @@ def options_of(arguments):
     parser.add_argument("--index-pages", type=int)
     parser.add_argument("--corpus", action="append")
     parser.add_argument("--only", action="append")
+    parser.add_argument("--engine", action="append")
     parser.add_argument("--from", action="append", dest="records")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--corpora", type=Path, required=True)
@@ -49,7 +50,8 @@ def options_of(arguments):
     options.rounds = options.rounds or (1 if options.quick else 7)
     options.index_pages = options.index_pages or (QUICK_INDEX_PAGES if options.quick else INDEX_PAGES)
     options.corpus = options.corpus or list(QUICK_CORPORA if options.quick else requirements.CORPORA)
-    options.only = options.only or list(parts.PARTS)
+    options.only = options.only or (["engine"] if options.engine else list(parts.PARTS))
+    options.engine = options.engine or list(parts.ENGINE_PARTS)
     return options
 
 
@@ -138,7 +140,8 @@ def run_parts(options, report, undo):
     report.line(f"{'machine':<14} {machine()}")
     place = Place(undo, options.build / "bench" / "peers", folder, options.pages,
                   QUICK_PAGES if options.quick else FULL_PAGES)
-    run = parts.Run(place, corpora(options, report), report, options.rounds, options.index_pages)
+    run = parts.Run(place, corpora(options, report), report, options.rounds, options.index_pages,
+                    options.engine)
     for name in options.only:
         parts.PARTS[name](run)
     report.progress("")

@@ -14,6 +14,8 @@ SPEED_PAGES = 4096  # in each round
 INDEX_LOOK_UPS = 65536
 INDEX_BYTES_EACH = 128
 
+ENGINE_PARTS = ("blocks", "full", "give-back", "memory-file", "deferred", "index", "space", "cold")
+
 # Who is timed with what. zswap is not: what it takes is a fault, and a put is the kernel's decision.
 SPEED = ("tmem raw", "tmem LZ4", "tmem zstd", "LMDB", "zram lz4", "zram lzo-rle", "memcached", "Redis", "nbdkit zstd")
 BATCHES = ("tmem raw", "tmem LZ4", "LMDB")
@@ -23,8 +25,8 @@ DENSITY = tuple(subjects.ALL)
 class Run:
     """What all parts share: where things are, what was asked for, and the records so far."""
 
-    def __init__(self, place, corpora, report, rounds=ROUNDS, index_pages=1 << 24):
-        self.place, self.corpora, self.report = place, corpora, report
+    def __init__(self, place, corpora, report, rounds=ROUNDS, index_pages=1 << 24, engine_parts=ENGINE_PARTS):
+        self.place, self.corpora, self.report, self.engine_parts = place, corpora, report, engine_parts
         self.rounds, self.index_pages = rounds, index_pages
         self.skipped = set()
 
@@ -45,16 +47,19 @@ class Run:
 # ---------------------------------------------------------------------------------- engine
 
 def engine(run):
-    """`tmem bench engine` on each corpus."""
+    """`tmem bench engine` on each corpus, part by part; its large index, which has no use for one, once."""
     program = run.place.programs.parent / "tmem-bench"
     for name, path in run.corpora.items():
-        run.report.progress(f"engine: {name}")
-        done = subprocess.run([program, "engine", "--corpus", path, "--pages", str(run.place.pages), "--json"],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise Failure(f"tmem bench engine: {' '.join(done.stderr.split())[-300:]}")
-        for line in done.stdout.splitlines():
-            run.report.record(kind="engine", corpus=name, **json.loads(line))
+        for part in run.engine_parts:
+            if part == "index" and name != next(iter(run.corpora)):
+                continue
+            run.report.progress(f"engine: {name}: {part}")
+            done = subprocess.run([program, "engine", "--corpus", path, "--pages", str(run.place.pages), "--only", part,
+                                   "--json"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise Failure(f"tmem bench engine --only {part}: {' '.join(done.stderr.split())[-300:]}")
+            for line in done.stdout.splitlines():
+                run.report.record(kind="engine", corpus=name, **json.loads(line))
 
 
 # ----------------------------------------------------------------------------------- speed
