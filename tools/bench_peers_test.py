@@ -336,8 +336,8 @@ class CommandLine(unittest.TestCase):
         return subprocess.run([TOOLS / 'bench-peers', *arguments], capture_output=True, text=True, check=False)
 
     def test_bad_options_are_named(self):
-        for arguments in (['--fast'], ['--only'], ['--only', 'disk'], ['--engine', 'all'], ['--corpus', 'memory'], ['--pages', '2047'],
-                          ['--pages', '2k'], ['--rounds', '0'], ['extra']):
+        for arguments in (['--fast'], ['--only'], ['--only', 'disk'], ['--engine', 'all'],
+                          ['--corpus', 'memory'], ['--pages', '2047'], ['--pages', '2k'], ['--rounds', '0'], ['extra']):
             done = self.run_tool(*arguments)
             self.assertEqual((2, ''), (done.returncode, done.stdout), arguments)
             self.assertRegex(done.stderr, r'\Abench-peers: [^\n]*try: tools/bench-peers --help\)\n\Z')
