@@ -211,7 +211,8 @@ struct tmem_client_options {
  * @options  NULL for the defaults.
  * @client   receives the client on TMEM_OK; ended by tmem_client_destroy() or tmem_close().
  *
- * Over unix: weight and cap are wishes, which the daemon's configuration bounds.
+ * Over unix: weight and cap are wishes, which the daemon's configuration bounds, and a name has to leave room for what
+ * the daemon puts before it to say whose it is.
  *
  * Results: TMEM_OK, TMEM_INVALID, TMEM_EXISTS, TMEM_NOMEM; TMEM_UNAVAILABLE, TMEM_DENIED, TMEM_REFUSED (the daemon's).
  */

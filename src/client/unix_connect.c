@@ -186,7 +186,7 @@ static void fill_hello(struct tm_unix_client *client, const struct tmem_client_o
     *hello = (struct tm_wire_hello){
         .sizes = {ENTRIES, ENTRIES},
         .size_bytes = uri->size_bytes,
-        .cap_bytes = options->cap_bytes,
+        .cap_bytes = options->cap_bytes != 0 ? options->cap_bytes : 1u, /* 0 would be no wish; 1 is as little */
         .weight = options->weight,
     };
     size_t prefix = strlen(uri->name);

@@ -54,7 +54,8 @@ struct world {
     bool is_verbose;
 
     char uri[160];
-    int arena_fd; /* -1: the store cannot be opened again */
+    bool is_remote; /* a daemon's: what operators do answers TMEM_UNSUPPORTED */
+    int arena_fd;   /* -1: the store cannot be opened again */
     struct tmem_store *store;
     uint64_t size_bytes;
     bool is_squeezed; /* persistent pages need more than the size */

@@ -7,6 +7,13 @@
 
 #define MIB (UINT64_C(1) << 20)
 
+/* What a daemon's configuration decides is not for its clients to change. */
+static void expect_no_control(const struct world *world, enum tmem_result result)
+{
+    if (result != TMEM_UNSUPPORTED)
+        model_fail(world, "an operator's call of a client: answered '%s'", tmem_result_text(result));
+}
+
 static struct model_client *draw_client(struct world *world, struct model_draw *draw)
 {
     struct model_client *client = &world->client[model_below(draw, MODEL_CLIENTS)];
@@ -57,6 +64,8 @@ void model_client_create(struct world *world, struct model_draw *draw)
     client_name(number, name);
     options.weight = 1u + model_below(draw, 1000);
     options.cap_bytes = model_chance(draw, 2) ? UINT64_MAX : draw_cap(draw);
+    if (world->is_remote && options.cap_bytes == 0)
+        options.cap_bytes = 1; /* what a daemon is asked for then */
     struct tmem_client *made = NULL;
     enum tmem_result result = tmem_client_create(world->store, name, &options, &made);
     if (client->handle != NULL) {
@@ -137,6 +146,11 @@ void model_client_limits(struct world *world, struct model_draw *draw)
     struct model_client *client = draw_client(world, draw);
     if (client == NULL)
         return;
+    if (world->is_remote) {
+        expect_no_control(world, tmem_client_set_cap(client->handle, 1));
+        expect_no_control(world, tmem_client_set_weight(client->handle, 1));
+        return;
+    }
     if (model_chance(draw, 2)) {
         set_cap(world, draw, client);
         return;
@@ -154,6 +168,10 @@ void model_client_freeze(struct world *world, struct model_draw *draw)
     struct model_client *client = draw_client(world, draw);
     if (client == NULL)
         return;
+    if (world->is_remote) {
+        expect_no_control(world, tmem_client_freeze(client->handle));
+        return;
+    }
     client->is_frozen = model_chance(draw, 8);
     enum tmem_result result =
         client->is_frozen ? tmem_client_freeze(client->handle) : tmem_client_thaw(client->handle);
@@ -168,6 +186,11 @@ void model_client_rights(struct world *world, struct model_draw *draw)
     struct tmem_uuid uuid = uuid_of(name);
     if (client == NULL)
         return;
+    if (world->is_remote) {
+        expect_no_control(world, tmem_client_authorise(client->handle, &uuid));
+        expect_no_control(world, tmem_client_deauthorise(client->handle, &uuid));
+        return;
+    }
     if (model_below(draw, 4) != 0) {
         enum tmem_result result = tmem_client_authorise(client->handle, &uuid);
         if (result == TMEM_NOMEM && !model_has_plenty(world, NULL))
@@ -274,6 +297,10 @@ void model_set_size(struct world *world, struct model_draw *draw)
 {
     uint64_t size_bytes = (16u + model_below(draw, 49)) * MIB;
     enum tmem_result result = tmem_store_set_size(world->store, size_bytes);
+    if (world->is_remote) {
+        expect_no_control(world, result);
+        return;
+    }
     if (result != TMEM_OK && result != TMEM_REFUSED)
         model_fail(world, "store_set_size: answered '%s'", tmem_result_text(result));
     world->size_bytes = size_bytes;
@@ -288,6 +315,10 @@ void model_reclaim(struct world *world, struct model_draw *draw)
     uint64_t freeable = 0;
     uint64_t returned = 0;
     uint64_t wanted = (uint64_t)model_below(draw, 32) * MIB;
+    if (world->is_remote) {
+        expect_no_control(world, tmem_store_reclaim(world->store, wanted, &returned));
+        return;
+    }
     if (tmem_store_freeable(world->store, &freeable) != TMEM_OK)
         model_fail(world, "store_freeable: failed");
     if (model_chance(draw, 3))
@@ -309,6 +340,10 @@ void model_recompress(struct world *world, struct model_draw *draw)
     uint64_t pages = 0;
     enum tmem_result result = is_order ? tmem_store_recompress(world->store, &pages)
                                        : tmem_store_set_cold(world->store, percent, model_below(draw, 2));
+    if (world->is_remote) {
+        expect_no_control(world, result);
+        return;
+    }
     bool is_ok = has_slower || (!is_order && percent == 0);
     if (result != (is_ok ? TMEM_OK : TMEM_UNSUPPORTED))
         model_fail(world, "store_%s: answered '%s'", is_order ? "recompress" : "set_cold", tmem_result_text(result));

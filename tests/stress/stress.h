@@ -42,6 +42,7 @@ struct stress {
     uint64_t seed;
     unsigned threads;
     struct tmem_store *store;
+    bool has_control; /* not over a connection: then what operators do is left out, and pools are not shared */
     struct tmem_client *client[STRESS_CLIENTS];
     struct stress_pool pool[STRESS_POOLS];
     _Atomic bool is_over;

@@ -75,6 +75,11 @@ static void run_threads(struct stress *stress, unsigned seconds)
 static void make_pool(struct stress *stress, unsigned number, uint32_t flags, unsigned clients,
                       const struct tmem_uuid *uuid)
 {
+    if (!stress->has_control && uuid != NULL) {
+        flags &= ~(uint32_t)TMEM_POOL_SHARED;
+        clients &= 1u;
+        uuid = NULL;
+    }
     stress->pool[number].flags = flags;
     for (unsigned i = 0; i < STRESS_CLIENTS; i++) {
         if ((clients >> i & 1u) == 0)
@@ -96,6 +101,7 @@ static void set_up(struct stress *stress, const char *uri)
     for (unsigned i = 0; i < STRESS_CLIENTS; i++)
         if (tmem_client_create(stress->store, names[i], NULL, &stress->client[i]) != TMEM_OK)
             stress_fail(stress, "cannot make a client");
+    stress->has_control = tmem_client_thaw(stress->client[0]) != TMEM_UNSUPPORTED;
     make_pool(stress, 0, TMEM_POOL_PERSISTENT, 1, NULL);
     make_pool(stress, 1, TMEM_POOL_EPHEMERAL, 1, NULL);
     make_pool(stress, 2, TMEM_POOL_EPHEMERAL | TMEM_POOL_SHARED, 3, &uuids[0]);
