@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Configuration: what is right is read, what is wrong is named with its place, and users get the rule that is theirs. */
+/* Configuration: what is right is read, what is wrong is named with its place, and users get their rule. */
 #include "daemon/config.h"
 
 #include <setjmp.h>

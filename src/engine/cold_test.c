@@ -309,6 +309,66 @@ static void more_are_wanted_than_can_be_noted(void **state)
     tm_engine_check(test.engine);
 }
 
+static void an_order_brings_back_what_is_wanted(void **state)
+{
+    (void)state;
+    put_pages(test.persistent, PAGES);
+    recompress();
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(tm_test_has(test.persistent, 1, 3, TM_TEST_SHORT, 3));
+    assert_int_equal(recompress(), 0);
+    assert_false(is_cold(test.persistent, 3));
+    assert_int_equal(recompress(), 1); /* nobody has asked since */
+    assert_true(is_cold(test.persistent, 3));
+}
+
+/* Nobody waits for whoever is at it: what is not done now is done later. */
+static void what_somebody_else_is_at_is_left_to_him(void **state)
+{
+    (void)state;
+    put_pages(test.persistent, PAGES);
+    recompress();
+    set_cold(100);
+    pass(AGE);
+    test.engine->cold.busy.word = 1;
+    assert_int_equal(work_off(), TM_WORK_LATER);
+    test.engine->cold.busy.word = 0;
+    test.engine->cold.wanted.busy.word = 1;
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(tm_test_has(test.persistent, 1, 3, TM_TEST_SHORT, 3));
+    test.engine->cold.wanted.busy.word = 0;
+    assert_int_equal(test.engine->cold.wanted.count, 0);
+    assert_true(tm_test_has(test.persistent, 1, 3, TM_TEST_SHORT, 3));
+    test.engine->cold.wanted.busy.word = 1;
+    work_off();
+    test.engine->cold.wanted.busy.word = 0;
+    assert_true(is_cold(test.persistent, 3));
+    work_off();
+    assert_false(is_cold(test.persistent, 3));
+}
+
+/* A host that cannot tell whether it is idle, and has no thread to be woken. */
+static void a_host_may_know_nothing_of_idle_cpus(void **state)
+{
+    (void)state;
+    tm_test_engine_stop(&test);
+    test.host.host.has_idle_cpu = NULL;
+    test.host.host.kick = NULL;
+    tm_test_engine_start(&test);
+    put_pages(test.persistent, PAGES);
+    unsigned closed = closed_pages(test.persistent, PAGES);
+    set_cold(100);
+    work_off();
+    pass(AGE);
+    work_off();
+    assert_true(closed != 0 && cold_pages(test.persistent, PAGES) != 0);
+    recompress();
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(tm_test_has(test.persistent, 1, 3, TM_TEST_SHORT, 3));
+    work_off();
+    assert_false(is_cold(test.persistent, 3));
+}
+
 static void what_is_gone_is_not_brought_back(void **state)
 {
     struct tm_client *other = tm_test_client(&test, "other", 100, UINT64_MAX);
@@ -409,6 +469,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(while_all_cpus_are_busy_nothing_is_done, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_wanted_again_becomes_fast_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_are_wanted_than_can_be_noted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_order_brings_back_what_is_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_somebody_else_is_at_is_left_to_him, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_host_may_know_nothing_of_idle_cpus, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_gone_is_not_brought_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_charge_follows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_page_whose_owner_is_at_its_cap_stays_cold, set_up, tear_down),
