@@ -353,6 +353,41 @@ static void names_are_those_of_uris(void **state)
     assert_string_equal(tm_codec_name(TM_CODEC_LZO), "lzo");
 }
 
+/* What is coded for pages that nobody asks for is decoded as the rest, and takes no more than LZ4 makes of it. */
+static void cold_pages_come_back_and_are_smaller(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof encoders / sizeof *encoders; i++) {
+        take_codec(&encoders[i]);
+        if (encoders[i].id == TM_CODEC_ZSTD) {
+            assert_int_equal(bench.codec.cold_encodes, TM_CODEC_NONE);
+            drop_codec();
+            continue;
+        }
+        size_t bytes = (size_t)tm_round_up(bench.codec.cold_bytes, TM_CACHE_LINE);
+        void *cold = aligned_alloc(TM_CACHE_LINE, bytes);
+        assert_non_null(cold);
+        memset(cold, 0, bytes);
+        assert_true(bench.codec.cold_init(&bench.codec, cold));
+        for (unsigned kind = 0; kind < PAGE_KINDS; kind++) {
+            enum tm_codec_id id = TM_CODEC_NONE;
+            make_page(kind);
+            size_t size = bench.codec.cold_encode(&bench.codec, cold, bench.page, bench.encoded);
+            size_t own = bench.codec.encode(&bench.codec, bench.context, bench.page, bench.in, &id);
+            assert_in_range(size, 0, TM_CODEC_ENCODED_MAX);
+            assert_true(own == 0 || (size != 0 && size <= own));
+            assert_true(size != 0 || kind == PAGE_KINDS - 1);
+            if (size != 0) {
+                assert_true(bench.codec.decode(&bench.codec, bench.context, bench.codec.cold_encodes, bench.encoded,
+                                               size, bench.out));
+                assert_memory_equal(bench.page, bench.out, TM_PAGE_BYTES);
+            }
+        }
+        free(cold);
+        drop_codec();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_table_of_no_codec_encodes_nothing),
         cmocka_unit_test(what_a_build_lacks_is_refused),
         cmocka_unit_test(copies_past_the_cache_are_whole_and_touch_nothing_else),
+        cmocka_unit_test(cold_pages_come_back_and_are_smaller),
         cmocka_unit_test(names_are_those_of_uris),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
