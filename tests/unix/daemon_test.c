@@ -55,7 +55,8 @@ static void start_daemon(void)
     snprintf(config, sizeof config, "%s/tmemd.conf", folder);
     assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
     assert_int_equal(posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0), 0);
-    assert_int_equal(posix_spawn(&daemon_pid, tmemd_path, &actions, NULL, (char *const *)(uintptr_t)arguments, environ), 0);
+    char *const *passed = (char *const *)(uintptr_t)arguments;
+    assert_int_equal(posix_spawn(&daemon_pid, tmemd_path, &actions, NULL, passed, environ), 0);
     posix_spawn_file_actions_destroy(&actions);
     /* A socket that nobody listens at may be left of the one before. */
     for (unsigned i = 0; i < 3000; i++) {
