@@ -250,17 +250,12 @@ static bool put_flags_ok(const struct tm_member *member, uint32_t flags)
     return (flags & TM_PUT_KEEP) == 0 || member->pool->kind == TM_ARENA_PERSISTENT;
 }
 
-/* All of the page is going to be read, and first in places that no hardware prefetcher can guess. Asked for at once it
- * comes in order, while the rest is prepared. */
-static void prefetch_page(const void *page)
+/* What is looked at first, to see whether the page is one repeated word. The rest comes in order, as it is hashed: to
+ * ask for all of it here was slower by a tenth. */
+static void prefetch_ends(const void *page)
 {
-    const unsigned char *bytes = page;
-    for (unsigned at = 0; at < TM_PAGE_BYTES; at += 4u * TM_CACHE_LINE) {
-        tm_prefetch_once(bytes + at);
-        tm_prefetch_once(bytes + at + TM_CACHE_LINE);
-        tm_prefetch_once(bytes + at + 2u * TM_CACHE_LINE);
-        tm_prefetch_once(bytes + at + 3u * TM_CACHE_LINE);
-    }
+    tm_prefetch_once(page);
+    tm_prefetch_once((const unsigned char *)page + TM_PAGE_BYTES - TM_CACHE_LINE);
 }
 
 static enum tm_result put_with(struct tm_worker *worker, struct tm_member *member, const struct tm_object_id *id,
@@ -268,7 +263,7 @@ static enum tm_result put_with(struct tm_worker *worker, struct tm_member *membe
 {
     struct put put;
     begin_put(&put, member, id, index, worker, flags);
-    prefetch_page(page);
+    prefetch_ends(page);
     if (tm_load_relaxed(&member->client->frozen) != 0)
         return fail_put(&put, TM_REFUSED);
     put.page.page = page;
@@ -378,15 +373,21 @@ static enum tm_result find_page(struct get *get)
     return TM_OK;
 }
 
-/* Brings what copying the found page takes into the cache. */
-static void expect_copy(const struct get *get)
+/* Brings the counters that go with the found page into the cache, if it has any. */
+static void expect_count(const struct get *get)
 {
     const struct tm_place *place = &get->place;
-    if (tm_slot_is_inline(get->slot))
-        return;
-    if (place->pool->kind == TM_ARENA_EPHEMERAL) /* first: it waits behind the page otherwise */
+    if (place->pool->kind == TM_ARENA_EPHEMERAL && !tm_slot_is_inline(get->slot))
         tm_sketch_prefetch(&place->engine->sketch, place->hash, place->page);
-    tm_pinned_prefetch(place->engine->store, get->worker, get->hazard);
+}
+
+/* The same with its bytes, for a page that is copied after others. (Where the copy follows at once it gets them as
+ * fast by itself, in order.) */
+static void expect_copy(const struct get *get)
+{
+    expect_count(get); /* first: it waits behind the page otherwise */
+    if (!tm_slot_is_inline(get->slot))
+        tm_pinned_prefetch(get->place.engine->store, get->worker, get->hazard);
 }
 
 /* Locked: the slot is what was read. A pinned block cannot be used again meanwhile, so the place says who it is. */
@@ -523,7 +524,7 @@ enum tm_result tm_page_get(struct tm_member *member, const struct tm_object_id *
     begin_get(&get, member, object, index, worker, 0, mode);
     enum tm_result result = find_page(&get);
     if (result == TM_OK) {
-        expect_copy(&get);
+        expect_count(&get);
         result = finish_get(&get, page);
     }
     tm_worker_release(store, worker);
