@@ -490,6 +490,15 @@ void tm_table_grow(struct tm_table *table)
     tm_store_release(&table->growing, 0u);
 }
 
+void tm_table_reserve(struct tm_table *table, uint64_t entries)
+{
+    if (tm_exchange(&table->growing, 1u) != 0)
+        return;
+    while ((uint64_t)tm_load_relaxed(&table->bucket_count) * TM_TABLE_LOAD < entries && split_one(table)) {
+    }
+    tm_store_release(&table->growing, 0u);
+}
+
 /* ---- invariants ---- */
 
 void tm_table_check(struct tm_table *table)

@@ -122,6 +122,10 @@ void tm_table_remove_many(struct tm_table *table, struct tm_table_entry *entries
  * without locks. Lack of memory only makes chains longer. */
 void tm_table_grow(struct tm_table *table);
 
+/* Grows the table for so many entries at once, while it is empty: that moves none. Lack of memory only makes chains
+ * longer. No locks held. */
+void tm_table_reserve(struct tm_table *table, uint64_t entries);
+
 /*
  * Walks the table by ranges of hashes that stay the same while it grows: @position goes from 0 up
  * through the hashes with their bits reversed. Answers the locked bucket that covers @position, and in

@@ -286,6 +286,31 @@ static void a_split_without_memory_puts_everything_back(void **state)
         assert_int_equal(count(i << 8, i + 1u), 1);
 }
 
+static void a_table_can_be_made_large_at_once(void **state)
+{
+    (void)state;
+    tm_table_reserve(&table, 100);
+    uint32_t before = table.bucket_count;
+    tm_table_reserve(&table, 10000);
+    assert_true((uint64_t)table.bucket_count * TM_TABLE_LOAD >= 10000 && table.bucket_count > before);
+    uint32_t reserved = table.bucket_count;
+    for (uint32_t i = 1; i <= 10000; i++)
+        assert_true(insert((uint32_t)tm_scramble(i), i));
+    assert_int_equal(table.bucket_count, reserved);
+    tm_table_check(&table);
+    for (uint32_t i = 1; i <= 10000; i++)
+        assert_true(erase((uint32_t)tm_scramble(i), i));
+    /* Where memory ends, so does growing; and somebody else may be at it. */
+    denied_bytes = (size_t)sizeof(struct tm_bucket) * 4096u;
+    tm_table_reserve(&table, UINT64_C(1) << 20);
+    assert_true(table.bucket_count <= 4096);
+    denied_bytes = 0;
+    table.growing = 1;
+    tm_table_reserve(&table, UINT64_C(1) << 20);
+    assert_true(table.bucket_count <= 4096);
+    table.growing = 0;
+}
+
 static void only_one_grows_at_a_time(void **state)
 {
     (void)state;
@@ -420,6 +445,7 @@ int main(void)
         TEST(a_table_that_cannot_grow_goes_on_with_longer_chains),
         TEST(an_insert_without_memory_changes_nothing),
         TEST(a_split_without_memory_puts_everything_back),
+        TEST(a_table_can_be_made_large_at_once),
         TEST(only_one_grows_at_a_time),
         TEST(chains_get_memory_while_whoever_splits_stands_still),
         TEST(every_allocation_may_fail),

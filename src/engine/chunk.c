@@ -551,6 +551,7 @@ static void adopt_slots(struct tm_engine *engine, struct tm_pool *pool, struct t
     uint64_t bytes = 0;
     chunk->count = 0;
     for (unsigned i = 0; i < chunk->pages; i++) {
+        tm_slots_expect(engine->store, chunk->slot, i, chunk->pages);
         tm_slot slot =
             tm_slot_adopt(engine->store, worker, pool->account->heap, chunk->slot[i], hash, chunk->first + i);
         chunk->slot[i] = slot;

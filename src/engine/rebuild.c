@@ -109,6 +109,24 @@ static bool drop_object(void *user, uint64_t ref, void *record)
     return true;
 }
 
+/* What the tables will hold, as records say that nobody has looked at yet. */
+struct expected {
+    unsigned pages; /* of the chunks that are looked at */
+    uint64_t chunks;
+    uint64_t blocks;
+};
+
+static bool expect_chunk(void *user, uint64_t ref, void *memory)
+{
+    struct expected *expected = user;
+    const struct tm_chunk *chunk = memory;
+    (void)ref;
+    expected->chunks++;
+    for (unsigned i = 0; i < expected->pages; i++)
+        expected->blocks += tm_slot_is_block(chunk->slot[i]);
+    return true;
+}
+
 static bool adopt_chunk(void *user, uint64_t ref, void *memory)
 {
     struct rebuild *rebuild = user;
@@ -149,6 +167,13 @@ static bool adopt_all(struct rebuild *rebuild)
     if (done)
         end_memberless(rebuild);
     done = done && tm_record_each(store, TM_RECORD_OBJECT, drop_object, rebuild);
+    struct expected expected = {0, 0, 0};
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(chunks) && done; i++) {
+        expected.pages = chunks[i].pages;
+        tm_record_each(store, chunks[i].class_of_chunk, expect_chunk, &expected);
+    }
+    tm_store_expect(store, expected.blocks);
+    tm_table_reserve(&rebuild->engine->index[TM_ARENA_PERSISTENT], expected.chunks);
     for (unsigned i = 0; i < TM_ARRAY_SIZE(chunks) && done; i++) {
         rebuild->chunk_kind = TM_RECORD_LIVE(chunks[i].class_of_chunk);
         rebuild->chunk_pages = chunks[i].pages;

@@ -157,6 +157,40 @@ static tm_slot adopt_shared(struct tm_store *store, struct tm_heap *heap, tm_slo
     return slot & ~TM_SLOT_MARKS;
 }
 
+void tm_store_expect(struct tm_store *store, uint64_t blocks)
+{
+    if (store->config.dedup)
+        tm_table_reserve(&store->contents[TM_ARENA_PERSISTENT], blocks);
+}
+
+/* How many blocks ahead bytes are read, and headers looked at. */
+#define EXPECT_BYTES 3u
+#define EXPECT_HEADER 1u
+
+/* The block that a slot refers to, if that makes sense; NULL: no block. */
+static const struct tm_block *expected_block(const struct tm_store *store, tm_slot slot)
+{
+    const struct tm_arena *arena = &store->arena[TM_ARENA_PERSISTENT];
+    if (!tm_slot_is_block(slot) || segment_for(arena, tm_slot_offset(slot), tm_slot_bytes(slot)) == NULL)
+        return NULL;
+    const void *address = tm_arena_address(arena, tm_slot_offset(slot));
+    return address;
+}
+
+void tm_slots_expect(const struct tm_store *store, const tm_slot *slots, unsigned at, unsigned count)
+{
+    for (unsigned i = at == 0 ? 0 : at + EXPECT_BYTES; i < count && i <= at + EXPECT_BYTES; i++) {
+        const unsigned char *bytes = (const unsigned char *)expected_block(store, slots[i]);
+        for (uint32_t byte = 0; bytes != NULL && byte < tm_slot_bytes(slots[i]); byte += TM_CACHE_LINE)
+            tm_prefetch(bytes + byte);
+    }
+    if (!store->config.dedup || at + EXPECT_HEADER >= count)
+        return;
+    const struct tm_block *block = expected_block(store, slots[at + EXPECT_HEADER]);
+    if (block != NULL)
+        tm_table_prefetch(&store->contents[TM_ARENA_PERSISTENT], block->content_hash);
+}
+
 tm_slot tm_slot_adopt(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, tm_slot slot,
                       uint32_t hash, unsigned number)
 {

@@ -499,6 +499,12 @@ bool tm_record_each(struct tm_store *store, enum tm_record_class record_class,
 
 /* ------------------------------------------------------------ rebuilding */
 
+/* About so many blocks are about to be adopted. */
+void tm_store_expect(struct tm_store *store, uint64_t blocks);
+
+/* Slot @at of these is about to be adopted, and the others after it: begins to bring into the cache what that takes. */
+void tm_slots_expect(const struct tm_store *store, const tm_slot *slots, unsigned at, unsigned count);
+
 /*
  * Takes over what a slot of an earlier store refers to, for @heap. Answers the slot as it shall be now:
  * TM_SLOT_LOST where the bytes are damaged or the reference makes no sense.
