@@ -52,7 +52,8 @@ static inline void tm_lock_acquire(struct tm_lock *lock, enum tm_lock_class lock
 }
 
 /* Release: everything done under the lock is seen by who takes it next. A plain store is enough, since nobody else
- * changes the word meanwhile: on x86 taking and freeing a lock cost 2.3 ns so, and 4.0 with a read and a write in one. */
+ * changes the word meanwhile; on x86 taking and freeing a lock cost 2.3 ns so, and 4.0 with a read and a write in
+ * one. */
 static inline void tm_lock_release(struct tm_lock *lock, enum tm_lock_class lock_class)
 {
 #ifdef TM_CHECK
