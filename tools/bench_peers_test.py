@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 TOOLS = Path(os.path.realpath(__file__)).parent
 sys.path[:0] = [str(TOOLS / 'peers.d'), str(TOOLS / 'demo.d')]
 import bars  # noqa: E402
+import document  # noqa: E402
 import driver  # noqa: E402
 import kernel  # noqa: E402
 import main  # noqa: E402
@@ -306,6 +307,26 @@ class Shown(unittest.TestCase):
         self.assertEqual({'get.svg', 'density.svg', 'returned.svg', 'requirements.svg'}, set(os.listdir(self.out)))
         for path in self.out.iterdir():
             xml.etree.ElementTree.parse(path)
+
+    def test_a_page_gets_other_figures_and_keeps_its_words(self):
+        page = self.file.parent / 'page.md'
+        page.write_text(f'before\n{document.BEGIN}\nearlier figures\n{document.END}\nafter\n')
+        for _ in range(2):
+            self.assertEqual(0, self.run_main('--from', str(self.file), '--document', str(page))[0])
+        text = page.read_text()
+        self.assertTrue(text.startswith('before\n') and text.endswith('after\n'))
+        self.assertNotIn('earlier figures', text)
+        self.assertEqual(1, text.count('### What must hold'))
+        self.assertIn('| get raw, random | <= 1.35 |  | 1.20 | 1.20 |', text)
+        for name in re.findall(r'\((pictures/[a-z-]+\.svg)\)', text):
+            xml.etree.ElementTree.parse(page.parent / name)
+
+    def test_a_page_without_a_place_for_figures_stays_as_it_is(self):
+        page = self.file.parent / 'page.md'
+        page.write_text('words\n')
+        status, _, errors = self.run_main('--from', str(self.file), '--document', str(page))
+        self.assertEqual((1, 'words\n'), (status, page.read_text()))
+        self.assertIn('has no lines', errors)
 
     def test_json_is_one_object_a_line_and_nothing_else(self):
         status, output, errors = self.run_main('--from', str(self.file), '--json')

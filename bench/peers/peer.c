@@ -199,22 +199,15 @@ static bool command_miss(struct driver *driver, uint64_t count, struct tm_json *
     return run_timed(driver, &(struct peer_timing){choose_numbers, miss_one, driver, PEER_BATCH, 1}, count, json);
 }
 
-/* The longest put is that of CPU time: what else runs on the machine is not the kind's fault. */
 static bool command_fill(struct driver *driver, uint64_t count, struct tm_json *json)
 {
-    uint64_t begin_ns = bench_thread_ns();
-    uint64_t longest_ns = 0;
     (void)count;
     for (uint64_t number = 0; number < driver->pages; number++) {
         make_page(driver, number, driver->buffers);
-        uint64_t before_ns = bench_thread_ns();
         if (!driver->kind->put(driver->state, number, driver->buffers))
             return false;
-        longest_ns = tm_max_u64(longest_ns, bench_thread_ns() - before_ns);
     }
     tm_json_unsigned(json, "pages", driver->pages);
-    tm_json_unsigned(json, "longest_ns", longest_ns);
-    tm_json_decimal(json, "cpu_seconds", (double)(bench_thread_ns() - begin_ns) / 1e9, 3);
     return true;
 }
 

@@ -8,7 +8,7 @@
  *
  * Commands
  *   open        answers once the kind is ready
- *   fill        puts every page under its number, in order, and takes the longest put
+ *   fill        puts every page under its number, in order
  *   get N       gets N pages at random; `get-many` in batches where the kind has them
  *   put N       puts N pages over others at random, changed, so that none equals one that is there;
  *               `put-many` in batches where the kind has them

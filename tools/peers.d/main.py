@@ -14,6 +14,7 @@ from pathlib import Path
 TOOLS = Path(__file__).resolve().parent.parent
 sys.path.append(str(TOOLS / "demo.d"))
 import bars  # noqa: E402
+import document  # noqa: E402
 import measured  # noqa: E402
 import parts  # noqa: E402
 import requirements  # noqa: E402
@@ -42,6 +43,7 @@ def options_of(arguments):
     parser.add_argument("--only", action="append")
     parser.add_argument("--engine", action="append")
     parser.add_argument("--from", action="append", dest="records")
+    parser.add_argument("--document", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--corpora", type=Path, required=True)
     parser.add_argument("--build", type=Path)
@@ -162,13 +164,17 @@ def finish(options, records):
         path = options.out / f"{name}.svg"
         path.write_text(picture)
         give_back(path)
+    if options.document:
+        machines = " and ".join(dict.fromkeys(record["text"] for record in numbers.of("machine")))
+        document.write(options.document, document.figures(machines, every, results, of_corpora), pictures)
     stream = sys.stderr if options.json else sys.stdout
     for table in every:
         print(f"\n{tables.text(table)}", file=stream)
     print(f"\n{tables.requirements_text(results)}", file=stream)
     for record in numbers.of("skipped"):
         print(f"skipped: {record['subject']}: {record['why']}", file=stream)
-    print(f"pictures: {options.out}/*.svg; all numbers: {options.out / RECORDS}", file=stream)
+    kept = "" if options.records else f"; all numbers: {options.out / RECORDS}"
+    print(f"pictures: {options.out}/*.svg{kept}", file=stream)
     if options.json:
         for result in results:
             print(json.dumps(result))

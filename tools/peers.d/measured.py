@@ -4,7 +4,7 @@
 kind      members
 engine    corpus, and a row of `tmem bench engine --json`
 speed     corpus, subject, what (get, put, get-many, put-many), round, times and probes in ns
-index     subject, what (get, get-many, miss), round, pages; times and probes; or pause, with ns, memory, with bytes
+index     subject, what (get, get-many, miss), round, pages; times and probes; or memory, with bytes
 density   corpus, subject, state (full, dropped, reclaimed), pages, resident_bytes
 settings  subject, text
 skipped   subject, why

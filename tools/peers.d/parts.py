@@ -117,11 +117,9 @@ def index(run):
         one = run.open(subject, make, corpus, "words", run.index_pages)
         if one is not None:
             one.begin()
-            answer = one.driver.ask("fill")
+            one.driver.ask("fill")
             if subject == "liburcu":
                 one.driver.ask("settle")
-            run.report.record(kind="index", subject=subject, what="pause", ns=answer["longest_ns"],
-                              pages=run.index_pages)
             run.report.record(kind="index", subject=subject, what="memory", bytes=one.resident_bytes(),
                               pages=run.index_pages)
             one.driver.ask("verify")

@@ -37,15 +37,13 @@ def index_table(measured):
     rows = {}
     for subject in ("tmem index", "liburcu"):
         memory = measured.of("index", subject=subject, what="memory")
-        pauses = measured.of("index", subject=subject, what="pause")
         found = [measured.look_up(subject, one) for one in what]
         rows[subject] = [outcome.value if outcome is not None else None for outcome in found] + \
-            [memory[-1]["bytes"] / memory[-1]["pages"] if memory else None,
-             pauses[-1]["ns"] / 1e6 if pauses else None]
+            [memory[-1]["bytes"] / memory[-1]["pages"] if memory else None]
     pages = next((record["pages"] for record in measured.of("index")), 0)
-    return Table("index", f"An index of {pages:,} same-filled pages: look-up, memory, pauses while it grows",
-                 [("look-up", "ns"), ("look-up, of 16", "ns"), ("miss", "ns"), ("memory", "bytes/page"),
-                  ("longest pause", "ms")], _kept(rows), "liburcu", False,
+    return Table("index", f"An index of {pages:,} same-filled pages: look-up and memory",
+                 [("look-up", "ns"), ("look-up, of 16", "ns"), ("miss", "ns"), ("memory", "bytes/page")],
+                 _kept(rows), "liburcu", False,
                  "CPU time. tmem's look-up fills the caller's page, liburcu's finds a word.")
 
 
@@ -69,19 +67,20 @@ def returned_table(measured, corpora):
 
 
 def tables(measured, corpora):
-    """All tables that something was measured for."""
+    """All tables that something was measured for, each with the corpora that it was measured on."""
+    timed, stored = ([corpus for corpus in corpora if measured.of(kind, corpus=corpus)] for kind in ("speed", "density"))
     every = [
-        speed_table(measured, corpora, "get", "get", "get: a page at random, one at a time", SPEED,
+        speed_table(measured, timed, "get", "get", "get: a page at random, one at a time", SPEED,
                     "Microseconds a page: CPU time in one process, time that passes elsewhere."),
-        speed_table(measured, corpora, "put", "put", "put: over a page at random, one at a time", SPEED,
+        speed_table(measured, timed, "put", "put", "put: over a page at random, one at a time", SPEED,
                     "Microseconds a page: CPU time in one process, time that passes elsewhere."),
-        speed_table(measured, corpora, "get-many", "get-many", "get: 16 pages at random at a time", BATCHES,
+        speed_table(measured, timed, "get-many", "get-many", "get: 16 pages at random at a time", BATCHES,
                     "Microseconds a page, CPU time. LMDB: one reader for the batch."),
-        speed_table(measured, corpora, "put-many", "put-many", "put: over 16 pages at random at a time", BATCHES,
+        speed_table(measured, timed, "put-many", "put-many", "put: over 16 pages at random at a time", BATCHES,
                     "Microseconds a page, CPU time. LMDB: one transaction for the batch."),
         index_table(measured),
-        density_table(measured, corpora),
-        returned_table(measured, corpora),
+        density_table(measured, stored),
+        returned_table(measured, stored),
     ]
     return [table for table in every if set(table.rows) - {LIMIT}]
 
