@@ -68,7 +68,8 @@ def returned_table(measured, corpora):
 
 def tables(measured, corpora):
     """All tables that something was measured for, each with the corpora that it was measured on."""
-    timed, stored = ([corpus for corpus in corpora if measured.of(kind, corpus=corpus)] for kind in ("speed", "density"))
+    timed, stored = ([corpus for corpus in corpora if measured.of(kind, corpus=corpus)]
+                     for kind in ("speed", "density"))
     every = [
         speed_table(measured, timed, "get", "get", "get: a page at random, one at a time", SPEED,
                     "Microseconds a page: CPU time in one process, time that passes elsewhere."),
