@@ -258,20 +258,22 @@ static void many(void)
     need(getrlimit(RLIMIT_NOFILE, &limit) == 0, "limits");
     limit.rlim_cur = limit.rlim_max;
     need(setrlimit(RLIMIT_NOFILE, &limit) == 0, "limits");
-    for (uint64_t i = 0; i < number; i++) {
-        struct raw_client *client = malloc(sizeof *client); /* never freed: kept until the end */
+    struct raw_client *clients = calloc(number, sizeof *clients);
+    need(clients != NULL, "memory");
+    for (uint64_t i = 0; i < number && raw_connect(&clients[i], path); i++) {
         char name[32];
-        if (client == NULL || !raw_connect(client, path))
-            break;
         connected++;
         snprintf(name, sizeof name, "m%d-%u", (int)getpid(), (unsigned)i);
-        if (i % 2u == 0 && raw_hello(client, name, NULL) == TM_WIRE_WELCOME)
+        if (i % 2u == 0 && raw_hello(&clients[i], name, NULL) == TM_WIRE_WELCOME)
             welcomed++;
     }
     printf("%llu connected, %llu welcomed\n", (unsigned long long)connected, (unsigned long long)welcomed);
     (void)fflush(stdout);
     char byte;
     (void)!read(STDIN_FILENO, &byte, 1);
+    for (uint64_t i = 0; i < connected; i++)
+        raw_close(&clients[i]);
+    free(clients);
 }
 
 int main(int count, char **arguments)
