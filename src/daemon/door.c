@@ -119,7 +119,7 @@ bool tm_door_open(struct tm_door *door, const char *path, char *text, size_t tex
     struct sockaddr_un address;
     *door = (struct tm_door){.socket = -1, .lock = -1};
     if (strlen(path) >= sizeof door->path) {
-        snprintf(text, text_size, "%s: a socket's path has at most %zu bytes (choose a shorter one with --socket)",
+        snprintf(text, text_size, "%.200s: a socket's path has at most %zu bytes (choose a shorter one with --socket)",
                  path, sizeof door->path - 1u);
         return false;
     }

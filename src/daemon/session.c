@@ -45,9 +45,9 @@ void tm_session_destroy(struct tm_session *session, bool disconnects)
     close_if_open(session->wake_client);
     for (unsigned i = 1; i <= TM_WIRE_REGIONS_MAX; i++)
         if (session->regions[i].bytes != 0)
-            (void)munmap(session->regions[i].base, session->regions[i].bytes);
+            (void)munmap(session->regions[i].base, (size_t)session->regions[i].bytes);
     if (session->head != NULL)
-        (void)munmap(session->head, session->memory_bytes);
+        (void)munmap(session->head, (size_t)session->memory_bytes);
     if (leaves)
         tm_tenant_leave(session->daemon->tenants, session->tenant, session->socket, session->farewell_number);
     else if (session->tenant != NULL && disconnects)
@@ -81,6 +81,7 @@ void tm_session_send(struct tm_session *session, const union tm_wire_any *answer
         message.msg_control = control.bytes;
         message.msg_controllen = CMSG_SPACE(descriptor_count * sizeof(int));
         struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+        TM_ASSERT(head != NULL);
         head->cmsg_level = SOL_SOCKET;
         head->cmsg_type = SCM_RIGHTS;
         head->cmsg_len = CMSG_LEN(descriptor_count * sizeof(int));

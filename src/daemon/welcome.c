@@ -43,7 +43,7 @@ static struct tm_wire_sizes choose_sizes(const struct tm_wire_sizes *wish)
  * New memory, zero, which nobody can make smaller: else reading it could end the daemon. It is one client's, and goes
  * with him.
  */
-static int make_memory(struct tm_session *session, uint64_t bytes)
+static int make_memory(struct tm_session *session, size_t bytes)
 {
     int memory = memfd_create("tmem-session", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (memory < 0)
@@ -84,7 +84,7 @@ static void use_memory(struct tm_session *session, const struct tm_wire_sizes *s
 static bool share(struct tm_session *session, const struct tm_wire_sizes *sizes, int shared[SHARED_COUNT])
 {
     int ends[2];
-    shared[SHARED_MEMORY] = make_memory(session, tm_wire_places(sizes).bytes);
+    shared[SHARED_MEMORY] = make_memory(session, (size_t)tm_wire_places(sizes).bytes);
     if (shared[SHARED_MEMORY] < 0)
         return false;
     use_memory(session, sizes);

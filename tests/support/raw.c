@@ -61,7 +61,7 @@ void raw_close(struct raw_client *client)
     if (client->wake_client >= 0)
         (void)close(client->wake_client);
     if (client->head != NULL)
-        (void)munmap(client->head, client->memory_bytes);
+        (void)munmap(client->head, (size_t)client->memory_bytes);
     raw_use(client, -1);
 }
 
@@ -79,6 +79,8 @@ bool raw_send(struct raw_client *client, const void *bytes, size_t count, const 
         message.msg_control = control.bytes;
         message.msg_controllen = CMSG_SPACE(descriptor_count * sizeof(int));
         struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+        if (head == NULL)
+            return false;
         head->cmsg_level = SOL_SOCKET;
         head->cmsg_type = SCM_RIGHTS;
         head->cmsg_len = CMSG_LEN(descriptor_count * sizeof(int));
@@ -128,7 +130,7 @@ static bool share(struct raw_client *client)
     client->memory_bytes = welcome->memory_bytes;
     struct tm_wire_places places = tm_wire_places(&client->sizes);
     void *memory =
-        mmap(NULL, client->memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, client->descriptors[0], 0);
+        mmap(NULL, (size_t)client->memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, client->descriptors[0], 0);
     if (memory == MAP_FAILED)
         return false;
     client->head = memory;
