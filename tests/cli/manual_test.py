@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The manual says what the programs do: arguments are tmem, mount.tmem, and the folder docs.
+"""The manual says what the programs do: arguments are tmem, mount.tmem, tmemd, and the folder docs.
 
 Every option that --help tells stands in the page, and every option in the page is told by --help; the examples in
 the page are the files in docs/examples, and what reads those finds them right; pages are set without a warning.
@@ -10,9 +10,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
-TMEM, HELPER, DOCS = (os.path.abspath(sys.argv.pop(1)) for _ in range(3))
+TMEM, HELPER, DAEMON, DOCS = (os.path.abspath(sys.argv.pop(1)) for _ in range(4))
 MANUAL = os.path.join(DOCS, 'man')
 EXAMPLES = os.path.join(DOCS, 'examples')
 
@@ -24,6 +25,7 @@ PAGES = {
     'tmem-doctor.1': [[TMEM, 'doctor']],
     'tmem-bench.1': [[TMEM, 'bench'], [TMEM, 'bench', 'policy']],
     'mount.tmem.8': [[HELPER]],
+    'tmemd.8': [[DAEMON]],
 }
 
 
@@ -95,6 +97,19 @@ class Options(unittest.TestCase):
     def test_verbs(self):
         told = set(re.findall(r'^  ([a-z]+) ', self.help_of([TMEM]), flags=re.M))
         self.assertEqual(told, set(re.findall(r'^\.TP\n\.B ([a-z]+)$', page('tmem.1'), flags=re.M)))
+
+    def test_keys_of_the_daemon(self):
+        sections = dict(re.findall(r'^\.SS \[([a-z]+)[^]]*\]\n(.*?)(?=^\.S[SH])', page('tmemd.8'), flags=re.M | re.S))
+        self.assertEqual(set(sections), {'daemon', 'store', 'client', 'others'})
+        with tempfile.TemporaryDirectory() as directory:
+            for name, text in sections.items():
+                with open(directory + '/config', 'w', encoding='ascii') as stream:
+                    stream.write(f'[{name} x]\nuid = 1\nnone = 1\n' if name == 'client' else f'[{name}]\nnone = 1\n')
+                result = run(DAEMON, '--check-config', '--config', directory + '/config')
+                told = re.search(r'no such key in .*\((.*)\)', result.stderr).group(1).split(', ')
+                with self.subTest(section=name):
+                    listed = re.findall(r'^\.TP\n\.B ([a-z]+)$', text, flags=re.M)
+                    self.assertEqual(told, listed)
 
     def test_findings_of_doctor(self):
         told = set(re.findall(r'"name": ?"([a-z0-9-]+)"', run(TMEM, 'doctor', '--json').stdout))
