@@ -235,8 +235,10 @@ static enum tm_work work(struct tm_engine *engine, struct tm_worker *worker)
 
 enum tm_work tm_cold_work(struct tm_engine *engine, struct tm_worker *worker)
 {
-    if (tm_load_relaxed(&engine->cold.cpu_percent) == 0)
+    if (tm_load_relaxed(&engine->cold.cpu_percent) == 0) {
+        tm_store_cool_pause(engine->store);
         return TM_WORK_NONE;
+    }
     if (!enter(engine))
         return TM_WORK_LATER;
     enum tm_work result = work(engine, worker);

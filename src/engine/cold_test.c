@@ -185,6 +185,15 @@ static void what_is_switched_off_stops(void **state)
     pass(2 * AGE);
     assert_int_equal(work_off(), TM_WORK_NONE);
     assert_int_equal(cold_pages(test.persistent, PAGES), 0);
+    /* In the middle of a round, too: then no span is spared any more. */
+    const uint32_t *spared = &test.engine->store->arena[TM_ARENA_PERSISTENT].cool_span;
+    set_cold(100);
+    for (unsigned i = 0; i < 1000 && *spared == 0; i++)
+        (void)tm_engine_maintain(test.engine, 1);
+    assert_int_not_equal(*spared, 0);
+    set_cold(0);
+    work_off();
+    assert_int_equal(*spared, 0);
 }
 
 static void all_accounts_have_their_turn(void **state)

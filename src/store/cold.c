@@ -78,6 +78,12 @@ static bool is_cold(const struct tm_store *store, const struct tm_block *block)
     return tm_block_codec(block->word) == (unsigned)store->codec.cold_encodes;
 }
 
+void tm_store_cool_pause(struct tm_store *store)
+{
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++)
+        tm_store_relaxed(&store->arena[kind].cool_span, 0u);
+}
+
 uint64_t tm_store_cooled_pages(const struct tm_store *store)
 {
     return tm_load_relaxed(&store->cold.cooled_pages);

@@ -439,6 +439,9 @@ bool tm_slot_is_cold(const struct tm_store *store, tm_slot slot);
 /* True when segments were closed since the last call: there may be more to do than the last round found. */
 bool tm_store_was_sealed(struct tm_store *store);
 
+/* Nobody goes on with a round for now: cleaning need not leave alone the span that it is in. */
+void tm_store_cool_pause(struct tm_store *store);
+
 /* Pages that were coded anew because they were cold, ever. */
 uint64_t tm_store_cooled_pages(const struct tm_store *store);
 
