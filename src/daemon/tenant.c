@@ -268,15 +268,17 @@ static void end(struct tm_tenants *tenants, struct tm_tenant *tenant)
 
 void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
 {
+    static struct tm_log_limit limit;
     uint32_t grace_seconds = tenants->daemon->config->grace_seconds;
     uint64_t pages = tenant->leaves ? 0 : keep_persistent(tenant);
     if (pages == 0 || grace_seconds == 0) {
         end(tenants, tenant);
         return;
     }
-    uint64_t until_ns = tm_now_ns() + grace_seconds * TM_SECOND_NS;
-    tm_log("client '%s' is gone; its %llu persistent pages wait %u s for it", tenant->name, (unsigned long long)pages,
-           grace_seconds);
+    uint64_t now_ns = tm_now_ns();
+    uint64_t until_ns = now_ns + grace_seconds * TM_SECOND_NS;
+    tm_log_limited(&limit, now_ns, "client '%s' is gone; its %llu persistent pages wait %u s for it", tenant->name,
+                   (unsigned long long)pages, grace_seconds);
     lock(tenants);
     tenant->orphan_until_ns = until_ns;
     tenant->state = TM_TENANT_ORPHAN;
@@ -285,6 +287,7 @@ void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
 
 struct tm_tenant *tm_tenants_expire(struct tm_tenants *tenants, uint64_t now_ns, uint64_t *next_ns)
 {
+    static struct tm_log_limit limit;
     struct tm_tenant *found = NULL;
     *next_ns = UINT64_MAX;
     lock(tenants);
@@ -302,7 +305,7 @@ struct tm_tenant *tm_tenants_expire(struct tm_tenants *tenants, uint64_t now_ns,
     }
     unlock(tenants);
     if (found != NULL)
-        tm_log("client '%s' did not come back: its persistent pages go", found->name);
+        tm_log_limited(&limit, now_ns, "client '%s' did not come back: its persistent pages go", found->name);
     return found;
 }
 
