@@ -42,7 +42,7 @@ struct tm_daemon {
 uint64_t tm_now_ns(void);
 
 /* What this daemon knows of what a client may know: enum tm_wire_feature. */
-#define TM_DAEMON_FEATURES 0u
+#define TM_DAEMON_FEATURES ((uint32_t)TM_WIRE_STORED_PAGES)
 
 #define TM_SECOND_NS UINT64_C(1000000000)
 

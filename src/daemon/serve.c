@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "codec/codec.h"
+
 TM_STATIC_ASSERT((int)TM_WIRE_UNAVAILABLE == (int)TMEM_UNAVAILABLE && (int)TM_WIRE_INVALID == (int)TMEM_INVALID);
 TM_STATIC_ASSERT((int)TM_WIRE_RESULT_COUNT == (int)TMEM_RESULT_COUNT);
 TM_STATIC_ASSERT((int)TM_WIRE_PUT_KEEP == (int)TMEM_PUT_KEEP);
@@ -21,6 +23,47 @@ static enum tmem_result create_pool(struct tm_session *session, const struct tm_
     bool is_shared = (request->index & TM_WIRE_POOL_SHARED) != 0;
     return tm_tenant_pool_create(session->tenant, request->index, is_shared ? &uuid : NULL, &answer->value);
 }
+
+/* ---- pages in stored form ---- */
+
+/* The seed of their checksum, as docs/wire-format.md has it. */
+#define STORED_SEED UINT64_C(0x746d656d73746f72)
+
+static uint64_t stored_check(const struct tmem_stored *stored)
+{
+    struct tm_codec codec;
+    bool made = tm_codec_create(TM_CODEC_RAW, 0, &codec);
+    TM_ASSERT(made);
+    return codec.hash(stored->bytes, stored->size_bytes,
+                      STORED_SEED ^ ((uint64_t)stored->codec << 32 | stored->size_bytes));
+}
+
+/* The client may go on writing: what was copied is what is checked, decoded and stored. */
+static enum tmem_result put_stored(struct tmem_pool *pool, const struct tmem_object_id *object,
+                                   const struct tm_wire_request *request, const unsigned char *page,
+                                   struct tmem_stored *stored)
+{
+    stored->codec = tm_wire_stored_codec(request->stored);
+    stored->size_bytes = tm_wire_stored_bytes(request->stored);
+    memcpy(stored->bytes, page, stored->size_bytes);
+    stored->check = stored_check(stored);
+    return tmem_put_stored(pool, object, request->index, stored, request->flags);
+}
+
+static enum tmem_result get_stored(struct tmem_pool *pool, const struct tmem_object_id *object,
+                                   const struct tm_wire_request *request, unsigned char *page,
+                                   struct tmem_stored *stored, struct tm_wire_answer *answer)
+{
+    enum tmem_result result = tmem_get_stored(pool, object, request->index, stored);
+    if (result != TMEM_OK)
+        return result;
+    memcpy(page, stored->bytes, stored->size_bytes);
+    answer->value = tm_wire_stored(stored->codec, stored->size_bytes);
+    answer->check = stored->check;
+    return TMEM_OK;
+}
+
+/* ---- requests ---- */
 
 /* A request that was judged. Its page lies inside its region. */
 static enum tmem_result operate(struct tm_session *session, struct tm_scratch *scratch,
@@ -48,10 +91,12 @@ static enum tmem_result operate(struct tm_session *session, struct tm_scratch *s
         return tmem_invalidate_page(pool, &object, request->index);
     case TM_WIRE_INVALIDATE_OBJECT:
         return tmem_invalidate_object(pool, &object);
+    case TM_WIRE_PUT_STORED:
+        return put_stored(pool, &object, request, page, &scratch->stored);
+    case TM_WIRE_GET_STORED:
+        return get_stored(pool, &object, request, page, &scratch->stored, answer);
     case TM_WIRE_POOL_CREATE:
     case TM_WIRE_POOL_DESTROY:
-    case TM_WIRE_PUT_STORED:
-    case TM_WIRE_GET_STORED:
     case TM_WIRE_OPERATION_COUNT:
         break;
     }

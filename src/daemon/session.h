@@ -37,6 +37,7 @@ struct tm_session_region {
 /* What a thread needs for one operation. */
 struct tm_scratch {
     unsigned char page[TM_PAGE_BYTES];
+    struct tmem_stored stored;
     union tm_wire_any question;
     union tm_wire_any answer;
 };

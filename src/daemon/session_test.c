@@ -175,6 +175,38 @@ static void a_full_ring_of_requests_is_answered_each_with_its_tag(void **state)
     }
 }
 
+static void pages_travel_in_stored_form(void **state)
+{
+    (void)state;
+    begin(&one, "a");
+    assert_int_equal(one.answer.welcome.features, TM_WIRE_STORED_PAGES);
+    uint64_t pool = pool_of(&one, TM_WIRE_POOL_PERSISTENT);
+    raw_fill(&one, 0, 42);
+    assert_int_equal(raw_put(&one, pool, 1, 1, 0), TM_WIRE_OK);
+    struct tm_wire_request request = {
+        .operation = TM_WIRE_GET_STORED, .pool = pool, .object = {1}, .index = 1, .place = TM_PAGE_BYTES};
+    uint64_t stored = 0;
+    assert_int_equal(raw_do(&one, &request, &stored), TM_WIRE_OK);
+    assert_in_range(tm_wire_stored_bytes(stored), 1, TM_PAGE_BYTES - 1u); /* compressed */
+    request.operation = TM_WIRE_PUT_STORED;
+    request.stored = stored;
+    request.index = 2;
+    assert_int_equal(raw_do(&one, &request, NULL), TM_WIRE_OK);
+    assert_int_equal(raw_get(&one, pool, 1, 2, 3), TM_WIRE_OK);
+    assert_true(raw_is_filled(&one, 3, 42));
+    /* What does not decode to a page changes nothing, whatever else it is. */
+    memset(one.slots + TM_PAGE_BYTES, 0xff, TM_PAGE_BYTES);
+    assert_int_equal(raw_do(&one, &request, NULL), TM_WIRE_INVALID);
+    request.stored = tm_wire_stored(tm_wire_stored_codec(stored), 0);
+    assert_int_equal(raw_do(&one, &request, NULL), TM_WIRE_INVALID);
+    request.stored = tm_wire_stored(99, 10);
+    assert_int_equal(raw_do(&one, &request, NULL), TM_WIRE_INVALID);
+    assert_int_equal(raw_get(&one, pool, 1, 2, 3), TM_WIRE_OK);
+    assert_true(raw_is_filled(&one, 3, 42));
+    request = (struct tm_wire_request){.operation = TM_WIRE_GET_STORED, .pool = pool, .object = {1}, .index = 9};
+    assert_int_equal(raw_do(&one, &request, NULL), TM_WIRE_MISS);
+}
+
 static void messages_tell_of_pools_pages_and_counts(void **state)
 {
     (void)state;
@@ -583,6 +615,7 @@ int main(void)
         TEST(pages_go_in_and_come_out),
         TEST(invalidated_pages_are_gone),
         TEST(a_full_ring_of_requests_is_answered_each_with_its_tag),
+        TEST(pages_travel_in_stored_form),
         TEST(messages_tell_of_pools_pages_and_counts),
         TEST(of_the_store_a_client_learns_only_its_own_part),
         TEST(names_are_the_users_and_taken_once),
