@@ -447,7 +447,7 @@ int main(int count, char **arguments)
 {
     struct options options = {0};
     struct tm_config config;
-    char path[TM_SOCKET_PATH_SIZE];
+    char path[TM_SOCKET_PATH_SIZE] = "";
     enum tm_exit code;
     if (!read_options(count, arguments, &options, &code))
         return code;
@@ -458,7 +458,8 @@ int main(int count, char **arguments)
         return TM_EXIT_USAGE;
     }
     code = read_config(&options, &config);
-    if (code == TM_EXIT_OK)
+    /* A configuration may be checked where there is no place to listen. */
+    if (code == TM_EXIT_OK && !options.checks)
         code = choose_path(&options, &config, path);
     if (code == TM_EXIT_OK && options.checks)
         code = check_config(&config);

@@ -28,6 +28,7 @@ answers 1 'at least 16M' "$TMEMD" --config "$work/config" --foreground --socket 
 [ ! -e "$work/s" ] || fail 'a daemon that could not begin leaves its socket'
 
 note 'configuration'
+unset XDG_RUNTIME_DIR
 answers 0 'can be used' "$TMEMD" --check-config --config "$work/config"
 printf '[store]\nsize = 32M\nsise = 1\n\n[nothing]\n' >"$work/bad"
 answers 1 "$work/bad:3: sise: no such key in [store]" "$TMEMD" --check-config --config "$work/bad"
