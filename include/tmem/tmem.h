@@ -46,7 +46,8 @@
  *       that destroys it.
  *
  * Caveats, honestly: handles are pointers into this process and are not valid in a forked child; the child must open
- * a store of its own (over unix: its calls on the parent's handles answer TMEM_UNAVAILABLE). Ephemeral pages vanish
+ * a store of its own (over unix: its calls on the parent's handles answer TMEM_UNAVAILABLE, and it should close the
+ * store, so that the daemon sees when the parent ends). Ephemeral pages vanish
  * without notice: that is what the word means. A caller's buffer is undefined after any get that did not return
  * TMEM_OK. The size of a store is a limit on resident bytes that may be exceeded by 2 % or 8 MiB, whichever is more,
  * for moments.

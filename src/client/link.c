@@ -261,7 +261,25 @@ bool tm_link_is_open(struct tm_link *link)
     return is_open;
 }
 
+uint32_t tm_link_features(struct tm_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    uint32_t features = link->state == TM_LINK_OPEN ? link->features : 0;
+    pthread_mutex_unlock(&link->lock);
+    return features;
+}
+
 /* ---- ending ---- */
+
+void tm_link_forget(struct tm_link *link)
+{
+    int *const descriptors[] = {&link->socket, &link->wake, &link->woken};
+    for (size_t i = 0; i < TM_ARRAY_SIZE(descriptors); i++) {
+        if (*descriptors[i] >= 0)
+            close(*descriptors[i]);
+        *descriptors[i] = -1;
+    }
+}
 
 void tm_link_break(struct tm_link *link)
 {

@@ -105,6 +105,15 @@ void tm_link_close(struct tm_link *link);
 
 bool tm_link_is_open(struct tm_link *link);
 
+/* enum tm_wire_feature, those agreed on; none while it is not open. */
+uint32_t tm_link_features(struct tm_link *link);
+
+/*
+ * tm_link_forget - in a forked child: close its copies of the descriptors, so that the daemon sees when the parent
+ * ends. Locks nothing, since whoever held a lock when the child began is not there.
+ */
+void tm_link_forget(struct tm_link *link);
+
 /* ---- requests: link_ring.c ---- */
 
 /*

@@ -110,12 +110,20 @@ static void free_store(struct tm_unix_store *store)
     free(store);
 }
 
-/* Of a forked child's copy only the memory goes: the connections are the parent's. */
+/* In a forked child the connections are the parent's: only the child's descriptors go. */
+static void forget_all(struct tm_unix_store *store)
+{
+    for (struct tm_unix_client *client = store->clients; client != NULL; client = client->next)
+        tm_link_forget(&client->link);
+}
+
 static void unix_close(struct tmem_store *public_store)
 {
     struct tm_unix_store *store = tm_unix_store_of(public_store);
-    if (!tm_unix_is_alive(store))
+    if (!tm_unix_is_alive(store)) {
+        forget_all(store);
         return;
+    }
     while (store->clients != NULL) {
         struct tm_unix_client *client = store->clients;
         store->clients = client->next;

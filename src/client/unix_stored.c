@@ -12,7 +12,7 @@
 
 static bool has_stored_pages(struct tm_unix_client *client)
 {
-    return tm_link_is_open(&client->link) && (client->link.features & TM_WIRE_STORED_PAGES) != 0;
+    return (tm_link_features(&client->link) & TM_WIRE_STORED_PAGES) != 0;
 }
 
 /* ---- getting ---- */

@@ -478,8 +478,12 @@ static void a_forked_child_is_refused_and_harms_nothing(void **state)
     (void)state;
     assert_int_equal(put(swap, 1), TMEM_OK);
     pid_t child = fork();
-    if (child == 0)
-        _exit(use_in_child());
+    if (child == 0) {
+        /* Ends as another program: valgrind would look for leaks in all memory that the child did not inherit. */
+        const char *end = use_in_child() == 0 ? "true" : "false";
+        execlp(end, end, (char *)NULL);
+        _exit(1);
+    }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     assert_int_equal(get(swap, 1, TMEM_GET_INCLUSIVE), TMEM_OK);
