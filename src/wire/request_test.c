@@ -23,12 +23,11 @@ static struct tm_wire_request make(unsigned operation)
     for (unsigned i = 0; i < 3; i++)
         request.object[i] = UINT64_MAX;
     switch (operation) {
-    case TM_WIRE_PUT_STORED:
-        request.stored = tm_wire_stored(3, 100);
-        /* fallthrough */
     case TM_WIRE_PUT:
     case TM_WIRE_GET:
+    case TM_WIRE_PUT_STORED:
     case TM_WIRE_GET_STORED:
+        request.stored = operation == TM_WIRE_PUT_STORED ? tm_wire_stored(3, 100) : 0;
         request.index = UINT32_MAX;
         request.place = SLOTS_BYTES - TM_PAGE_BYTES;
         break;
