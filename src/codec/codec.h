@@ -93,6 +93,9 @@ bool tm_same_filled(const void *page, uint64_t *word);
 /* The copy_out() of the table that tm_codec_create() makes. */
 void tm_copy_out(void *to, const void *from, size_t size);
 
+/* The same, as it is where the machine has no wider registers than any of its kind. */
+void tm_copy_out_anywhere(void *to, const void *from, size_t size);
+
 /* Writes @word over a whole page. */
 void tm_same_fill(void *page, uint64_t word);
 

@@ -324,23 +324,26 @@ static void what_a_build_lacks_is_refused(void **state)
 }
 
 /* The first @at and what is behind @size bytes of bench.out stay as they were. */
-static void copy_out_and_compare(size_t at, size_t size)
+static void copy_out_and_compare(void (*copy)(void *, const void *, size_t), size_t at, size_t size)
 {
     memset(bench.out, 0xee, TM_PAGE_BYTES);
-    tm_copy_out(bench.out + at, bench.in, size);
+    copy(bench.out + at, bench.in, size);
     for (size_t i = 0; i < TM_PAGE_BYTES; i++)
         assert_int_equal(bench.out[i], i < at || i >= at + size ? 0xee : bench.in[i - at]);
 }
 
 static void copies_past_the_cache_are_whole_and_touch_nothing_else(void **state)
 {
+    void (*const copies[])(void *, const void *, size_t) = {tm_copy_out, tm_copy_out_anywhere};
     (void)state;
     for (size_t i = 0; i < TM_PAGE_BYTES; i++)
         bench.in[i] = (unsigned char)tm_scramble(i);
-    for (size_t at = 0; at <= 2 * TM_CACHE_LINE; at += 8)
-        for (size_t size = 0; at + size <= TM_PAGE_BYTES; size += 121)
-            copy_out_and_compare(at, size);
-    copy_out_and_compare(0, TM_PAGE_BYTES);
+    for (size_t i = 0; i < TM_ARRAY_SIZE(copies); i++) {
+        for (size_t at = 0; at <= 2 * TM_CACHE_LINE; at += 8)
+            for (size_t size = 0; at + size <= TM_PAGE_BYTES; size += 121)
+                copy_out_and_compare(copies[i], at, size);
+        copy_out_and_compare(copies[i], 0, TM_PAGE_BYTES);
+    }
 }
 
 static void names_are_those_of_uris(void **state)

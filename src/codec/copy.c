@@ -40,7 +40,9 @@ __attribute__((target("avx2"))) static void stream_avx2(unsigned char *to, const
     }
 }
 
-void tm_copy_out(void *to, const void *from, size_t size)
+/* By @lines_of, which copies whole lines. */
+static void copy_by(void (*lines_of)(unsigned char *, const unsigned char *, size_t), void *to, const void *from,
+                    size_t size)
 {
     unsigned char *out = to;
     const unsigned char *in = from;
@@ -52,16 +54,28 @@ void tm_copy_out(void *to, const void *from, size_t size)
     size_t head = -(uintptr_t)to % TM_CACHE_LINE;
     size_t lines = (size - head) / TM_CACHE_LINE * TM_CACHE_LINE;
     memcpy(out, in, head);
-    if (__builtin_cpu_supports("avx2"))
-        stream_avx2(out + head, in + head, lines);
-    else
-        stream(out + head, in + head, lines);
+    lines_of(out + head, in + head, lines);
     memcpy(out + head + lines, in + head + lines, size - head - lines);
     /* Such stores are not in the order of the others: whoever sees what is stored next must see them. */
     _mm_sfence();
 }
+
+void tm_copy_out(void *to, const void *from, size_t size)
+{
+    copy_by(__builtin_cpu_supports("avx2") ? stream_avx2 : stream, to, from, size);
+}
+
+void tm_copy_out_anywhere(void *to, const void *from, size_t size)
+{
+    copy_by(stream, to, from, size);
+}
 #else
 void tm_copy_out(void *to, const void *from, size_t size)
+{
+    memcpy(to, from, size);
+}
+
+void tm_copy_out_anywhere(void *to, const void *from, size_t size)
 {
     memcpy(to, from, size);
 }
