@@ -206,7 +206,9 @@ static enum tmem_result set_key(const char *key, const char *value, struct tm_ur
         return TMEM_OK;
     }
     tm_error_set(error,
-                 "unknown key '%s' (size, codec, dedup, defer, workers, persistent, arena-fd, maintenance)", key);
+                 "unknown key '%s' (size, codec, dedup, defer, workers, persistent, arena-fd, maintenance, cold, "
+                 "cold-age)",
+                 key);
     return TMEM_INVALID;
 }
 
