@@ -3,9 +3,6 @@
 #include "client/home.h"
 #include "codec/codec.h"
 
-/* The seed of a stored page's checksum: the same everywhere, so that it can be verified anywhere. */
-#define STORED_SEED UINT64_C(0x746d656d73746f72)
-
 enum tmem_result tmem_put(struct tmem_pool *pool, const struct tmem_object_id *object, uint32_t index,
                           const void *page, uint32_t flags)
 {
@@ -54,11 +51,7 @@ enum tmem_result tmem_get_many(struct tmem_pool *pool, struct tmem_io *io, size_
 
 uint64_t tm_stored_checksum(const struct tmem_stored *stored)
 {
-    struct tm_codec codec;
-    bool made = tm_codec_create(TM_CODEC_RAW, 0, &codec);
-    TM_ASSERT(made);
-    uint64_t seed = STORED_SEED ^ ((uint64_t)stored->codec << 32 | stored->size_bytes);
-    return codec.hash(stored->bytes, stored->size_bytes, seed);
+    return tm_codec_form_check(stored->codec, stored->bytes, stored->size_bytes);
 }
 
 enum tmem_result tmem_get_stored(struct tmem_pool *pool, const struct tmem_object_id *object, uint32_t index,

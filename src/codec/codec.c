@@ -169,6 +169,14 @@ bool tm_codec_create(enum tm_codec_id id, int level, struct tm_codec *codec)
     return true;
 }
 
+/* "tmemstor" */
+#define STORED_SEED UINT64_C(0x746d656d73746f72)
+
+uint64_t tm_codec_form_check(uint32_t codec, const void *bytes, uint32_t size_bytes)
+{
+    return tm_hash_choose()->hash(bytes, size_bytes, STORED_SEED ^ ((uint64_t)codec << 32 | size_bytes));
+}
+
 const char *tm_codec_name(enum tm_codec_id id)
 {
     return (unsigned)id < TM_CODEC_IDS ? names[id] : NULL;

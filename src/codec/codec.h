@@ -96,6 +96,10 @@ void tm_copy_out(void *to, const void *from, size_t size);
 /* The same, as it is where the machine has no wider registers than any of its kind. */
 void tm_copy_out_anywhere(void *to, const void *from, size_t size);
 
+/* The checksum of a page in stored form: of its codec's number, size and bytes. The same everywhere, so that it can be
+ * verified anywhere. */
+uint64_t tm_codec_form_check(uint32_t codec, const void *bytes, uint32_t size_bytes);
+
 /* Writes @word over a whole page. */
 void tm_same_fill(void *page, uint64_t word);
 

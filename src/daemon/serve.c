@@ -26,18 +26,6 @@ static enum tmem_result create_pool(struct tm_session *session, const struct tm_
 
 /* ---- pages in stored form ---- */
 
-/* The seed of their checksum, as docs/wire-format.md has it. */
-#define STORED_SEED UINT64_C(0x746d656d73746f72)
-
-static uint64_t stored_check(const struct tmem_stored *stored)
-{
-    struct tm_codec codec;
-    bool made = tm_codec_create(TM_CODEC_RAW, 0, &codec);
-    TM_ASSERT(made);
-    return codec.hash(stored->bytes, stored->size_bytes,
-                      STORED_SEED ^ ((uint64_t)stored->codec << 32 | stored->size_bytes));
-}
-
 /* The client may go on writing: what was copied is what is checked, decoded and stored. */
 static enum tmem_result put_stored(struct tmem_pool *pool, const struct tmem_object_id *object,
                                    const struct tm_wire_request *request, const unsigned char *page,
@@ -46,7 +34,7 @@ static enum tmem_result put_stored(struct tmem_pool *pool, const struct tmem_obj
     stored->codec = tm_wire_stored_codec(request->stored);
     stored->size_bytes = tm_wire_stored_bytes(request->stored);
     memcpy(stored->bytes, page, stored->size_bytes);
-    stored->check = stored_check(stored);
+    stored->check = tm_codec_form_check(stored->codec, stored->bytes, stored->size_bytes);
     return tmem_put_stored(pool, object, request->index, stored, request->flags);
 }
 
