@@ -157,8 +157,8 @@ struct tmem_error {
  *                         for; off (default). See tmem_store_set_cold()
  *       cold-age=SECONDS  how long nobody asked for such a page (default 60)
  *   unix:PATH[,key=value...]   a daemon's store, through the socket at PATH and shared memory; see below
- *       size=SIZE         a wish, as is the codec: the daemon's configuration bounds both
- *       codec=NAME
+ *       size=SIZE         a wish, which the daemon's configuration bounds
+ *       codec=NAME        a wish as well, of which tmemd makes nothing: its store has one codec for all
  *       name=NAME         comes before the names of clients, "NAME.client", for programs of one user
  *                         whose clients would be called the same (1 to 31 letters, digits, "._-:@")
  *

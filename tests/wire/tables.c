@@ -87,7 +87,7 @@ static const struct field hello[] = {
     FIELD(tm_wire_hello, weight, "wished for; 0: whatever it gives"),
     FIELD(tm_wire_hello, zero2, "0"),
     ARRAY(tm_wire_hello, name, "text", "the client's; empty: as the daemon calls whoever connects"),
-    ARRAY(tm_wire_hello, codec, "text", "wished for, as in a URI; empty: the daemon's"),
+    ARRAY(tm_wire_hello, codec, "text", "wished for, as in a URI; empty: the daemon's (tmemd has one for all)"),
     ARRAY(tm_wire_hello, token, "u8 x 16", "of an earlier WELCOME; all zero: none"),
     END};
 static const struct field welcome[] = {
