@@ -15,9 +15,7 @@ static uint64_t rounds;
 static int set_up(void **state)
 {
     (void)state;
-    world_host(&world, 16, true);
-    world.host.host.persistent_survives = true;
-    world_start(&world);
+    world_init_surviving(&world, 16);
     heap = world.persistent;
     rounds = 0;
     assert_true(tm_store_cold_start(world.store));
@@ -27,17 +25,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    tm_test_faults_host = NULL;
-    tm_test_host_plan(&world.host, NULL);
     world_fini(&world);
     return 0;
-}
-
-static void deny(enum tm_test_fault fault, bool denied)
-{
-    const struct tm_test_plan plan = {TM_FAULT_BIT(fault), true, 1};
-    tm_test_faults_host = &world.host;
-    tm_test_host_plan(&world.host, denied ? &plan : NULL);
 }
 
 static void fill(unsigned first, unsigned count, enum world_sort sort)
@@ -179,10 +168,10 @@ static void without_room_the_round_ends_and_nothing_changes(void **state)
     (void)state;
     fill(0, PAGES, WORLD_SHORT);
     tm_heap_seal(heap);
-    deny(TM_FAULT_SEGMENT, true);
+    world_deny(&world, TM_FAULT_SEGMENT, true);
     assert_int_equal(go_round(true), TM_COOL_LATER);
     assert_int_equal(cold_pages(0, PAGES), 0);
-    deny(TM_FAULT_SEGMENT, false);
+    world_deny(&world, TM_FAULT_SEGMENT, false);
     go_round(true);
     assert_int_equal(cold_pages(0, PAGES), PAGES);
 }
@@ -272,10 +261,10 @@ static void a_cold_page_comes_back_as_it_was(void **state)
     assert_int_equal(world_figures(&world).warmed_pages, 1);
     world_check(&world);
     /* As a put would store it: raw, when the codec makes nothing of it. */
-    deny(TM_FAULT_ENCODE, true);
+    world_deny(&world, TM_FAULT_ENCODE, true);
     assert_true(tm_heap_warm(world.store, world.worker, heap, TM_WORLD_HASH(2), TM_WORLD_NUMBER(2),
                              tm_slot_offset(world.page[2].slot)));
-    deny(TM_FAULT_ENCODE, false);
+    world_deny(&world, TM_FAULT_ENCODE, false);
     assert_int_equal(tm_slot_type(world.page[2].slot), TM_CODEC_RAW);
     world_check(&world);
 }

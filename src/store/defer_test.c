@@ -22,17 +22,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    tm_test_faults_host = NULL;
-    tm_test_host_plan(&world.host, NULL);
     world_fini(&world);
     return 0;
-}
-
-static void deny_room(bool denied)
-{
-    const struct tm_test_plan plan = {TM_FAULT_BIT(TM_FAULT_SEGMENT), true, 1};
-    tm_test_faults_host = &world.host;
-    tm_test_host_plan(&world.host, denied ? &plan : NULL);
 }
 
 static void put(struct tm_heap *to, unsigned index, enum world_sort sort, uint64_t number)
@@ -197,11 +188,11 @@ static void without_room_pages_go_on_waiting(void **state)
     for (unsigned i = 0; i < 4; i++)
         put(heap, i, WORLD_LONG, i);
     tm_heap_seal(heap);
-    deny_room(true);
+    world_deny(&world, TM_FAULT_SEGMENT, true);
     assert_false(undefer(true));
     assert_true(waits(0));
     assert_int_not_equal(world_figures(&world).deferred_bytes, 0);
-    deny_room(false);
+    world_deny(&world, TM_FAULT_SEGMENT, false);
     while (undefer(true)) {
     }
     for (unsigned i = 0; i < 4; i++)

@@ -9,9 +9,7 @@ static struct tm_arena *arena; /* the persistent one */
 static int set_up(void **state)
 {
     (void)state;
-    world_host(&world, 16, true);
-    world.host.host.persistent_survives = true;
-    world_start(&world);
+    world_init_surviving(&world, 16);
     arena = &world.store->arena[TM_ARENA_PERSISTENT];
     return 0;
 }
@@ -19,7 +17,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    tm_test_host_plan(&world.host, NULL);
     world_fini(&world);
     return 0;
 }

@@ -28,8 +28,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    tm_test_faults_host = NULL;
-    tm_test_host_plan(&world.host, NULL);
     world_fini(&world);
     return 0;
 }

@@ -20,8 +20,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    tm_test_faults_host = NULL;
-    tm_test_host_plan(&world.host, NULL);
     world_fini(&world);
     return 0;
 }
@@ -37,13 +35,6 @@ static void put_row(struct tm_heap *where, unsigned from, unsigned to, enum worl
     for (unsigned i = from; i < to; i++)
         put(where, i, sort);
     tm_heap_seal(where);
-}
-
-static void deny_room(bool denied)
-{
-    const struct tm_test_plan plan = {TM_FAULT_BIT(TM_FAULT_SEGMENT), true, 1};
-    tm_test_faults_host = &world.host;
-    tm_test_host_plan(&world.host, denied ? &plan : NULL);
 }
 
 static bool purge(enum tm_age age, enum tm_purge why, uint64_t *dropped)
@@ -102,7 +93,7 @@ static void without_room_a_page_that_may_go_goes(void **state)
     put(heap, 10, WORLD_LONG);
     assert_int_equal(world_put(&world, heap, 11, WORLD_LONG, 1010), TM_WRITE_OK); /* 10 and 11 share */
     tm_heap_seal(heap);
-    deny_room(true);
+    world_deny(&world, TM_FAULT_SEGMENT, true);
     while (purge(TM_AGE_YOUNG, TM_PURGE_ADMIT, &dropped))
         world_check(&world);
     assert_int_equal(world_count(&world), 0);
@@ -116,12 +107,12 @@ static void cleaning_without_room_keeps_all_that_is_referred_to(void **state)
     put_row(heap, 0, 40, WORLD_SHORT);
     for (unsigned i = 0; i < 40; i += 2)
         world_drop(&world, i);
-    deny_room(true);
+    world_deny(&world, TM_FAULT_SEGMENT, true);
     assert_true(tm_heap_is_cleanable(heap, 1));
     assert_false(tm_heap_clean(world.store, world.worker, heap, 0));
     assert_int_equal(world_count(&world), 20);
     world_check(&world);
-    deny_room(false);
+    world_deny(&world, TM_FAULT_SEGMENT, false);
     assert_true(tm_heap_clean(world.store, world.worker, heap, 0));
     assert_int_equal(world_count(&world), 20);
 }
@@ -196,7 +187,7 @@ static void a_page_that_goes_before_it_is_dropped_for_want_of_room_is_gone_once(
     (void)state;
     uint64_t dropped;
     put_row(heap, 0, 3, WORLD_LONG);
-    deny_room(true);
+    world_deny(&world, TM_FAULT_SEGMENT, true);
     world.releases_on_keep = true;
     while (purge(TM_AGE_YOUNG, TM_PURGE_ADMIT, &dropped))
         assert_int_equal(dropped, 0);
@@ -441,7 +432,7 @@ static void compacting_without_room_stops_and_loses_nothing(void **state)
     put_row(heap, 0, 64, WORLD_LONG);
     for (unsigned i = 0; i < 64; i += 2)
         world_drop(&world, i);
-    deny_room(true);
+    world_deny(&world, TM_FAULT_SEGMENT, true);
     assert_false(tm_store_compact(world.store, world.worker, TM_ARENA_EPHEMERAL, 1));
     assert_int_equal(world.store->arena[TM_ARENA_EPHEMERAL].draining, 0);
     assert_int_equal(world_count(&world), 32);

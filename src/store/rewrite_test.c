@@ -30,9 +30,7 @@ static const struct tm_coder own_coder = {NULL, encode};
 static int set_up(void **state)
 {
     (void)state;
-    world_host(&world, 16, true);
-    world.host.host.persistent_survives = true;
-    world_start(&world);
+    world_init_surviving(&world, 16);
     heap = world.persistent;
     return 0;
 }
@@ -40,24 +38,15 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    tm_test_faults_host = NULL;
-    tm_test_host_plan(&world.host, NULL);
     world_fini(&world);
     return 0;
 }
 
-static void deny(enum tm_test_fault fault, bool denied)
-{
-    const struct tm_test_plan plan = {TM_FAULT_BIT(fault), true, 1};
-    tm_test_faults_host = &world.host;
-    tm_test_host_plan(&world.host, denied ? &plan : NULL);
-}
-
 static void put_raw(unsigned index, enum world_sort sort, uint64_t number)
 {
-    deny(TM_FAULT_ENCODE, true);
+    world_deny(&world, TM_FAULT_ENCODE, true);
     assert_int_equal(world_put(&world, heap, index, sort, number), TM_WRITE_OK);
-    deny(TM_FAULT_ENCODE, false);
+    world_deny(&world, TM_FAULT_ENCODE, false);
     assert_int_equal(tm_block_codec(world_block(&world, index)->word), TM_CODEC_RAW);
 }
 
@@ -163,9 +152,9 @@ static void damage_is_not_coded_into_a_good_checksum(void **state)
     byte[100] ^= 1u;
     assert_true(world_has(&world, 0));
     /* A block that does not decode, though its checksum is right. */
-    deny(TM_FAULT_DECODE, true);
+    world_deny(&world, TM_FAULT_DECODE, true);
     assert_int_equal(rewrite(1), TM_REWRITTEN_NOT);
-    deny(TM_FAULT_DECODE, false);
+    world_deny(&world, TM_FAULT_DECODE, false);
     world_check(&world);
     /* One that says it is coded otherwise than its slot says. */
     world.page[1].slot = (world.page[1].slot & ~UINT64_C(15)) | TM_CODEC_ZSTD;
@@ -179,7 +168,7 @@ static void without_room_nothing_changes(void **state)
     put_raw(0, WORLD_LONG, 1);
     tm_slot before = world.page[0].slot;
     tm_heap_seal(heap);
-    deny(TM_FAULT_SEGMENT, true);
+    world_deny(&world, TM_FAULT_SEGMENT, true);
     assert_int_equal(rewrite(0), TM_REWRITTEN_NO_ROOM);
     assert_true(world.page[0].slot == before);
     world_check(&world);

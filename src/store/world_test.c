@@ -190,8 +190,24 @@ void world_init(struct world *world, unsigned spans, bool dedup)
     world_start(world);
 }
 
+void world_init_surviving(struct world *world, unsigned spans)
+{
+    world_host(world, spans, true);
+    world->host.host.persistent_survives = true;
+    world_start(world);
+}
+
+void world_deny(struct world *world, enum tm_test_fault fault, bool denied)
+{
+    const struct tm_test_plan plan = {TM_FAULT_BIT(fault), true, 1};
+    tm_test_faults_host = &world->host;
+    tm_test_host_plan(&world->host, denied ? &plan : NULL);
+}
+
 void world_fini(struct world *world)
 {
+    tm_test_faults_host = NULL;
+    tm_test_host_plan(&world->host, NULL);
     world_check(world);
     for (unsigned i = 0; i < TM_WORLD_PAGES; i++)
         world_drop(world, i);

@@ -63,7 +63,11 @@ void world_fill(void *page, enum world_sort sort, uint64_t number);
 
 /* A host with arenas of @spans spans, and a store without limit, with dedup or not; two heaps. */
 void world_init(struct world *world, unsigned spans, bool dedup);
-/* Drops everything, and demands that nothing leaked. */
+/* The same with dedup and a persistent arena that survives the store. */
+void world_init_surviving(struct world *world, unsigned spans);
+/* From now on every call of this kind fails, or no longer. */
+void world_deny(struct world *world, enum tm_test_fault fault, bool denied);
+/* Lets all calls succeed again, drops everything, and demands that nothing leaked. */
 void world_fini(struct world *world);
 /* The same in parts. */
 void world_host(struct world *world, unsigned spans, bool dedup);

@@ -4,26 +4,11 @@
 # Each test has a directory of its own, $work, on a disk; whatever it mounts lies below it, and is
 # unmounted when the test ends, however it ends.
 
-set -u
+. "$(dirname "${BASH_SOURCE[0]}")/../support/lib.sh"
 : "${TMEM:?TMEM must name the tmem command to test}"
 
-failures=0
 work=
 pids=()
-
-skip() {
-    echo "skipped: $*"
-    exit 77
-}
-
-fail() {
-    echo "FAILED: $*" >&2
-    failures=$((failures + 1))
-}
-
-note() {
-    echo "-- $*"
-}
 
 # Unmounts everything below $work, last first, and removes it.
 clean_up() {
@@ -44,20 +29,6 @@ clean_up() {
     fi
 }
 
-# Ends the test with its result.
-finish() {
-    local report
-    for report in "$work"/sanitizer*; do
-        [ -s "$report" ] && fail "a sanitizer reports: $(head -60 "$report")"
-    done
-    if [ "$failures" -ne 0 ]; then
-        echo "$failures checks failed"
-        exit 1
-    fi
-    echo "all checks passed"
-    exit 0
-}
-
 begin() {
     [ "$(id -u)" -eq 0 ] || skip "not root (mounting and device nodes need it)"
     [ -c /dev/fuse ] || skip "no /dev/fuse"
@@ -68,11 +39,7 @@ begin() {
     trap 'exit 1' INT TERM HUP
     mkdir "$work/dir" "$work/mnt"
 
-    # What a sanitizer finds in a process without a terminal goes to files; finish() looks for them.
-    local name
-    for name in ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
-        export $name="${!name:+${!name}:}log_path=$work/sanitizer"
-    done
+    watch_sanitizers
 }
 
 # Is the command built with a sanitizer? Then memory is not what it is otherwise.

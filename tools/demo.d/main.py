@@ -22,7 +22,7 @@ import split
 import table
 from command import need
 from disk import Disk, real_folder
-from undo import Failure, Interrupted, OutOfMemory, Undo
+from undo import OutOfMemory, run_program
 
 PERCENTAGES = (25, 50, 75, 100)
 SPOTLIGHT = 50
@@ -166,20 +166,8 @@ def show_searches(demonstration):
 def main(arguments):
     """Exit status as tools/demo documents it."""
     options = options_of(arguments)
-    try:
-        with Undo() as undo:
-            demonstration = Demonstration(options, undo)
-            show = kernel.show if options.kernel else show_searches
-            return show(demonstration)
-    except Failure as failure:
-        print(f"demo: {failure}", file=sys.stderr)
-        return failure.status
-    except OSError as error:
-        print(f"demo: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
-        return 1
-    except Interrupted as interrupted:
-        print("demo: interrupted; everything is cleaned up", file=sys.stderr)
-        return 128 + interrupted.number
+    show = kernel.show if options.kernel else show_searches
+    return run_program("demo", lambda undo: show(Demonstration(options, undo)))
 
 
 if __name__ == "__main__":

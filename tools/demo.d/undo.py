@@ -34,6 +34,22 @@ class Interrupted(BaseException):
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def run_program(program, work):
+    """Call work(undo) and answer the exit status: what it answers, or what is said of why it ended."""
+    try:
+        with Undo() as undo:
+            return work(undo)
+    except Failure as failure:
+        print(f"{program}: {failure}", file=sys.stderr)
+        return failure.status
+    except OSError as error:
+        print(f"{program}: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        return 1
+    except Interrupted as interrupted:
+        print(f"{program}: interrupted; everything is cleaned up", file=sys.stderr)
+        return 128 + interrupted.number
+
+
 class Undo:
     """A stack of opposites, used as a context: leaving it runs them all, last one first."""
 

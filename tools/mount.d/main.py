@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "demo.d"))
 import jobs  # noqa: E402
 from disk import Disk, real_folder  # noqa: E402
-from undo import Failure, Interrupted, Undo  # noqa: E402
+from undo import run_program  # noqa: E402
 
 DISK_BYTES = 1536 << 20
 DISK_INODES = 160000
@@ -93,18 +93,7 @@ def measure(options, undo):
 def main(arguments):
     """Exit status as tools/bench-mount documents it."""
     options = options_of(arguments)
-    try:
-        with Undo() as undo:
-            return 0 if measure(options, undo) else 1
-    except Failure as failure:
-        print(f"bench-mount: {failure}", file=sys.stderr)
-        return failure.status
-    except OSError as error:
-        print(f"bench-mount: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
-        return 1
-    except Interrupted as interrupted:
-        print("bench-mount: interrupted; everything is cleaned up", file=sys.stderr)
-        return 128 + interrupted.number
+    return run_program("bench-mount", lambda undo: 0 if measure(options, undo) else 1)
 
 
 if __name__ == "__main__":

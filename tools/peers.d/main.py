@@ -21,7 +21,7 @@ import requirements  # noqa: E402
 import tables  # noqa: E402
 from disk import real_folder  # noqa: E402
 from subjects import PAGE_BYTES, Place  # noqa: E402
-from undo import Failure, Interrupted, Undo  # noqa: E402
+from undo import Failure, run_program  # noqa: E402
 
 FULL_PAGES, QUICK_PAGES = 65536, 2048
 INDEX_PAGES, QUICK_INDEX_PAGES = 1 << 24, 65536
@@ -182,24 +182,15 @@ def finish(options, records):
     return not missing and (options.quick or not any(map(requirements.is_beyond, results)))
 
 
+def measure(options, undo):
+    """The records of an earlier run, or of this one."""
+    return measured.read(options.records) if options.records else run_parts(options, Report(options), undo)
+
+
 def main(arguments):
     """Exit status as tools/bench-peers documents it."""
     options = options_of(arguments)
-    try:
-        if options.records:
-            return 0 if finish(options, measured.read(options.records)) else 1
-        with Undo() as undo:
-            records = run_parts(options, Report(options), undo)
-        return 0 if finish(options, records) else 1
-    except Failure as failure:
-        print(f"bench-peers: {failure}", file=sys.stderr)
-        return failure.status
-    except OSError as error:
-        print(f"bench-peers: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
-        return 1
-    except Interrupted as interrupted:
-        print("bench-peers: interrupted; everything is cleaned up", file=sys.stderr)
-        return 128 + interrupted.number
+    return run_program("bench-peers", lambda undo: 0 if finish(options, measure(options, undo)) else 1)
 
 
 if __name__ == "__main__":
