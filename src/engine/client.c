@@ -162,6 +162,8 @@ static void write_record(struct tm_client *client)
     tm_store_relaxed(&record->weight, client->weight);
     tm_store_relaxed(&record->cap_bytes, client->cap_bytes);
     tm_store_relaxed(&record->frozen, (uint64_t)client->frozen);
+    for (unsigned i = 0; i < TM_CLIENT_NOTE_WORDS; i++)
+        tm_store_relaxed(&record->note[i], client->note[i]);
 }
 
 static void publish_record(struct tm_client *client)
@@ -181,6 +183,7 @@ static void fill(struct tm_client *client, const char *name, uint32_t weight, ui
         client->name[i] = name[i];
     client->serial = serial;
     client->record = 0;
+    memset(client->note, 0, sizeof client->note);
     /* Whoever looks for a victim may look here, too, before it sees that the client has ended. */
     tm_store_relaxed(&client->weight, weight);
     tm_store_relaxed(&client->frozen, 0u);
@@ -254,6 +257,7 @@ enum tm_result tm_client_adopt(struct tm_engine *engine, const struct tm_client_
         return TM_NOMEM;
     fill(client, name, record->weight, record->cap_bytes, record->serial);
     client->frozen = record->frozen != 0;
+    memcpy(client->note, record->note, sizeof client->note);
     client->record = ref;
     if (enter(client))
         return TM_OK;
@@ -357,6 +361,23 @@ void tm_client_set_frozen(struct tm_client *client, bool frozen)
     tm_lock_acquire(&client->engine->control, TM_LOCK_control);
     tm_store_release(&client->frozen, (uint32_t)frozen);
     write_record(client);
+    tm_lock_release(&client->engine->control, TM_LOCK_control);
+}
+
+void tm_client_set_note(struct tm_client *client, const uint64_t note[TM_CLIENT_NOTE_WORDS])
+{
+    TM_MAGIC_CHECK(client, TM_CLIENT_MAGIC);
+    tm_lock_acquire(&client->engine->control, TM_LOCK_control);
+    memcpy(client->note, note, sizeof client->note);
+    write_record(client);
+    tm_lock_release(&client->engine->control, TM_LOCK_control);
+}
+
+void tm_client_note(struct tm_client *client, uint64_t note[TM_CLIENT_NOTE_WORDS])
+{
+    TM_MAGIC_CHECK(client, TM_CLIENT_MAGIC);
+    tm_lock_acquire(&client->engine->control, TM_LOCK_control);
+    memcpy(note, client->note, sizeof client->note);
     tm_lock_release(&client->engine->control, TM_LOCK_control);
 }
 

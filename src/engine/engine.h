@@ -111,6 +111,14 @@ TM_MUST_USE enum tm_result tm_client_authorise(struct tm_client *client, const s
 /* Results: TM_OK, TM_NOT_FOUND. */
 TM_MUST_USE enum tm_result tm_client_deauthorise(struct tm_client *client, const struct tm_uuid *uuid);
 
+/*
+ * A client's note: some words of the caller's own, zero at first, that a restart finds again. When who writes one is
+ * killed, each word is the old one or the new one.
+ */
+#define TM_CLIENT_NOTE_WORDS 4u
+void tm_client_set_note(struct tm_client *client, const uint64_t note[TM_CLIENT_NOTE_WORDS]);
+void tm_client_note(struct tm_client *client, uint64_t note[TM_CLIENT_NOTE_WORDS]);
+
 /* The name after @after in byte order; false: there is none. */
 bool tm_client_next_name(struct tm_engine *engine, const char *after, char name[TM_CLIENT_NAME_BYTES]);
 

@@ -162,7 +162,8 @@ struct tm_client {
     struct tm_client *next_free;
     char name[TM_CLIENT_NAME_BYTES];
     uint64_t serial;
-    uint64_t record; /* 0: none */
+    uint64_t record;                     /* 0: none */
+    uint64_t note[TM_CLIENT_NOTE_WORDS]; /* control lock */
 
     uint32_t weight;                /* atomic */
     uint32_t frozen;                /* atomic */
@@ -430,7 +431,7 @@ struct tm_client_record {
     uint64_t cap_bytes;
     uint64_t frozen;
     char name[TM_CLIENT_NAME_BYTES];
-    uint64_t reserved[4];
+    uint64_t note[TM_CLIENT_NOTE_WORDS];
 };
 TM_STATIC_ASSERT(sizeof(struct tm_client_record) == 128);
 

@@ -81,12 +81,18 @@ static void pages_are_there_after_a_crash_and_after_a_second(void **state)
     assert_int_equal(tm_test_look(test.persistent, 1, 5), TM_MISS);
 }
 
-static void clients_come_back_with_their_settings(void **state)
+static void clients_come_back_with_their_settings_and_notes(void **state)
 {
+    const uint64_t written[TM_CLIENT_NOTE_WORDS] = {1, UINT64_MAX, 0, 4};
+    uint64_t note[TM_CLIENT_NOTE_WORDS];
     (void)state;
     struct tm_client *client = tm_test_client(&test, "other", 7, 123456);
     tm_client_set_frozen(client, true);
     tm_client_destroy(tm_test_client(&test, "gone", 1, UINT64_MAX));
+    tm_client_note(client, note);
+    for (unsigned i = 0; i < TM_CLIENT_NOTE_WORDS; i++)
+        assert_true(note[i] == 0);
+    tm_client_set_note(client, written);
     crash();
     client = tm_client_find(test.engine, "other");
     assert_non_null(client);
@@ -94,6 +100,8 @@ static void clients_come_back_with_their_settings(void **state)
     assert_int_equal(figures.weight, 7);
     assert_int_equal(figures.cap_bytes, 123456);
     assert_true(figures.frozen);
+    tm_client_note(client, note);
+    assert_memory_equal(note, written, sizeof note);
     assert_null(tm_client_find(test.engine, "gone"));
     assert_int_equal(tm_client_set_weight(client, 9), TM_OK);
     tm_client_set_frozen(client, false);
@@ -317,7 +325,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(pages_are_there_after_a_crash_and_after_a_second),
-        TEST(clients_come_back_with_their_settings),
+        TEST(clients_come_back_with_their_settings_and_notes),
         TEST(shared_pools_come_back_with_members_and_rights),
         TEST(what_belongs_to_nobody_goes),
         TEST(records_that_make_no_sense_go),

@@ -8,9 +8,9 @@
 #include "base/mix.h"
 #include "store/store_internal.h"
 
-static uint64_t header_check(const struct tm_arena_header *header)
+static uint64_t header_check(const struct tm_arena_header *header, uint32_t version)
 {
-    const uint64_t words[] = {TM_ARENA_MAGIC, (uint64_t)header->version << 32 | header->span_bytes,
+    const uint64_t words[] = {TM_ARENA_MAGIC, (uint64_t)version << 32 | header->span_bytes,
                               header->arena_bytes, header->seeds[0],
                               header->seeds[1], header->seeds[2],
                               header->seeds[3]};
@@ -39,9 +39,16 @@ static void format_header(struct tm_arena *arena)
     header->serial = 0;
     header->next_span = arena->next_span;
     /* The magic comes last: whoever is killed in here leaves an arena that is still a fresh one. */
-    header->check = header_check(header);
+    header->check = header_check(header, TM_ARENA_VERSION);
     tm_crash_barrier();
     tm_store_release(&header->magic, TM_ARENA_MAGIC);
+}
+
+/* Whoever is killed in tm_arena_upgrade() leaves the check of this version with the number of the one before. */
+static bool check_fits(const struct tm_arena_header *header)
+{
+    return header->check == header_check(header, header->version) ||
+           header->check == header_check(header, TM_ARENA_VERSION);
 }
 
 /* Looks at what an arena that outlives its store holds. */
@@ -52,9 +59,9 @@ static enum tm_create examine_header(const struct tm_arena *arena)
         return TM_CREATE_OK;
     if (header->magic != TM_ARENA_MAGIC)
         return TM_CREATE_CORRUPT;
-    if (header->version != TM_ARENA_VERSION)
+    if (header->version < TM_ARENA_VERSION_OLDEST || header->version > TM_ARENA_VERSION)
         return TM_CREATE_VERSION;
-    if (header->check != header_check(header))
+    if (!check_fits(header))
         return TM_CREATE_CORRUPT;
     bool fits = header->span_bytes == arena->span_bytes && header->arena_bytes >= header->span_bytes &&
                 header->arena_bytes <= arena->store->host.arena_bytes[arena->kind];
@@ -113,5 +120,12 @@ void tm_arena_fini(struct tm_arena *arena)
 
 bool tm_arena_head_is_whole(const struct tm_arena *arena)
 {
-    return arena->header->check == header_check(arena->header);
+    return check_fits(arena->header);
+}
+
+void tm_arena_upgrade(struct tm_arena *arena)
+{
+    struct tm_arena_header *header = arena->header;
+    tm_store_release(&header->check, header_check(header, TM_ARENA_VERSION));
+    tm_store_release(&header->version, TM_ARENA_VERSION);
 }

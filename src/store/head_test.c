@@ -60,14 +60,19 @@ static void an_arena_may_have_grown_but_not_shrunk(void **state)
     world.host.host.arena_bytes[TM_ARENA_PERSISTENT] = bytes;
 }
 
-static uint64_t forged_check(const struct tm_arena_header *header)
+static uint64_t forged_check_of(const struct tm_arena_header *header, uint32_t version)
 {
-    const uint64_t words[] = {TM_ARENA_MAGIC, (uint64_t)header->version << 32 | header->span_bytes, header->arena_bytes,
+    const uint64_t words[] = {TM_ARENA_MAGIC, (uint64_t)version << 32 | header->span_bytes, header->arena_bytes,
                               header->seeds[0], header->seeds[1], header->seeds[2], header->seeds[3]};
     uint64_t check = 0;
     for (unsigned i = 0; i < TM_ARRAY_SIZE(words); i++)
         check = tm_scramble(check + words[i]);
     return check;
+}
+
+static uint64_t forged_check(const struct tm_arena_header *header)
+{
+    return forged_check_of(header, header->version);
 }
 
 /* Tries to make a store; it must be refused so, and leave every byte of the head as it is. */
@@ -84,6 +89,22 @@ static void refuse(enum tm_create answer)
     free(copy);
 }
 
+static void an_arena_of_the_version_before_is_taken_over_and_is_of_this_one_then(void **state)
+{
+    (void)state;
+    put(0, WORLD_RAW, 1);
+    for (unsigned interrupted = 0; interrupted < 2; interrupted++) {
+        struct tm_arena_header *header = arena->header;
+        world_crash(&world);
+        header->version = TM_ARENA_VERSION_OLDEST;
+        header->check = forged_check_of(header, interrupted ? TM_ARENA_VERSION : TM_ARENA_VERSION_OLDEST);
+        take_over();
+        assert_true(world_has(&world, 0));
+        assert_int_equal(arena->header->version, TM_ARENA_VERSION);
+        assert_true(arena->header->check == forged_check(arena->header));
+    }
+}
+
 static void foreign_arenas_are_refused_untouched(void **state)
 {
     (void)state;
@@ -93,10 +114,17 @@ static void foreign_arenas_are_refused_untouched(void **state)
     world_crash(&world);
     const struct tm_arena_header own = *header;
 
-    header->version++;
-    refuse(TM_CREATE_VERSION);
-    header->check = forged_check(header);
-    refuse(TM_CREATE_VERSION);
+    static const uint32_t versions[] = {TM_ARENA_VERSION + 1u, TM_ARENA_VERSION_OLDEST - 1u, UINT32_MAX};
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(versions); i++) {
+        header->version = versions[i];
+        refuse(TM_CREATE_VERSION);
+        header->check = forged_check(header);
+        refuse(TM_CREATE_VERSION);
+        *header = own;
+    }
+    header->version = TM_ARENA_VERSION_OLDEST; /* with the check of neither */
+    header->check ^= 1u;
+    refuse(TM_CREATE_CORRUPT);
     *header = own;
     header->span_bytes *= 2u;
     header->check = forged_check(header);
@@ -239,6 +267,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(an_arena_may_have_grown_but_not_shrunk),
+        CASE(an_arena_of_the_version_before_is_taken_over_and_is_of_this_one_then),
         CASE(foreign_arenas_are_refused_untouched),
         CASE(without_memory_an_arena_is_refused_untouched),
         CASE(every_damage_to_a_descriptor_is_seen),

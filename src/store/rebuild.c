@@ -229,6 +229,7 @@ bool tm_store_adopted(struct tm_store *store)
             tm_heap_adopt_segment(tm_heap_at(store, segment->heap), (uint32_t)unit);
     }
     tm_contents_free_unreferenced(store);
+    tm_arena_upgrade(arena);
     store->adopting = false;
     return true;
 }

@@ -15,7 +15,10 @@
 /* --------------------------------------------------------- arena, segments */
 
 #define TM_ARENA_MAGIC UINT64_C(0x746d656d6172656e)
-#define TM_ARENA_VERSION 1u
+/* Of what the persistent arena holds, so that another build knows whether it can go on with it: 2 has notes in the
+ * records of clients, where 1 had zeros. */
+#define TM_ARENA_VERSION 2u
+#define TM_ARENA_VERSION_OLDEST 1u
 #define TM_ARENA_HEADER_BYTES 4096u
 
 struct tm_arena_header {
@@ -137,6 +140,8 @@ static inline uint32_t tm_cool_spared(const struct tm_arena *arena, unsigned eig
 enum tm_create tm_arena_init(struct tm_arena *arena, struct tm_store *store, enum tm_arena_kind kind);
 void tm_arena_fini(struct tm_arena *arena);
 bool tm_arena_head_is_whole(const struct tm_arena *arena);
+/* All that an earlier version left was found: from here on the arena is of this one. */
+void tm_arena_upgrade(struct tm_arena *arena);
 /* A segment's number, or 0. @heap: NULL for records. No locks held. */
 uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose, const struct tm_heap *heap,
                        enum tm_tier tier);
