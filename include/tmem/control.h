@@ -149,6 +149,77 @@ TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_clients(struct tmem_store *st
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_pools(struct tmem_client *client, uint64_t after,
                                                           uint64_t *ids, size_t capacity, size_t *count);
 
+/* Why pages were evicted. */
+enum tmem_eviction {
+    TMEM_EVICTED_AHEAD = 0,   /* some with each put of whoever is furthest above its share, shortly before the store is
+                                 full; also what went with a content that pages shared */
+    TMEM_EVICTED_ROOM = 1,    /* a put needed room, and the store was full */
+    TMEM_EVICTED_CAP = 2,     /* a client reached its cap, or the cap was lowered */
+    TMEM_EVICTED_SIZE = 3,    /* the store was made smaller */
+    TMEM_EVICTED_RECLAIM = 4, /* tmem_store_reclaim() */
+    TMEM_EVICTION_COUNT
+};
+
+/* Why puts were refused. */
+enum tmem_refusal {
+    TMEM_REFUSAL_FROZEN = 0,
+    TMEM_REFUSAL_CAP = 1,
+    TMEM_REFUSAL_ROOM = 2,   /* the store is full of what may not be evicted */
+    TMEM_REFUSAL_MEMORY = 3, /* there was none for records */
+    TMEM_REFUSAL_COUNT
+};
+
+/*
+ * What was counted for a client or a store since it is there, by kind of pool, pools that have ended included (of
+ * shared ones, in a client's ledger, only those that it is a member of). pages, objects and same_filled are of now.
+ */
+struct tmem_ledger {
+    struct tmem_counters ephemeral;
+    struct tmem_counters persistent;
+    uint64_t evicted[8]; /* pages, by enum tmem_eviction */
+    uint64_t refused[8]; /* puts, by enum tmem_refusal */
+};
+
+/*
+ * tmem_store_ledger, tmem_client_ledger - copy it. @out_bytes as of tmem_store_stats().
+ *
+ * Results: TMEM_OK, TMEM_INVALID, TMEM_UNSUPPORTED (over a connection).
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_ledger(struct tmem_store *store, struct tmem_ledger *out,
+                                                          size_t out_bytes);
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_ledger(struct tmem_client *client, struct tmem_ledger *out,
+                                                           size_t out_bytes);
+
+/* Whoever's puts took room from a client that was above its share. */
+struct tmem_evictor {
+    char name[TMEM_CLIENT_NAME_SIZE]; /* empty: all the others together */
+    uint64_t pages;
+};
+
+/* Rows that are enough for tmem_client_evictors(). */
+#define TMEM_EVICTORS_MAX 9u
+
+/*
+ * tmem_client_evictors - for whose puts this client has lost pages, ever: a few of those for whom it lost most, by
+ * name (also when they are gone), and the rest together. The sum is evicted_for_others of its statistics.
+ *
+ * @rows  at least TMEM_EVICTORS_MAX; *count receives their number.
+ *
+ * Results: TMEM_OK, TMEM_INVALID, TMEM_UNSUPPORTED (over a connection).
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_evictors(struct tmem_client *client, struct tmem_evictor *rows,
+                                                             size_t *count);
+
+/*
+ * tmem_client_next_pool - the statistics of the client's pool with the smallest id above @after (0 to begin).
+ *
+ * Unlike tmem_pool_open() and tmem_pool_stats() it may overlap the end of that pool.
+ *
+ * Results: TMEM_OK, TMEM_MISS (no more), TMEM_INVALID, TMEM_UNSUPPORTED (over a connection).
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_next_pool(struct tmem_client *client, uint64_t after,
+                                                              struct tmem_pool_stats *out, size_t out_bytes);
+
 /*
  * tmem_store_check - walk every structure of the store and balance the books between them.
  *

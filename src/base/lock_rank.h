@@ -8,6 +8,7 @@
  */
 TM_LOCK(control, "the engine's clients and pools, settings; long calls of operators")
 TM_LOCK(account_members, "the members of a shared account and the parts they are charged")
+TM_LOCK(causers, "whose puts a client's pages made room for")
 TM_LOCK(object_stripe, "a pool's objects that hash to this stripe, and their lists of chunks")
 TM_LOCK(index_bucket, "an index bucket, the chunks it names, and all their slots")
 TM_LOCK(dedup_bucket, "a dedup bucket, the content records it names, their slots and counts")

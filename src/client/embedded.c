@@ -261,4 +261,8 @@ const struct tm_home tm_embedded_home = {
     .store_set_cold = set_cold,
     .store_recompress = recompress,
     .store_check = check,
+    .store_ledger = tm_embedded_store_ledger,
+    .client_ledger = tm_embedded_client_ledger,
+    .client_evictors = tm_embedded_client_evictors,
+    .client_next_pool = tm_embedded_client_next_pool,
 };

@@ -76,6 +76,10 @@ enum tmem_result tm_embedded_client_pools(struct tmem_client *client, uint64_t a
                                           size_t capacity, size_t *count);
 enum tmem_result tm_embedded_client_stats(struct tmem_client *client, struct tmem_client_stats *stats);
 enum tmem_result tm_embedded_pool_stats(struct tmem_pool *pool, struct tmem_pool_stats *stats);
+void tm_embedded_store_ledger(struct tmem_store *store, struct tmem_ledger *ledger);
+void tm_embedded_client_ledger(struct tmem_client *client, struct tmem_ledger *ledger);
+size_t tm_embedded_client_evictors(struct tmem_client *client, struct tmem_evictor *rows);
+bool tm_embedded_client_next_pool(struct tmem_client *client, uint64_t after, struct tmem_pool_stats *stats);
 enum tmem_result tm_embedded_put(struct tmem_pool *pool, const struct tmem_object_id *object, uint32_t index,
                                  const void *page, uint32_t flags);
 enum tmem_result tm_embedded_get(struct tmem_pool *pool, const struct tmem_object_id *object, uint32_t index,

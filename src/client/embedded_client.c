@@ -145,16 +145,71 @@ enum tmem_result tm_embedded_client_stats(struct tmem_client *client, struct tme
     return TMEM_OK;
 }
 
+static void copy_pool(const struct tm_pool_figures *figures, struct tmem_pool_stats *stats)
+{
+    *stats = (struct tmem_pool_stats){
+        .id = figures->id,
+        .flags = figures->flags,
+        .members = figures->members,
+        .uuid = {{figures->uuid.word[0], figures->uuid.word[1]}},
+    };
+    copy_counters(&figures->counts, &stats->counters);
+}
+
 enum tmem_result tm_embedded_pool_stats(struct tmem_pool *pool, struct tmem_pool_stats *stats)
 {
     struct tm_pool_figures figures;
     tm_pool_figures(tm_member_of(pool), &figures);
-    *stats = (struct tmem_pool_stats){
-        .id = figures.id,
-        .flags = figures.flags,
-        .members = figures.members,
-        .uuid = {{figures.uuid.word[0], figures.uuid.word[1]}},
-    };
-    copy_counters(&figures.counts, &stats->counters);
+    copy_pool(&figures, stats);
     return TMEM_OK;
+}
+
+bool tm_embedded_client_next_pool(struct tmem_client *client, uint64_t after, struct tmem_pool_stats *stats)
+{
+    struct tm_pool_figures figures;
+    if (!tm_pool_next_figures(tm_client_of(client), after, &figures))
+        return false;
+    copy_pool(&figures, stats);
+    return true;
+}
+
+/* ---- ledgers ---- */
+
+TM_STATIC_ASSERT((int)TM_EVICTIONS == (int)TMEM_EVICTION_COUNT && (int)TM_REFUSALS == (int)TMEM_REFUSAL_COUNT);
+TM_STATIC_ASSERT(TM_EVICTIONS <= TM_ARRAY_SIZE(((struct tmem_ledger *)NULL)->evicted));
+TM_STATIC_ASSERT(TM_REFUSALS <= TM_ARRAY_SIZE(((struct tmem_ledger *)NULL)->refused));
+TM_STATIC_ASSERT(TM_CAUSERS + 1u == TMEM_EVICTORS_MAX);
+
+static void copy_ledger(const struct tm_ledger *from, struct tmem_ledger *to)
+{
+    memset(to, 0, sizeof *to);
+    copy_counters(&from->counts[TM_ARENA_EPHEMERAL], &to->ephemeral);
+    copy_counters(&from->counts[TM_ARENA_PERSISTENT], &to->persistent);
+    memcpy(to->evicted, from->evicted, sizeof from->evicted);
+    memcpy(to->refused, from->refused, sizeof from->refused);
+}
+
+void tm_embedded_store_ledger(struct tmem_store *store, struct tmem_ledger *ledger)
+{
+    struct tm_ledger figures;
+    tm_engine_ledger(tm_embedded_of(store)->engine, &figures);
+    copy_ledger(&figures, ledger);
+}
+
+void tm_embedded_client_ledger(struct tmem_client *client, struct tmem_ledger *ledger)
+{
+    struct tm_ledger figures;
+    tm_client_ledger(tm_client_of(client), &figures);
+    copy_ledger(&figures, ledger);
+}
+
+size_t tm_embedded_client_evictors(struct tmem_client *client, struct tmem_evictor *rows)
+{
+    struct tm_causer causers[TM_CAUSERS + 1u];
+    unsigned count = tm_client_causers(tm_client_of(client), causers);
+    for (unsigned i = 0; i < count; i++) {
+        memcpy(rows[i].name, causers[i].name, sizeof rows[i].name);
+        rows[i].pages = causers[i].pages;
+    }
+    return count;
 }

@@ -69,6 +69,10 @@ struct tm_home {
     enum tmem_result (*store_set_cold)(struct tmem_store *store, uint32_t cpu_percent, uint32_t age_seconds);
     enum tmem_result (*store_recompress)(struct tmem_store *store, uint64_t *pages);
     enum tmem_result (*store_check)(struct tmem_store *store);
+    void (*store_ledger)(struct tmem_store *store, struct tmem_ledger *ledger);
+    void (*client_ledger)(struct tmem_client *client, struct tmem_ledger *ledger);
+    size_t (*client_evictors)(struct tmem_client *client, struct tmem_evictor *rows);
+    bool (*client_next_pool)(struct tmem_client *client, uint64_t after, struct tmem_pool_stats *stats);
 };
 
 /* What every store begins with, whatever its home. */

@@ -191,6 +191,7 @@ static void fill(struct tm_client *client, const char *name, uint32_t weight, ui
     tm_store_relaxed(&client->charged, UINT64_C(0));
     tm_store_relaxed(&client->charged_max, UINT64_C(0));
     tm_store_relaxed(&client->evicted_for_others, UINT64_C(0));
+    tm_ledger_init(client);
     client->members = NULL;
     client->rights = NULL;
     client->pool_count = 0;
@@ -296,6 +297,7 @@ void tm_client_destroy(struct tm_client *client)
 
     tm_lock_acquire(&engine->control, TM_LOCK_control);
     tm_store_seq(&client->life, (uint32_t)TM_LIFE_ENDING);
+    tm_ledger_end_client(client);
     engine->client_count--;
     struct tm_right *right = client->rights;
     client->rights = NULL;

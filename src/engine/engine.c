@@ -109,32 +109,8 @@ uint64_t tm_tally_of(const struct tm_pool *pool, enum tm_tally tally)
     return (int64_t)sum < 0 ? 0 : sum;
 }
 
-static void add_counts(const struct tm_pool *pool, struct tm_page_counts *out)
+static void pool_figures(struct tm_pool *pool, struct tm_pool_figures *out)
 {
-    uint64_t pages = tm_tally_of(pool, TM_TALLY_PAGES);
-    out->pages += pages;
-    out->pages_max += tm_max_u64(pages, tm_load_relaxed(&pool->pages_max));
-    out->objects += tm_tally_of(pool, TM_TALLY_OBJECTS);
-    out->same_filled += tm_tally_of(pool, TM_TALLY_SAME);
-    out->shared += tm_tally_of(pool, TM_TALLY_SHARED);
-    out->puts += tm_tally_of(pool, TM_TALLY_PUTS);
-    out->puts_replaced += tm_tally_of(pool, TM_TALLY_PUTS_REPLACED);
-    out->puts_refused += tm_tally_of(pool, TM_TALLY_PUTS_REFUSED);
-    out->puts_dropped_old += tm_tally_of(pool, TM_TALLY_PUTS_DROPPED_OLD);
-    out->gets += tm_tally_of(pool, TM_TALLY_GETS);
-    out->gets_found += tm_tally_of(pool, TM_TALLY_GETS_FOUND);
-    out->gets_corrupt += tm_tally_of(pool, TM_TALLY_GETS_CORRUPT);
-    out->invalidates += tm_tally_of(pool, TM_TALLY_INVALIDATES);
-    out->invalidates_found += tm_tally_of(pool, TM_TALLY_INVALIDATES_FOUND);
-    out->object_invalidates += tm_tally_of(pool, TM_TALLY_OBJECT_INVALIDATES);
-    out->object_invalidates_found += tm_tally_of(pool, TM_TALLY_OBJECT_INVALIDATES_FOUND);
-    out->evicted += tm_tally_of(pool, TM_TALLY_EVICTED);
-}
-
-void tm_pool_figures(struct tm_member *member, struct tm_pool_figures *out)
-{
-    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
-    struct tm_pool *pool = member->pool;
     memset(out, 0, sizeof *out);
     out->id = pool->id;
     out->flags = (pool->kind == TM_ARENA_PERSISTENT ? TM_POOL_PERSISTENT : 0u) |
@@ -143,7 +119,26 @@ void tm_pool_figures(struct tm_member *member, struct tm_pool_figures *out)
     tm_lock_acquire(&pool->members_lock, TM_LOCK_account_members);
     out->members = pool->member_count;
     tm_lock_release(&pool->members_lock, TM_LOCK_account_members);
-    add_counts(pool, &out->counts);
+    tm_counts_add(pool, &out->counts);
+}
+
+void tm_pool_figures(struct tm_member *member, struct tm_pool_figures *out)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    pool_figures(member->pool, out);
+}
+
+bool tm_pool_next_figures(struct tm_client *client, uint64_t after, struct tm_pool_figures *out)
+{
+    TM_MAGIC_CHECK(client, TM_CLIENT_MAGIC);
+    tm_lock_acquire(&client->engine->control, TM_LOCK_control);
+    const struct tm_member *member = client->members;
+    while (member != NULL && member->pool->id <= after)
+        member = member->next_of_client;
+    if (member != NULL)
+        pool_figures(member->pool, out);
+    tm_lock_release(&client->engine->control, TM_LOCK_control);
+    return member != NULL;
 }
 
 void tm_client_figures(struct tm_client *client, struct tm_client_figures *out)
@@ -160,7 +155,7 @@ void tm_client_figures(struct tm_client *client, struct tm_client_figures *out)
     tm_lock_acquire(&client->engine->control, TM_LOCK_control);
     out->pools = client->pool_count;
     for (const struct tm_member *member = client->members; member != NULL; member = member->next_of_client)
-        add_counts(member->pool, &out->counts);
+        tm_counts_add(member->pool, &out->counts);
     tm_lock_release(&client->engine->control, TM_LOCK_control);
 }
 
@@ -170,11 +165,11 @@ static void add_pools(struct tm_engine *engine, struct tm_engine_figures *out)
     tm_lock_acquire(&engine->control, TM_LOCK_control);
     out->clients = engine->client_count;
     out->pools = engine->pool_count;
-    out->evicted_pages = engine->evicted_ended;
+    out->evicted_pages = engine->past.counts[TM_ARENA_EPHEMERAL].evicted;
     for (uint32_t n = 1; n < engine->pools_next; n++) {
         const struct tm_pool *pool = tm_pool_at(engine, n);
         if (tm_load_relaxed(&pool->life) == TM_LIFE_RUNNING)
-            add_counts(pool, &counts);
+            tm_counts_add(pool, &counts);
     }
     tm_lock_release(&engine->control, TM_LOCK_control);
     out->pages = counts.pages;

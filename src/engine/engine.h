@@ -198,6 +198,25 @@ struct tm_page_counts {
     uint64_t gets, gets_found, gets_corrupt;
     uint64_t invalidates, invalidates_found, object_invalidates, object_invalidates_found;
     uint64_t evicted;
+} TM_ALIGNED(8); /* in a ledger they are counted atomically: see tm_atomic64 */
+
+/* Why pages were evicted; the numbers are those of enum tmem_eviction. */
+enum tm_eviction {
+    TM_EVICTED_AHEAD,   /* a few with each put of who is furthest above its share, shortly before the store is full */
+    TM_EVICTED_ROOM,    /* a put needed room */
+    TM_EVICTED_CAP,     /* who put was at its cap */
+    TM_EVICTED_SIZE,    /* the store was made smaller */
+    TM_EVICTED_RECLAIM, /* the operator took memory back */
+    TM_EVICTIONS
+};
+
+/* Why puts were refused; the numbers are those of enum tmem_refusal. */
+enum tm_refusal {
+    TM_REFUSAL_FROZEN,
+    TM_REFUSAL_CAP,
+    TM_REFUSAL_ROOM,   /* nothing more could be evicted */
+    TM_REFUSAL_MEMORY, /* none for records */
+    TM_REFUSALS
 };
 
 struct tm_pool_figures {
@@ -208,6 +227,8 @@ struct tm_pool_figures {
     struct tm_page_counts counts;
 };
 void tm_pool_figures(struct tm_member *member, struct tm_pool_figures *out);
+/* The same of the client's pool with the smallest id above @after; the pool may end meanwhile. False: no more. */
+bool tm_pool_next_figures(struct tm_client *client, uint64_t after, struct tm_pool_figures *out);
 
 struct tm_client_figures {
     char name[TM_CLIENT_NAME_BYTES];
@@ -217,6 +238,26 @@ struct tm_client_figures {
     struct tm_page_counts counts; /* of its private pools and the shared ones that it is a member of */
 };
 void tm_client_figures(struct tm_client *client, struct tm_client_figures *out);
+
+/* What an operator wants to know of a client or of all: counts since the beginning, pools that have ended included, by
+ * the pools' kind, and the reasons. */
+struct tm_ledger {
+    struct tm_page_counts counts[TM_ARENAS]; /* what is now: of pools that there are */
+    uint64_t evicted[TM_EVICTIONS];          /* [AHEAD]: all that the others are not */
+    uint64_t refused[TM_REFUSALS];
+} TM_ALIGNED(8);
+void tm_client_ledger(struct tm_client *client, struct tm_ledger *out);
+void tm_engine_ledger(struct tm_engine *engine, struct tm_ledger *out);
+
+/* Who made room for its own pages of this client's. */
+struct tm_causer {
+    char name[TM_CLIENT_NAME_BYTES]; /* empty: all the others together */
+    uint64_t serial;
+    uint64_t pages;
+};
+#define TM_CAUSERS 8u
+/* The most zealous, in no order; answers how many there are. */
+unsigned tm_client_causers(struct tm_client *client, struct tm_causer out[TM_CAUSERS + 1u]);
 
 struct tm_engine_figures {
     uint64_t size_bytes, resident_bytes, metadata_bytes, block_bytes, dead_bytes;

@@ -172,6 +172,10 @@ struct tm_client {
     tm_atomic64 charged_max;        /* atomic */
     tm_atomic64 evicted_for_others; /* atomic */
 
+    struct tm_ledger past; /* counts: of private pools that have ended; all atomic */
+    struct tm_lock causers_lock;
+    struct tm_causer causers[TM_CAUSERS + 1u]; /* the last: those that had to leave the table */
+
     struct tm_account account[TM_ARENAS];
 
     /* Control lock. */
@@ -264,7 +268,8 @@ struct tm_engine {
     uint64_t pool_count;
 
     tm_atomic64 refused_admissions; /* atomic */
-    uint64_t evicted_ended;         /* pages evicted from pools that are gone; control lock */
+    struct tm_ledger past;          /* atomic; counts: of pools that have ended; the rest: of clients that have, and of
+                                       shared pools' evictions that are no client's */
     bool is_ahead;                  /* a thread of its own does the background work */
     tm_atomic64 patient_since_ns;   /* atomic: when something was left to be cleaned later; 0: never */
     tm_atomic64 coded_ns;           /* atomic: when pages that waited for it were compressed last; 0: never */
@@ -418,6 +423,22 @@ void tm_evict_ahead(struct tm_engine *engine, struct tm_worker *worker, struct t
 void tm_age_heap(struct tm_engine *engine, struct tm_account *account);
 /* Whether a candidate is worth a place among those that stay. */
 bool tm_is_worth_keeping(struct tm_engine *engine, struct tm_account *account, uint32_t hash, unsigned number);
+
+/* ----------------------------------------------------------------- ledgers */
+
+/* Adds what a pool's threads have counted. */
+void tm_counts_add(const struct tm_pool *pool, struct tm_page_counts *out);
+/* @victim: whose pages went; NULL: a shared pool's, for no member in particular. */
+void tm_note_evicted(struct tm_engine *engine, struct tm_client *victim, enum tm_eviction why, uint64_t pages);
+/* Pages of @victim, pinned, went for a put of @causer, another client. */
+void tm_note_causer(struct tm_client *victim, const struct tm_client *causer, uint64_t pages);
+/* A put failed that needed so many bytes. */
+void tm_note_refused(struct tm_pool *pool, struct tm_client *client, enum tm_result why, uint64_t bytes);
+/* A client begins with an empty ledger. */
+void tm_ledger_init(struct tm_client *client);
+/* Client or pool are gone: what they counted stays on the books. @owner: of a private pool, else NULL. */
+void tm_ledger_end_client(struct tm_client *client);
+void tm_ledger_end_pool(const struct tm_pool *pool, struct tm_client *owner);
 
 /* -------------------------------------------------------------- rebuilding */
 

@@ -250,9 +250,9 @@ static struct tm_client *next_victim(struct tm_engine *engine, uint64_t below, u
 }
 
 /* Evicts one segment, or as many chunks, from whoever is furthest above its share and has any. @for_whom: the client
- * that needs room,
- * who takes nothing from those that are less far above theirs; NULL: the host needs it. */
-static bool evict_by_weight(struct tm_engine *engine, struct tm_worker *worker, const struct tm_client *for_whom)
+ * that needs room, who takes nothing from those that are less far above theirs; NULL: the host needs it. */
+static bool evict_by_weight(struct tm_engine *engine, struct tm_worker *worker, const struct tm_client *for_whom,
+                            enum tm_eviction why)
 {
     uint64_t excess = UINT64_MAX;
     uint64_t least = for_whom != NULL ? excess_of(for_whom) : 0;
@@ -266,8 +266,9 @@ static bool evict_by_weight(struct tm_engine *engine, struct tm_worker *worker, 
         bool may = client == for_whom || excess >= least;
         bool done = may && (evict_largest(engine, worker, client, &dropped) ||
                             evict_chunks(engine, client, true, &dropped));
+        tm_note_evicted(engine, client, why, dropped);
         if (for_whom != NULL && client != for_whom)
-            tm_fetch_add_relaxed(&client->evicted_for_others, dropped);
+            tm_note_causer(client, for_whom, dropped);
         tm_client_unpin(client);
         if (done || !may)
             return done;
@@ -464,7 +465,7 @@ bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, struct tm_
         return true;
     if (code_any(engine, worker, true))
         return true;
-    if (evict_by_weight(engine, worker, room->for_whom))
+    if (evict_by_weight(engine, worker, room->for_whom, TM_EVICTED_ROOM))
         return true;
     if (clean_for(engine, worker, room, 1, CLEANS))
         return true;
@@ -491,23 +492,23 @@ static bool code_account(struct tm_pool *pool, struct tm_worker *worker)
 bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)
 {
     struct tm_engine *engine = pool->engine;
+    struct tm_client *client = pool->is_shared ? NULL : pool->members->client;
+    struct tm_account *account = pool->is_shared ? &pool->own : &client->account[TM_ARENA_EPHEMERAL];
     uint64_t dropped = 0;
     if (code_account(pool, worker))
         return true;
-    if (pool->is_shared) {
-        if (pool->kind != TM_ARENA_EPHEMERAL)
-            return false;
-        return (has_segments(&pool->own) && evict_segment(engine, worker, &pool->own, &dropped)) ||
-               evict_chunks_of_pool(engine, pool, &dropped);
-    }
-    struct tm_client *client = pool->members->client;
-    struct tm_account *own = &client->account[TM_ARENA_EPHEMERAL];
-    return (has_segments(own) && evict_segment(engine, worker, own, &dropped)) ||
-           evict_chunks(engine, client, false, &dropped);
+    if (pool->is_shared && pool->kind != TM_ARENA_EPHEMERAL)
+        return false;
+    bool done = (has_segments(account) && evict_segment(engine, worker, account, &dropped)) ||
+                (pool->is_shared ? evict_chunks_of_pool(engine, pool, &dropped)
+                                 : evict_chunks(engine, client, false, &dropped));
+    tm_note_evicted(engine, client, TM_EVICTED_CAP, dropped);
+    return done;
 }
 
 /* Where shrinking stands. */
 struct shrinking {
+    enum tm_eviction why;
     uint64_t returned;
     unsigned fruitless; /* how often copying in a row gave nothing back */
     uint64_t gain;      /* what copying alone might give back, as it was a while ago */
@@ -520,7 +521,7 @@ static bool evict_what_must_go(struct tm_engine *engine, struct tm_worker *worke
 {
     if (shrinking->steps++ % GAIN_STEPS == 0)
         shrinking->gain = tm_store_gain(engine->store);
-    return missing > shrinking->gain && evict_by_weight(engine, worker, NULL);
+    return missing > shrinking->gain && evict_by_weight(engine, worker, NULL, shrinking->why);
 }
 
 /* One step towards fewer resident bytes. Copying may only move holes about: then it is time to evict. */
@@ -535,7 +536,8 @@ static bool shrink_step(struct tm_engine *engine, struct tm_worker *worker, stru
     shrinking->returned = returned;
     if (shrinking->fruitless < FRUITLESS && compact_any(engine, worker, WORTH_CLEANING))
         return true;
-    if (tm_store_unprepare(engine->store) || code_any(engine, worker, true) || evict_by_weight(engine, worker, NULL)) {
+    if (tm_store_unprepare(engine->store) || code_any(engine, worker, true) ||
+        evict_by_weight(engine, worker, NULL, shrinking->why)) {
         shrinking->fruitless = 0;
         return true;
     }
@@ -551,7 +553,7 @@ static uint64_t most_steps(const struct tm_engine *engine)
 enum tm_result tm_engine_set_size(struct tm_engine *engine, uint64_t size_bytes)
 {
     struct tm_worker *worker = tm_worker_acquire(engine->store);
-    struct shrinking shrinking = {.returned = tm_store_returned(engine->store)};
+    struct shrinking shrinking = {.why = TM_EVICTED_SIZE, .returned = tm_store_returned(engine->store)};
     uint64_t resident;
     tm_store_set_size(engine->store, size_bytes);
     for (uint64_t steps = most_steps(engine); steps > 0; steps--) {
@@ -568,7 +570,7 @@ uint64_t tm_engine_reclaim(struct tm_engine *engine, uint64_t bytes)
 {
     struct tm_worker *worker = tm_worker_acquire(engine->store);
     uint64_t before = tm_store_returned(engine->store);
-    struct shrinking shrinking = {.returned = before};
+    struct shrinking shrinking = {.why = TM_EVICTED_RECLAIM, .returned = before};
     for (uint64_t steps = most_steps(engine); steps > 0; steps--) {
         uint64_t done = tm_store_returned(engine->store) - before;
         if (done >= bytes || !shrink_step(engine, worker, &shrinking, bytes - done))

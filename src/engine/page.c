@@ -198,6 +198,7 @@ static enum tm_result fail_put(struct put *put, enum tm_result why)
 {
     struct tm_pool *pool = put->place.pool;
     tm_tally_add(pool, put->place.shard, TM_TALLY_PUTS_REFUSED, 1);
+    tm_note_refused(pool, put->member->client, why, put->page.bytes);
     if ((put->flags & TM_PUT_KEEP) != 0) {
         struct tm_found found;
         tm_index_lock(&put->place, &found);

@@ -435,10 +435,7 @@ static void end_pool(struct tm_member *last)
         pool->members = NULL;
         pool->member_count = 0;
     }
-    uint64_t evicted = tm_tally_of(pool, TM_TALLY_EVICTED);
-    tm_lock_acquire(&engine->control, TM_LOCK_control);
-    engine->evicted_ended += evicted;
-    tm_lock_release(&engine->control, TM_LOCK_control);
+    tm_ledger_end_pool(pool, pool->is_shared ? NULL : last->client);
     unmake(pool);
 }
 

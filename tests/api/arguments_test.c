@@ -320,6 +320,31 @@ static void arguments_of_walks_and_lists_are_checked(void **state)
     assert_int_equal(count, 0);
 }
 
+static void ledgers_are_for_operators(void **state)
+{
+    struct tmem_ledger ledger;
+    struct tmem_evictor rows[TMEM_EVICTORS_MAX];
+    struct tmem_pool_stats stats;
+    size_t count = 77;
+    (void)state;
+    assert_int_equal(tmem_store_ledger(NULL, &ledger, sizeof ledger), TMEM_INVALID);
+    assert_int_equal(tmem_store_ledger(store, NULL, sizeof ledger), TMEM_INVALID);
+    assert_int_equal(tmem_client_ledger(NULL, &ledger, sizeof ledger), TMEM_INVALID);
+    assert_int_equal(tmem_client_ledger(client, NULL, sizeof ledger), TMEM_INVALID);
+    assert_int_equal(tmem_client_evictors(NULL, rows, &count), TMEM_INVALID);
+    assert_int_equal(tmem_client_evictors(client, NULL, &count), TMEM_INVALID);
+    assert_int_equal(tmem_client_evictors(client, rows, NULL), TMEM_INVALID);
+    assert_int_equal(tmem_client_next_pool(NULL, 0, &stats, sizeof stats), TMEM_INVALID);
+    assert_int_equal(tmem_client_next_pool(client, 0, NULL, sizeof stats), TMEM_INVALID);
+    assert_int_equal(count, 77);
+    if (is_remote)
+        return; /* all of them are TMEM_UNSUPPORTED */
+    assert_int_equal(tmem_client_evictors(client, rows, &count), TMEM_OK);
+    assert_int_equal(count, 0);
+    assert_int_equal(tmem_client_ledger(client, &ledger, sizeof ledger), TMEM_OK);
+    assert_int_equal(tmem_client_next_pool(client, UINT64_MAX, &stats, sizeof stats), TMEM_MISS);
+}
+
 static void sizes_of_the_store_are_checked(void **state)
 {
     static const uint64_t bad[] = {0, 1, 16 * MIB - 1, UINT64_C(1) << 60, UINT64_MAX};
@@ -462,6 +487,7 @@ int main(void)
         CASE(arguments_of_batches_are_checked),
         CASE(a_stored_page_is_not_trusted),
         CASE(arguments_of_walks_and_lists_are_checked),
+        CASE(ledgers_are_for_operators),
         CASE(sizes_of_the_store_are_checked),
         CASE(settings_of_the_cold_tier_are_checked),
         CASE(cold_pages_take_less_and_are_the_same),

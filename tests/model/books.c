@@ -276,6 +276,12 @@ void model_check_books(struct world *world)
     if (stats.pages < model_persistent_pages(world))
         model_fail(world, "store: %llu pages, but %llu in persistent pools alone", (number)stats.pages,
                    (number)model_persistent_pages(world));
+    struct tmem_ledger ledger;
+    if (tmem_store_ledger(world->store, &ledger, sizeof ledger) == TMEM_OK &&
+        (ledger.persistent.pages != model_persistent_pages(world) ||
+         ledger.persistent.pages + ledger.ephemeral.pages != stats.pages))
+        model_fail(world, "store: the ledger has %llu persistent pages, and %llu others",
+                   (number)ledger.persistent.pages, (number)ledger.ephemeral.pages);
     if (stats.corrupt_pages != 0)
         model_fail(world, "store: %llu damaged pages", (number)stats.corrupt_pages);
     if (stats.pages_same > stats.pages || stats.pages_deduplicated > stats.pages ||

@@ -359,17 +359,32 @@ void sim_recompress(struct sim_world *world, struct sim_draw *draw)
 void sim_figures(struct sim_world *world, struct sim_draw *draw)
 {
     struct tm_engine_figures all;
+    struct tm_ledger total;
     unsigned number = (unsigned)sim_random(draw, SIM_CLIENTS);
     struct sim_client *client = &world->client[number];
     tm_engine_figures(world->engine, &all);
+    tm_engine_ledger(world->engine, &total);
     if (all.clients > SIM_CLIENTS || all.pools > SIM_POOLS)
         sim_fail("there are said to be %llu clients and %llu pools", (unsigned long long)all.clients,
                  (unsigned long long)all.pools);
     if (client->handle == NULL || client->is_busy)
         return;
     struct tm_client_figures one;
+    struct tm_pool_figures pool = {.id = 0};
+    struct tm_ledger ledger;
+    struct tm_causer causers[TM_CAUSERS + 1u];
     client->users++;
     tm_client_figures(client->handle, &one);
+    tm_client_ledger(client->handle, &ledger);
+    for (uint64_t after = 0; tm_pool_next_figures(client->handle, after, &pool); after = pool.id)
+        if (pool.id <= after)
+            sim_fail("pool %llu is listed after %llu", (unsigned long long)pool.id, (unsigned long long)after);
+    uint64_t lost = 0;
+    unsigned rows = tm_client_causers(client->handle, causers);
+    while (rows-- > 0)
+        lost += causers[rows].pages;
+    if (lost < one.evicted_for_others)
+        sim_fail("client %u lost pages to others that are not in the table", number);
     char name[TM_CLIENT_NAME_BYTES] = {0};
     sim_client_name(number, name);
     if (memcmp(name, one.name, sizeof name) != 0)

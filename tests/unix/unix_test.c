@@ -209,6 +209,14 @@ static void control_is_not_the_clients(void **state)
     assert_int_equal(tmem_store_set_cold(store, 0, 0), TMEM_UNSUPPORTED);
     assert_int_equal(tmem_store_recompress(store, &bytes), TMEM_UNSUPPORTED);
     assert_int_equal(tmem_store_check(store), TMEM_UNSUPPORTED);
+    struct tmem_ledger ledger;
+    struct tmem_evictor rows[TMEM_EVICTORS_MAX];
+    struct tmem_pool_stats pool_stats;
+    size_t count;
+    assert_int_equal(tmem_store_ledger(store, &ledger, sizeof ledger), TMEM_UNSUPPORTED);
+    assert_int_equal(tmem_client_ledger(client, &ledger, sizeof ledger), TMEM_UNSUPPORTED);
+    assert_int_equal(tmem_client_evictors(client, rows, &count), TMEM_UNSUPPORTED);
+    assert_int_equal(tmem_client_next_pool(client, 0, &pool_stats, sizeof pool_stats), TMEM_UNSUPPORTED);
 }
 
 /* ---- one that is slow, or answers in another order ---- */
