@@ -38,6 +38,9 @@ typedef uint64_t tm_atomic64 __attribute__((aligned(8)));
 #define tm_fetch_sub_relaxed(p, v) (TM_SIM_POINT(), __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED))
 #define tm_fetch_or_relaxed(p, v) (TM_SIM_POINT(), __atomic_fetch_or((p), (v), __ATOMIC_RELAXED))
 #define tm_fetch_and_relaxed(p, v) (TM_SIM_POINT(), __atomic_fetch_and((p), (v), __ATOMIC_RELAXED))
+#define tm_fetch_add_seq(p, v) (TM_SIM_POINT(), __atomic_fetch_add((p), (v), __ATOMIC_SEQ_CST))
+#define tm_fetch_and_seq(p, v) (TM_SIM_POINT(), __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST))
+#define tm_fetch_or_seq(p, v) (TM_SIM_POINT(), __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST))
 #define tm_exchange(p, v) (TM_SIM_POINT(), __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL))
 
 /* True when *p was *expected and is now v; else *expected receives what *p is. */

@@ -19,22 +19,23 @@
 
 bool tm_link_init(struct tm_link *link)
 {
+    pthread_mutex_t *const mutexes[] = {&link->lock, &link->asking, &link->sending};
+    size_t made = 0;
     *link = (struct tm_link){.state = TM_LINK_CLOSED, .socket = -1, .wake = -1, .woken = -1};
-    if (pthread_mutex_init(&link->lock, NULL) != 0)
-        return false;
-    if (pthread_mutex_init(&link->asking, NULL) == 0) {
-        if (pthread_cond_init(&link->changed, NULL) == 0)
-            return true;
-        pthread_mutex_destroy(&link->asking);
-    }
-    pthread_mutex_destroy(&link->lock);
+    while (made < TM_ARRAY_SIZE(mutexes) && pthread_mutex_init(mutexes[made], NULL) == 0)
+        made++;
+    if (made == TM_ARRAY_SIZE(mutexes) && pthread_cond_init(&link->changed, NULL) == 0)
+        return true;
+    while (made > 0)
+        pthread_mutex_destroy(mutexes[--made]);
     return false;
 }
 
 void tm_link_fini(struct tm_link *link)
 {
-    TM_ASSERT(link->state == TM_LINK_CLOSED);
+    TM_ASSERT(tm_load_relaxed(&link->state) == TM_LINK_CLOSED);
     pthread_cond_destroy(&link->changed);
+    pthread_mutex_destroy(&link->sending);
     pthread_mutex_destroy(&link->asking);
     pthread_mutex_destroy(&link->lock);
 }
@@ -112,6 +113,13 @@ static bool is_sealed(int fd, uint64_t bytes)
            (uint64_t)status.st_size >= bytes;
 }
 
+/* It is waited for by reading, and ends with the daemon: not everything that can be read does. */
+static bool is_pipe(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
 static void destroy_places(struct tm_link *link)
 {
     for (uint32_t i = 0; i < link->place_count; i++)
@@ -133,28 +141,31 @@ static bool create_places(struct tm_link *link, uint32_t count)
             return false;
         }
         place->tag = link->place_count;
-        place->next_free = link->place_count + 1u;
     }
-    link->first_free = 0;
-    link->free_count = count;
     return true;
 }
 
-/* @fd: the memory; stays the caller's. */
-static enum tm_wire_result map(struct tm_link *link, int fd, const struct tm_wire_welcome *welcome,
+static uint64_t all_places(const struct tm_link *link)
+{
+    return UINT64_MAX >> (TM_LINK_PLACES_MAX - link->place_count);
+}
+
+/* @descriptors: what the daemon sent; they stay the caller's. */
+static enum tm_wire_result map(struct tm_link *link, const int *descriptors, const struct tm_wire_welcome *welcome,
                                struct tmem_error *error)
 {
     const struct tm_wire_sizes sizes = welcome->sizes;
-    if (!is_sealed(fd, welcome->memory_bytes)) {
-        tm_error_set(error, "the daemon's shared memory is not as agreed (another version? restart tmemd)");
+    if (!is_sealed(descriptors[0], welcome->memory_bytes) || !is_pipe(descriptors[2])) {
+        tm_error_set(error, "what the daemon shares is not as agreed (another version? restart tmemd)");
         return TM_WIRE_UNAVAILABLE;
     }
-    if (!create_places(link, sizes.entries < sizes.slots ? sizes.entries : sizes.slots)) {
+    uint64_t places = tm_min_u64(tm_min_u64(sizes.entries, sizes.slots), TM_LINK_PLACES_MAX);
+    if (!create_places(link, (uint32_t)places)) {
         tm_error_set(error, "no memory");
         return TM_WIRE_NOMEM;
     }
     size_t bytes = (size_t)welcome->memory_bytes;
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptors[0], 0);
     if (memory == MAP_FAILED) {
         destroy_places(link);
         tm_error_set(error, "no memory to share with the daemon (is a limit set? see ulimit -v)");
@@ -181,19 +192,20 @@ static enum tm_wire_result enter(struct tm_link *link, const int *descriptors,
                      welcome->head.version, TM_WIRE_VERSION_MIN, TM_WIRE_VERSION_MAX);
         return TM_WIRE_UNSUPPORTED;
     }
-    enum tm_wire_result result = map(link, descriptors[0], welcome, error);
+    enum tm_wire_result result = map(link, descriptors, welcome, error);
     if (result != TM_WIRE_OK)
         return result;
     link->wake = descriptors[1];
     link->woken = descriptors[2];
-    /* Whatever they are: nobody here ever waits for the daemon in a read or a write. */
-    for (int i = 1; i <= 2; i++)
-        (void)fcntl(descriptors[i], F_SETFL, fcntl(descriptors[i], F_GETFL) | O_NONBLOCK);
+    /* Whatever they are: one is written without waiting, the other is waited for by reading. */
+    (void)fcntl(link->wake, F_SETFL, fcntl(link->wake, F_GETFL) | O_NONBLOCK);
+    (void)fcntl(link->woken, F_SETFL, fcntl(link->woken, F_GETFL) & ~O_NONBLOCK);
     link->version = welcome->head.version;
     link->features = welcome->features;
-    link->has_reaper = false;
-    link->sleepers = 0;
+    /* Where there is one CPU, looking for answers keeps the daemon from writing some. */
+    link->may_spin = sysconf(_SC_NPROCESSORS_ONLN) > 1;
     link->spin_credit = TM_LINK_SPIN_CREDIT_FIRST;
+    link->sleeps_to_try = TM_LINK_SLEEPS_TO_TRY_FIRST;
     return TM_WIRE_OK;
 }
 
@@ -240,31 +252,30 @@ enum tm_wire_result tm_link_open(struct tm_link *link, const char *path, const s
     }
     link->socket = fd;
     pthread_mutex_lock(&link->lock);
-    link->state = TM_LINK_RESTORING;
+    tm_store_relaxed(&link->state, TM_LINK_RESTORING);
     pthread_mutex_unlock(&link->lock);
+    /* Release: who takes a place finds all of the link as it is now. */
+    tm_store_release(&link->free, all_places(link));
     return TM_WIRE_OK;
 }
 
 void tm_link_publish(struct tm_link *link)
 {
     pthread_mutex_lock(&link->lock);
-    if (link->state == TM_LINK_RESTORING)
-        link->state = TM_LINK_OPEN;
+    if (tm_load_relaxed(&link->state) == TM_LINK_RESTORING)
+        tm_store_relaxed(&link->state, TM_LINK_OPEN);
     pthread_mutex_unlock(&link->lock);
 }
 
 bool tm_link_is_open(struct tm_link *link)
 {
-    pthread_mutex_lock(&link->lock);
-    bool is_open = link->state == TM_LINK_OPEN;
-    pthread_mutex_unlock(&link->lock);
-    return is_open;
+    return tm_load_relaxed(&link->state) == TM_LINK_OPEN;
 }
 
 uint32_t tm_link_features(struct tm_link *link)
 {
     pthread_mutex_lock(&link->lock);
-    uint32_t features = link->state == TM_LINK_OPEN ? link->features : 0;
+    uint32_t features = tm_load_relaxed(&link->state) == TM_LINK_OPEN ? link->features : 0;
     pthread_mutex_unlock(&link->lock);
     return features;
 }
@@ -284,9 +295,10 @@ void tm_link_forget(struct tm_link *link)
 void tm_link_break(struct tm_link *link)
 {
     pthread_mutex_lock(&link->lock);
-    if (link->state == TM_LINK_OPEN || link->state == TM_LINK_RESTORING) {
-        link->state = TM_LINK_BROKEN;
-        /* Wakes whoever sleeps until the daemon says something. */
+    uint32_t state = tm_load_relaxed(&link->state);
+    if (state == TM_LINK_OPEN || state == TM_LINK_RESTORING) {
+        tm_store_relaxed(&link->state, TM_LINK_BROKEN);
+        /* The daemon ends what wakes whoever sleeps until it says something. */
         (void)shutdown(link->socket, SHUT_RDWR);
         for (uint32_t i = 0; i < link->place_count; i++)
             pthread_cond_broadcast(&link->places[i].answered);
@@ -295,14 +307,26 @@ void tm_link_break(struct tm_link *link)
     pthread_mutex_unlock(&link->lock);
 }
 
+/* Under the lock. When this returns nobody has a place, and nobody gets one. */
+static void take_all(struct tm_link *link)
+{
+    uint64_t taken = 0;
+    (void)tm_fetch_add_seq(&link->waiting, 1u);
+    while ((taken |= tm_fetch_and_seq(&link->free, 0u)) != all_places(link))
+        pthread_cond_wait(&link->changed, &link->lock);
+    (void)tm_fetch_sub_relaxed(&link->waiting, 1u);
+}
+
 void tm_link_close(struct tm_link *link)
 {
     pthread_mutex_lock(&link->lock);
-    TM_ASSERT(link->state == TM_LINK_BROKEN || link->state == TM_LINK_CLOSED);
+    bool is_open = tm_load_relaxed(&link->state) == TM_LINK_BROKEN;
+    TM_ASSERT(is_open || tm_load_relaxed(&link->state) == TM_LINK_CLOSED);
     while (link->in_use > 0)
         pthread_cond_wait(&link->changed, &link->lock);
-    bool is_open = link->state == TM_LINK_BROKEN;
-    link->state = TM_LINK_CLOSED;
+    if (is_open)
+        take_all(link);
+    tm_store_relaxed(&link->state, TM_LINK_CLOSED);
     pthread_mutex_unlock(&link->lock);
     if (!is_open)
         return;

@@ -6,17 +6,22 @@
  * answers and gives the places back. Any number of threads do so at the same time, and answers come in any order: a
  * request carries a tag, of which a part is its place and the rest says which use of the place it is; answers with
  * other tags are ignored. Of those who wait one, the *reaper*, looks after the ring of answers: it looks again and
- * again for a short time, as long as that has paid lately, then sleeps until the daemon wakes it or is gone. It tells
- * the others.
+ * again for about as long as being woken takes, as long as that has paid lately, then sleeps until the daemon wakes it
+ * or is gone. The others sleep until it tells them.
  *
  * Invariants: what the daemon can write is copied once and then judged. There are no more places than entries of a
- * ring, so neither ring is ever full. Who holds a place holds up the end of the link: memory is unmapped only when all
- * are back. A link that is broken (the daemon hung up, or does not keep to the format) stays so until it is closed;
- * answers that were written before are still taken.
+ * ring, so neither ring is ever full. Who holds a place holds up the end of the link: memory is unmapped only when
+ * who closes the link holds all of them, and while it is closed nobody gets one. A link that is broken (the daemon
+ * hung up, or does not keep to the format) stays so until it is closed; answers that were written before are still
+ * taken.
  *
- * Who locks: `lock` guards all fields but those of the ring of answers, which are the reaper's; `asking` lets one
- * question be asked at a time. Neither is held over a copy of a page; `asking` is, over a system call.
- * Cost: a request takes the lock four times. Daemon and client awake: no system call.
+ * Who locks: `free` is the places that nobody holds, a bit for each, and taking and giving back is one atomic operation
+ * on it; `sending` guards the ring of requests; whoever exchanges `has_reaper` from 0 to 1 has the ring of answers. A
+ * place belongs to who took it but for `answer` while it is under way, which is the reaper's. `lock` guards who sleeps
+ * and changes of `state`; who makes something true that somebody may sleep for looks, after a full fence, at the count
+ * of those who do, and who sleeps counts himself first. `asking` lets one question be asked at a time. None is held
+ * over a copy of a page; `asking` is, over a system call.
+ * Cost: a request takes one lock and three atomic operations. Daemon and client awake: no system call.
  */
 #ifndef TM_LINK_H
 #define TM_LINK_H
@@ -29,7 +34,9 @@
 #include "wire/ring.h"
 
 #define TM_LINK_PATH_BYTES 108u /* of a socket's path, the NUL included */
+#define TM_LINK_PLACES_MAX 64u  /* bits of a word */
 #define TM_LINK_SPIN_CREDIT_FIRST 4u
+#define TM_LINK_SLEEPS_TO_TRY_FIRST 32u
 
 enum tm_link_state {
     TM_LINK_CLOSED,    /* there is none; nobody holds anything of it */
@@ -38,12 +45,17 @@ enum tm_link_state {
     TM_LINK_BROKEN, /* to be closed as soon as nobody uses it */
 };
 
+enum tm_link_place_state {
+    TM_LINK_IDLE,
+    TM_LINK_UNDER_WAY, /* a request was sent */
+    TM_LINK_ANSWERED,
+};
+
 /* One request under way. */
 struct tm_link_place {
-    uint64_t tag;
-    bool is_under_way;
+    tm_atomic64 tag; /* atomic, as is the next */
+    uint32_t state;  /* enum tm_link_place_state */
     bool has_sleeper;
-    uint32_t next_free;
     struct tm_wire_answer answer;
     pthread_cond_t answered;
 };
@@ -52,25 +64,31 @@ struct tm_link {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a place came back, or the state is another */
     pthread_mutex_t asking;
-    enum tm_link_state state;
-    uint32_t in_use; /* places taken, and threads that ask */
+    uint32_t state;    /* enum tm_link_state, atomic */
+    uint32_t in_use;   /* threads that ask */
+    uint32_t waiting;  /* atomic: threads that wait for `changed` on account of places */
+    uint32_t sleepers; /* atomic: threads that wait for the reaper */
 
     int socket, wake, woken; /* the daemon's eventfd, and this end's */
     unsigned char *memory;
     struct tm_wire_places where;
-    struct tm_ring requests, answers;
     uint32_t features;
     uint16_t version;
+    bool may_spin;
     uint32_t questions; /* asked so far */
 
     struct tm_link_place *places;
     uint32_t place_count;
-    uint32_t free_count;
-    uint32_t first_free;
-    uint32_t sleepers; /* places whose thread waits for the reaper */
-    bool has_reaper;
-    unsigned spin_credit; /* the reaper's, as is the next */
-    unsigned sleeps;
+    tm_atomic64 free; /* atomic; none unless memory is mapped */
+
+    pthread_mutex_t sending;
+    struct tm_ring requests;
+
+    uint32_t has_reaper; /* atomic: 0 or 1; the rest is the reaper's */
+    struct tm_ring answers;
+    unsigned spin_credit;
+    unsigned sleeps;        /* since it last spun */
+    unsigned sleeps_to_try; /* before it spins without credit */
 };
 
 bool tm_link_init(struct tm_link *link);

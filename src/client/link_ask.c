@@ -114,7 +114,7 @@ enum tm_wire_result tm_link_ask(struct tm_link *link, union tm_wire_any *questio
                                 union tm_wire_any *answer, bool is_restoring)
 {
     pthread_mutex_lock(&link->lock);
-    bool is_open = link->state == (is_restoring ? TM_LINK_RESTORING : TM_LINK_OPEN);
+    bool is_open = tm_load_relaxed(&link->state) == (is_restoring ? TM_LINK_RESTORING : TM_LINK_OPEN);
     if (is_open)
         link->in_use++;
     pthread_mutex_unlock(&link->lock);

@@ -99,9 +99,9 @@ static void wake_client(const struct tm_session *session)
     (void)written;
 }
 
-unsigned tm_session_serve(struct tm_session *session, struct tm_scratch *scratch)
+uint32_t tm_session_serve(struct tm_session *session, uint32_t most, struct tm_scratch *scratch)
 {
-    uint32_t count = (uint32_t)tm_min_u64(tm_ring_waiting(&session->requests, TM_SESSION_TURN), TM_SESSION_TURN);
+    uint32_t count = (uint32_t)tm_min_u64(tm_ring_waiting(&session->requests, most), most);
     if (count != 0)
         count = (uint32_t)tm_min_u64(tm_ring_room(&session->answers, count), count);
     for (uint32_t i = 0; i < count; i++) {

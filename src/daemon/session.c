@@ -56,6 +56,13 @@ void tm_session_destroy(struct tm_session *session, bool disconnects)
     free(session);
 }
 
+void tm_session_weigh(struct tm_session *session)
+{
+    struct tmem_client_stats stats;
+    if (tmem_client_stats(session->tenant->client, &stats, sizeof stats) == TMEM_OK)
+        session->weight = (uint32_t)stats.weight;
+}
+
 void tm_session_break(struct tm_session *session, const char *what)
 {
     static struct tm_log_limit limit;

@@ -18,7 +18,7 @@
 #include "wire/request.h"
 #include "wire/ring.h"
 
-/* Most requests of one session before the others of its worker have their turn, and messages. */
+/* Most requests of one session at a time, and messages. */
 #define TM_SESSION_TURN 32u
 #define TM_SESSION_QUESTIONS 4u
 
@@ -50,10 +50,15 @@ struct tm_session {
     struct tm_session *prev_awake;
     enum tm_session_state state;
     bool is_awake;
-    bool leaves;    /* the client asked to: all goes, and farewell_number is answered then */
-    uint8_t asleep; /* periods of idleness without a try at spinning */
+    bool leaves; /* the client asked to: all goes, and farewell_number is answered then */
+    /* The worker's: */
+    uint16_t sleeps;        /* at once, since it was last looked at */
+    uint16_t sleeps_to_try; /* before it is looked at though that was not worth it */
     uint32_t spin_ns;
     uint64_t idle_since_ns; /* 0: it is not idle */
+    uint32_t weight;        /* its client's, as of late */
+    uint32_t credit;        /* that it may have answered, in parts of a request */
+    uint32_t served;        /* requests since the weight was asked for */
 
     int socket;
     int wake_daemon; /* eventfd, or -1 */
@@ -85,10 +90,13 @@ void tm_session_destroy(struct tm_session *session, bool disconnects);
 void tm_session_hear(struct tm_session *session, struct tm_scratch *scratch);
 
 /*
- * tm_session_serve - take up to TM_SESSION_TURN requests and answer them (serve.c). Returns their number; afterwards
- * the state says whether it is over.
+ * tm_session_serve - take up to @most requests and answer them (serve.c). Returns their number; afterwards the state
+ * says whether it is over.
  */
-unsigned tm_session_serve(struct tm_session *session, struct tm_scratch *scratch);
+uint32_t tm_session_serve(struct tm_session *session, uint32_t most, struct tm_scratch *scratch);
+
+/* tm_session_weigh - ask for the weight of its client, which an operator may have changed. */
+void tm_session_weigh(struct tm_session *session);
 
 /* ---- for the parts ---- */
 

@@ -12,7 +12,6 @@
 
 #define DEFAULT_ENTRIES 64u
 #define DEFAULT_SLOTS 64u
-#define SPIN_FIRST_NS 20000u
 
 /* What is shared, and of what the client gets a copy. */
 enum shared {
@@ -153,7 +152,7 @@ void tm_session_welcome(struct tm_session *session, struct tm_scratch *scratch)
         return;
     }
     session->state = TM_SESSION_SERVED;
-    session->spin_ns = SPIN_FIRST_NS;
+    tm_session_weigh(session);
     send_welcome(session, scratch, &sizes, claimed, shared);
     (void)close(shared[SHARED_MEMORY]);
     (void)close(shared[SHARED_WAKE_CLIENT]);

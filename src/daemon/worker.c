@@ -3,7 +3,6 @@
 #include "daemon/worker.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -14,12 +13,17 @@
 
 #define EVENTS_MAX 64
 
-/* How long a session may be looked at in vain, at most. */
+/* How long a session may be looked at in vain, at most, and what is not worth it: see found() and idle(). */
 #define SPIN_MAX_NS 50000u
 #define SPIN_LEAST_NS 2000u
-/* After so many times to sleep at once it is tried again whether spinning is worth it. */
-#define SPIN_TRY_EVERY 32u
-#define SPIN_TRY_NS 10000u
+/* After so many times to sleep at once it is tried again whether spinning is worth it, more and more seldom. */
+#define SLEEPS_TO_TRY_MIN 32u
+#define SLEEPS_TO_TRY_MAX 1024u
+/* What the heaviest of several sessions may do before the others have their turn; parts of a request, for weights. */
+#define TURN_OF_MANY 8u
+#define REQUEST_PARTS 1024u
+/* Requests after which it is asked whether the weight is another. */
+#define WEIGH_EVERY 4096u
 /* How often sockets are looked at while sessions are awake. */
 #define LOOK_NS 50000u
 
@@ -42,6 +46,7 @@ struct worker {
     struct tm_session *awake; /* by next_awake and prev_awake */
     struct tm_session *over;  /* by next: ended when no event can be about them */
     uint32_t count;           /* atomic: the inbox included */
+    uint32_t heaviest;        /* of those awake: the most weight */
     struct tm_scratch scratch;
 };
 
@@ -201,18 +206,31 @@ static void found(struct tm_session *session)
     if (session->idle_since_ns == 0)
         return;
     session->idle_since_ns = 0;
-    session->asleep = 0;
-    session->spin_ns = (uint32_t)tm_min_u64(tm_max_u64(session->spin_ns * 2u, SPIN_LEAST_NS), SPIN_MAX_NS);
+    session->sleeps = 0;
+    session->sleeps_to_try = SLEEPS_TO_TRY_MIN;
+    session->spin_ns = SPIN_MAX_NS;
 }
 
 /* How long to look this time. Where it was never worth it, it is tried now and then. */
-static uint32_t patience_ns(struct worker *worker, struct tm_session *session)
+static uint32_t patience_ns(const struct worker *worker, const struct tm_session *session)
 {
     if (!worker->may_spin)
         return 0;
     if (session->spin_ns >= SPIN_LEAST_NS)
         return session->spin_ns;
-    return session->asleep >= SPIN_TRY_EVERY ? SPIN_TRY_NS : 0;
+    return session->sleeps >= session->sleeps_to_try ? SPIN_MAX_NS : 0;
+}
+
+/* It was looked at in vain for as long as it is worth, or not at all. */
+static void count_sleep(struct tm_session *session, uint32_t patience)
+{
+    session->sleeps++;
+    if (patience == 0)
+        return;
+    session->sleeps = 0;
+    if (session->spin_ns < SPIN_LEAST_NS)
+        session->sleeps_to_try = (uint16_t)tm_min_u64(session->sleeps_to_try * 2u, SLEEPS_TO_TRY_MAX);
+    session->spin_ns /= 2u;
 }
 
 /* Nothing to do for it: looks on for a while, then lets it sleep. */
@@ -228,26 +246,57 @@ static void idle(struct worker *worker, struct tm_session *session, uint64_t now
         tm_sleep_end(&session->head->daemon);
         return;
     }
-    session->spin_ns /= 2u;
-    session->asleep = patience != 0 ? 0 : (uint8_t)(session->asleep + 1u);
+    count_sleep(session, patience);
     put_to_sleep(worker, session);
 }
 
-/* A turn for each that is awake. */
-static void go_round(struct worker *worker)
+/*
+ * Deficit round robin by weight: how many requests the session may have answered this time. What is less than one is
+ * kept for the next round; who leaves nothing waiting keeps nothing.
+ */
+static uint32_t turn_of(struct worker *worker, struct tm_session *session)
 {
-    uint64_t now_ns = tm_now_ns();
+    if (session->next_awake == NULL && session->prev_awake == NULL) {
+        session->credit = 0;
+        return TM_SESSION_TURN;
+    }
+    uint64_t parts = (uint64_t)TURN_OF_MANY * REQUEST_PARTS * session->weight / worker->heaviest;
+    session->credit += (uint32_t)tm_max_u64(tm_min_u64(parts, (uint64_t)TURN_OF_MANY * REQUEST_PARTS), 1u);
+    return session->credit / REQUEST_PARTS;
+}
+
+static void serve(struct worker *worker, struct tm_session *session)
+{
+    uint32_t most = turn_of(worker, session);
+    uint32_t served = most != 0 ? tm_session_serve(session, most, &worker->scratch) : 0;
+    session->credit = served < most ? 0 : session->credit % REQUEST_PARTS;
+    session->served += served;
+    if (session->served >= WEIGH_EVERY) {
+        session->served = 0;
+        tm_session_weigh(session);
+    }
+    found(session);
+}
+
+/* A turn for each that is awake. */
+static void go_round(struct worker *worker, uint64_t now_ns)
+{
+    uint32_t heaviest = 1;
     struct tm_session *next;
     for (struct tm_session *session = worker->awake; session != NULL; session = next) {
         next = session->next_awake;
-        unsigned served = tm_session_serve(session, &worker->scratch);
+        heaviest = session->weight > heaviest ? session->weight : heaviest;
+        if (tm_session_has_work(session))
+            serve(worker, session);
+        else {
+            session->credit = 0;
+            idle(worker, session, now_ns);
+        }
         if (session->state == TM_SESSION_OVER)
             take_out(worker, session);
-        else if (served != 0)
-            found(session);
-        else
-            idle(worker, session, now_ns);
     }
+    /* Who has become awake since counts from the next round on. */
+    worker->heaviest = heaviest;
 }
 
 static void *run(void *argument)
@@ -255,30 +304,20 @@ static void *run(void *argument)
     struct worker *worker = argument;
     uint64_t looked_ns = 0;
     for (bool stops = false; !stops;) {
-        if (worker->awake == NULL)
-            stops = look(worker, -1);
-        else {
-            uint64_t now_ns = tm_now_ns();
-            if (now_ns - looked_ns >= LOOK_NS) {
-                looked_ns = now_ns;
-                stops = look(worker, 0);
-            }
+        uint64_t now_ns = tm_now_ns();
+        bool sleeps = worker->awake == NULL;
+        if (sleeps || now_ns - looked_ns >= LOOK_NS) {
+            stops = look(worker, sleeps ? -1 : 0);
+            looked_ns = now_ns = tm_now_ns();
         }
         end_those_over(worker);
-        go_round(worker);
+        go_round(worker, now_ns);
         end_those_over(worker);
     }
     return NULL;
 }
 
 /* ---- making and ending ---- */
-
-/* Where there is one CPU, looking for work keeps the client from making some. */
-static bool has_more_than_one_cpu(void)
-{
-    cpu_set_t cpus;
-    return sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) > 1;
-}
 
 static void knock(const struct worker *worker)
 {
@@ -290,7 +329,9 @@ static void knock(const struct worker *worker)
 static bool start(struct worker *worker, const struct tm_daemon *daemon)
 {
     worker->daemon = daemon;
-    worker->may_spin = has_more_than_one_cpu();
+    /* Where there is one CPU, looking for work keeps the client from making some. */
+    worker->may_spin = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+    worker->heaviest = 1;
     worker->events = epoll_create1(EPOLL_CLOEXEC);
     worker->knock = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (worker->events >= 0 && worker->knock >= 0 && watch(worker, worker->knock, EPOLLIN, NULL, 0) &&

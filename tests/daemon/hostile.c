@@ -217,12 +217,12 @@ static void cuts_memory(void)
 }
 
 static struct raw_client scribbled;
-static volatile bool stops;
+static bool stops; /* atomic */
 
 static void *scribble(void *argument)
 {
     (void)argument;
-    for (uint64_t i = 0; !stops; i++)
+    for (uint64_t i = 0; !tm_load_relaxed(&stops); i++)
         raw_fill(&scribbled, (unsigned)(i % 4u), i);
     return NULL;
 }
@@ -239,7 +239,7 @@ static void scribbles(void)
         need(raw_put(&scribbled, pool, 3, (uint32_t)(i % 100u), slot) == TM_WIRE_OK, "put");
         need(raw_get(&scribbled, pool, 3, (uint32_t)(i % 100u), slot) == TM_WIRE_OK, "get");
     }
-    stops = true;
+    tm_store_relaxed(&stops, true);
     (void)pthread_join(thread, NULL);
     /* What was stored is whole all the same: of two gets both are alike. */
     for (uint32_t i = 0; i < 100 && i < number; i++) {

@@ -140,9 +140,8 @@ static void write_answer(struct session *session, const struct tm_wire_answer *a
     tm_ring_write(&session->answers, answer);
     tm_ring_publish(&session->answers);
     struct tm_wire_head *head = (struct tm_wire_head *)(void *)session->memory;
-    const uint64_t one = 1;
     if (tm_sleep_must_wake(&head->client))
-        NEED(write(session->woken, &one, sizeof one) == sizeof one);
+        NEED(write(session->woken, "", 1) == 1);
 }
 
 static void answer_request(struct peer *peer, struct session *session, const struct tm_wire_request *request)
@@ -288,7 +287,9 @@ static void welcome(struct peer *peer, int socket, const struct tm_wire_hello *h
     NEED(session->memory != MAP_FAILED);
     session->socket = socket;
     session->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    session->woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int ends[2];
+    NEED(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    session->woken = ends[1];
     struct tm_wire_head *head = (struct tm_wire_head *)(void *)session->memory;
     tm_ring_init(&session->requests, session->memory + session->where.requests, sizeof(struct tm_wire_request), 64,
                  &head->accepted.count, &head->submitted.count);
@@ -296,9 +297,10 @@ static void welcome(struct peer *peer, int socket, const struct tm_wire_hello *h
                  &head->answered.count, &head->seen.count);
     session->bounds = (struct tm_wire_bounds){.features = any.welcome.features};
     session->bounds.region_bytes[0] = UINT64_C(16) * TM_PAGE_BYTES;
-    const int descriptors[] = {memory, session->wake, session->woken};
+    const int descriptors[] = {memory, session->wake, ends[0]};
     send_message(socket, &any, descriptors, 3);
     close(memory);
+    close(ends[0]);
     atomic_fetch_add(&peer->manners.connections, 1);
 }
 
