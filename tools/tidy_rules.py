@@ -22,9 +22,10 @@ LAYERS = {
     'src/host': ['src/base'],
     'src/wire': ['src/base'],
     'src/client': ['include', 'src/base', 'src/codec', 'src/store', 'src/engine', 'src/host', 'src/wire'],
+    'src/save': ['include', 'src/base'],
     'src/xen': ['include', 'src/base', 'src/codec', 'src/engine', 'src/wire', 'src/client'],
     'src/daemon': ['include', 'src/base', 'src/codec', 'src/store', 'src/engine', 'src/host', 'src/wire',
-                   'src/client', 'src/xen', 'src/command'],
+                   'src/client', 'src/save', 'src/xen', 'src/command'],
     'src/cli': ['include', 'src/command'],
     'frontends/fuse': ['include', 'src/command'],
     'frontends/nbdkit': ['include', 'src/command'],
@@ -42,7 +43,7 @@ FREESTANDING_HEADERS = {'stdbool.h', 'stddef.h', 'stdint.h', 'stdatomic.h', 'lim
 PUBLIC_HEADERS = {'stdbool.h', 'stddef.h', 'stdint.h'}
 
 # What goes into the library: it prints nothing and never ends its process.
-LIBRARY = FREESTANDING + ('src/codec', 'src/host', 'src/wire', 'src/client', 'src/xen')
+LIBRARY = FREESTANDING + ('src/codec', 'src/host', 'src/wire', 'src/client', 'src/save', 'src/xen')
 
 # (names, folders or None for all, what to use instead)
 BANNED_CALLS = [

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * save.h - a client with its pools and pages as a row of bytes: one format for files and for streams.
+ *
+ * Purpose     A writer takes items one after the other and gives bytes; a reader takes bytes and gives the same items,
+ *             or says at which offset what is wrong. docs/save-format.md has the layout. No input or output here.
+ * Invariants  The reader gives nothing of a section before its checksum is verified, and the checksums are a chain: a
+ *             section that is torn, flipped, left out, repeated, moved, or of another file is refused, whatever it
+ *             says. What an item says of itself is checked as well; whether a page's bytes decode to a page is not.
+ *             Nothing depends on the machine's order of bytes.
+ * Who locks   Nobody: a writer or a reader belongs to one thread at a time.
+ * Cost        One copy and one checksum of every byte; a buffer of TM_SAVE_SECTION_BYTES on either side.
+ */
+#ifndef TM_SAVE_H
+#define TM_SAVE_H
+
+#include <tmem/tmem.h>
+
+#include "base/base.h"
+
+#define TM_SAVE_VERSION 1u
+
+/* A section's body at most, and how full one is before the next begins. */
+#define TM_SAVE_SECTION_BYTES (UINT32_C(256) << 10)
+
+/* Most pools of a client. */
+#define TM_SAVE_POOLS_MAX 65536u
+
+/* What an item is; the number of its sections in the format. */
+enum tm_save_kind {
+    TM_SAVE_CLIENT = 1,      /* the first; in a stream again where something of it changed */
+    TM_SAVE_RIGHT = 2,       /* a shared pool that the client may join */
+    TM_SAVE_POOL = 3,        /* before its pages */
+    TM_SAVE_PAGE = 4,        /* replaces an earlier one of the same handle */
+    TM_SAVE_GONE_PAGE = 5,   /* streams: an earlier one is gone */
+    TM_SAVE_GONE_OBJECT = 6, /* streams: all earlier ones of the object are */
+    TM_SAVE_GONE_POOL = 7,   /* streams: an earlier pool is */
+    TM_SAVE_ROUND = 8,       /* streams: what follows is newer than what came before */
+    TM_SAVE_END = 9,         /* the last; made by the writer */
+};
+
+/* What the bytes are. */
+enum tm_save_form {
+    TM_SAVE_FILE = 0,   /* all of it at one moment */
+    TM_SAVE_STREAM = 1, /* while the client runs, in rounds */
+};
+
+struct tm_save_item {
+    enum tm_save_kind kind;
+    uint64_t pool;                /* of pages, objects and pools that are gone */
+    struct tmem_object_id object; /* of pages and objects */
+    uint32_t index;               /* of pages */
+    uint32_t round;               /* of a round */
+    union {
+        struct tmem_client_stats client; /* name, weight, frozen, cap, maxima, losses, counters */
+        struct tmem_uuid right;
+        struct tmem_pool_stats of_pool; /* id, flags, uuid, counters */
+        struct tmem_stored page;
+        struct {
+            uint64_t pages, bytes; /* of all pages, as they are stored */
+        } end;
+    };
+};
+
+/* ---- writing ---- */
+
+/* Takes the next @size bytes; false: it cannot, and the writer is of no use any more. */
+typedef bool tm_save_sink(void *user, const void *bytes, size_t size);
+
+struct tm_save_writer {
+    tm_save_sink *sink;
+    void *user;
+    unsigned char *section; /* header, then entries */
+    uint32_t used_bytes;    /* of entries */
+    uint32_t entries;
+    enum tm_save_kind kind;
+    uint32_t number; /* of the section */
+    uint64_t chain;  /* the last checksum */
+    uint64_t pages, page_bytes;
+    bool failed;
+};
+
+/*
+ * tm_save_begin - begin, and write what comes before the first item.
+ *
+ * @salt  a number that no other file has; chance is good enough.
+ *
+ * False: no memory, or the sink's no. tm_save_finish() ends it in any case.
+ */
+TM_MUST_USE bool tm_save_begin(struct tm_save_writer *writer, enum tm_save_form form, uint64_t salt,
+                               tm_save_sink *sink, void *user);
+
+/* tm_save_write - the next item, of any kind but TM_SAVE_END. False: the sink's no, now or earlier. */
+TM_MUST_USE bool tm_save_write(struct tm_save_writer *writer, const struct tm_save_item *item);
+
+/* tm_save_flush - give the sink all that was written so far. */
+TM_MUST_USE bool tm_save_flush(struct tm_save_writer *writer);
+
+/* tm_save_finish - write the end where @completely, and free the buffer. False: the sink's no. */
+bool tm_save_finish(struct tm_save_writer *writer, bool completely);
+
+/* ---- reading ---- */
+
+/* Fills in up to @size bytes, waiting for all of them; fewer: that was all there is. */
+typedef size_t tm_save_source(void *user, void *bytes, size_t size);
+
+enum tm_save_answer {
+    TM_SAVE_ITEM,   /* *item is the next one */
+    TM_SAVE_ENDED,  /* everything was there, and whole */
+    TM_SAVE_BROKEN, /* text() says where and why */
+};
+
+struct tm_save_reader {
+    tm_save_source *source;
+    void *user;
+    unsigned char *section; /* header and entries */
+    const unsigned char *at, *end;
+    uint32_t entries; /* left */
+    enum tm_save_kind kind;
+    enum tm_save_form form;
+    uint32_t number;        /* of the next section */
+    uint64_t offset;        /* of the next section */
+    uint64_t section_start; /* offset of the one that is read */
+    uint64_t chain;
+    uint64_t pages, page_bytes;
+    uint64_t *pools; /* ids, ascending */
+    size_t pool_count, pool_capacity;
+    bool has_client;
+    bool is_short; /* the entry needs more than the section has */
+    bool is_over;  /* nothing more to read, */
+    bool is_whole; /* since all of it was there */
+    char text[160];
+};
+
+/* tm_save_open - begin to read, and check what comes before the first item. False: text says why. tm_save_close() ends
+ * it in any case. */
+TM_MUST_USE bool tm_save_open(struct tm_save_reader *reader, tm_save_source *source, void *user);
+
+/* tm_save_read - the next item; never TM_SAVE_END. After TM_SAVE_ENDED and TM_SAVE_BROKEN it answers the same again. */
+TM_MUST_USE enum tm_save_answer tm_save_read(struct tm_save_reader *reader, struct tm_save_item *item);
+
+void tm_save_close(struct tm_save_reader *reader);
+
+#endif
