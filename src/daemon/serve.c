@@ -91,6 +91,20 @@ static enum tmem_result operate(struct tm_session *session, struct tm_scratch *s
     return TMEM_UNSUPPORTED;
 }
 
+/* The same, timed now and then. */
+static enum tmem_result operate_timed(struct tm_session *session, struct tm_scratch *scratch,
+                                      const struct tm_wire_request *request, struct tm_wire_answer *answer)
+{
+    if (TM_LIKELY(!tm_latency_is_due(&scratch->latencies)))
+        return operate(session, scratch, request, answer);
+    uint64_t began_ns = tm_now_ns();
+    enum tmem_result result = operate(session, scratch, request, answer);
+    uint64_t took_ns = tm_now_ns() - began_ns;
+    tm_latency_note(&scratch->latencies.of[request->operation], took_ns);
+    tm_latency_sums_note(&session->tenant->latency, request->operation, took_ns);
+    return result;
+}
+
 /* One byte that means "look". A full pipe means it already; a client that is gone is seen at his socket. */
 static void wake_client(const struct tm_session *session)
 {
@@ -111,7 +125,7 @@ uint32_t tm_session_serve(struct tm_session *session, uint32_t most, struct tm_s
         struct tm_wire_answer answer = {.tag = request.tag};
         answer.result = (uint32_t)tm_request_judge(&request, &session->bounds);
         if (answer.result == TM_WIRE_OK)
-            answer.result = (uint32_t)operate(session, scratch, &request, &answer);
+            answer.result = (uint32_t)operate_timed(session, scratch, &request, &answer);
         tm_ring_write(&session->answers, &answer);
         tm_ring_publish(&session->answers);
     }

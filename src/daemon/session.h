@@ -40,6 +40,7 @@ struct tm_scratch {
     struct tmem_stored stored;
     union tm_wire_any question;
     union tm_wire_any answer;
+    struct tm_latencies latencies;
 };
 
 struct tm_session {

@@ -17,6 +17,7 @@
 #define TM_DAEMON_TENANT_H
 
 #include "daemon/daemon.h"
+#include "daemon/latency.h"
 #include "wire/message.h"
 
 enum tm_tenant_state {
@@ -41,6 +42,7 @@ struct tm_tenant {
     enum tm_tenant_state state;
     struct tm_wire_token token; /* the same for its life: a welcome that got lost loses nothing */
     uint64_t orphan_until_ns;
+    struct tm_latency_sums latency; /* counted by whose thread serves it */
     /* What the reaper does: */
     bool leaves;  /* everything goes, nothing waits */
     int farewell; /* a socket on which the end is answered and which is closed then, or -1 */

@@ -405,3 +405,9 @@ void tm_workers_add(struct tm_workers *workers, struct tm_session *session)
     (void)pthread_mutex_unlock(&least->mutex);
     knock(least);
 }
+
+void tm_workers_latency(const struct tm_workers *workers, unsigned operation, struct tm_latency *sum)
+{
+    for (unsigned i = 0; i < workers->count; i++)
+        tm_latency_add(sum, &workers->workers[i].scratch.latencies.of[operation]);
+}

@@ -12,6 +12,7 @@
 
 #include "daemon/daemon.h"
 
+struct tm_latency;
 struct tm_session;
 
 /* Starts @count threads; NULL: there is no memory for them, or a limit. */
@@ -22,5 +23,8 @@ void tm_workers_destroy(struct tm_workers *workers);
 
 /* tm_workers_add - hand over a new session, to the thread that has the fewest. */
 void tm_workers_add(struct tm_workers *workers, struct tm_session *session);
+
+/* tm_workers_latency - add to @sum how long requests of one kind took; for any thread. */
+void tm_workers_latency(const struct tm_workers *workers, unsigned operation, struct tm_latency *sum);
 
 #endif
