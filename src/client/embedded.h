@@ -8,9 +8,9 @@
 #ifndef TM_EMBEDDED_H
 #define TM_EMBEDDED_H
 
+#include "client/client.h"
 #include "client/home.h"
 #include "client/uri.h"
-#include "engine/engine.h"
 #include "host/host_linux.h"
 
 struct tm_embedded {
@@ -24,16 +24,6 @@ struct tm_embedded {
 static inline struct tm_embedded *tm_embedded_of(struct tmem_store *store)
 {
     return TM_CONTAINER_OF(store, struct tm_embedded, base);
-}
-
-static inline struct tm_client *tm_client_of(struct tmem_client *client)
-{
-    return (struct tm_client *)(void *)client;
-}
-
-static inline struct tm_member *tm_member_of(struct tmem_pool *pool)
-{
-    return (struct tm_member *)(void *)pool;
 }
 
 static inline const struct tm_object_id *tm_object_of(const struct tmem_object_id *object)

@@ -438,6 +438,11 @@ static const struct tm_rule *named_rule(const struct tm_config *config, uid_t ui
     return first;
 }
 
+static const struct tm_rule *rule_without_name(const struct tm_config *config, uid_t uid)
+{
+    return uid == geteuid() ? &config->own : &config->others;
+}
+
 const struct tm_rule *tm_config_rule(const struct tm_config *config, uid_t uid, const char *wish,
                                      char name[static TMEM_CLIENT_NAME_SIZE], char *text, size_t text_size)
 {
@@ -446,7 +451,7 @@ const struct tm_rule *tm_config_rule(const struct tm_config *config, uid_t uid, 
     if (rule != NULL)
         memcpy(base, rule->name, sizeof base);
     else {
-        rule = uid == geteuid() ? &config->own : &config->others;
+        rule = rule_without_name(config, uid);
         (void)snprintf(base, sizeof base, "uid-%u", (unsigned)uid);
     }
     if (!rule->allowed) {
@@ -468,12 +473,34 @@ const struct tm_rule *tm_config_rule(const struct tm_config *config, uid_t uid, 
     return rule;
 }
 
-void tm_config_uri(const struct tm_config *config, char *uri, size_t uri_size)
+const struct tm_rule *tm_config_rule_of(const struct tm_config *config, uid_t uid, const char *name)
+{
+    const struct tm_rule *best = NULL;
+    size_t best_length = 0;
+    for (size_t i = 0; i < config->rule_count; i++) {
+        const struct tm_rule *rule = &config->rules[i];
+        size_t length = strlen(rule->name);
+        bool fits = rule->uid == uid && strncmp(name, rule->name, length) == 0 &&
+                    (name[length] == '\0' || name[length] == ':');
+        if (fits && length > best_length) {
+            best = rule;
+            best_length = length;
+        }
+    }
+    if (best == NULL)
+        best = named_rule(config, uid, "");
+    return best != NULL ? best : rule_without_name(config, uid);
+}
+
+void tm_config_uri(const struct tm_config *config, int arena, char *uri, size_t uri_size)
 {
     char cold[24] = "";
+    char file[24] = "";
+    if (arena >= 0)
+        (void)snprintf(file, sizeof file, ",arena-fd=%d", arena);
     if (config->cold_percent != 0)
         (void)snprintf(cold, sizeof cold, ",cold=%u", config->cold_percent);
-    (void)snprintf(uri, uri_size, "embedded:size=%llu,codec=%s,dedup=%s,defer=%s,persistent=memfd%s",
+    (void)snprintf(uri, uri_size, "embedded:size=%llu,codec=%s,dedup=%s,defer=%s,persistent=memfd%s%s",
                    (unsigned long long)config->size_bytes, config->codec, config->dedup ? "on" : "off",
-                   config->defer ? "on" : "off", cold);
+                   config->defer ? "on" : "off", cold, file);
 }

@@ -83,7 +83,13 @@ unsigned tm_config_read(struct tm_config *config, const char *path, bool is_requ
 const struct tm_rule *tm_config_rule(const struct tm_config *config, uid_t uid, const char *wish,
                                      char name[static TMEM_CLIENT_NAME_SIZE], char *text, size_t text_size);
 
-/* tm_config_uri - the store's URI. */
-void tm_config_uri(const struct tm_config *config, char *uri, size_t uri_size);
+/*
+ * tm_config_rule_of - the rule that a client falls under which was called @name when this user's connection made it, or
+ * that it would fall under now.
+ */
+const struct tm_rule *tm_config_rule_of(const struct tm_config *config, uid_t uid, const char *name);
+
+/* tm_config_uri - the store's URI. @arena: a memory file for its persistent pages, or -1: one of its own. */
+void tm_config_uri(const struct tm_config *config, int arena, char *uri, size_t uri_size);
 
 #endif

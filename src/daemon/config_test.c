@@ -79,7 +79,7 @@ static void without_a_file_there_are_defaults(void **state)
     char uri[256];
     char name[TMEM_CLIENT_NAME_SIZE];
     assert_int_equal(tm_config_read(&config, path, false, report, &config), 0);
-    tm_config_uri(&config, uri, sizeof uri);
+    tm_config_uri(&config, -1, uri, sizeof uri);
     assert_string_equal(uri, "embedded:size=268435456,codec=lz4,dedup=on,defer=off,persistent=memfd");
     const struct tm_rule *rule = rule_for(geteuid() + 1u, "", name);
     assert_non_null(rule);
@@ -129,7 +129,7 @@ static void everything_can_be_set(void **state)
     assert_int_equal(config.threads, 3);
     assert_int_equal(config.grace_seconds, 7);
     assert_int_equal(config.connections, 10);
-    tm_config_uri(&config, uri, sizeof uri);
+    tm_config_uri(&config, -1, uri, sizeof uri);
     assert_string_equal(uri,
                         "embedded:size=1610612736,codec=zstd:3,dedup=off,defer=on,persistent=memfd,cold=20");
     assert_int_equal(config.rule_count, 1);
@@ -251,6 +251,21 @@ static void clients_are_called_after_their_section_or_user(void **state)
     assert_string_equal(name, "uid-4000000000:x");
 }
 
+static void rules_are_found_again_by_the_names_that_they_gave(void **state)
+{
+    (void)state;
+    assert_int_equal(read_text("[client a]\nuid = 5\n[client a:b]\nuid = 5\n[client c]\nuid = 6\n"), 0);
+    assert_ptr_equal(tm_config_rule_of(&config, 5, "a"), &config.rules[0]);
+    assert_ptr_equal(tm_config_rule_of(&config, 5, "a:x"), &config.rules[0]);
+    assert_ptr_equal(tm_config_rule_of(&config, 5, "a:b"), &config.rules[1]);
+    assert_ptr_equal(tm_config_rule_of(&config, 5, "a:b:c"), &config.rules[1]);
+    assert_ptr_equal(tm_config_rule_of(&config, 6, "c"), &config.rules[2]);
+    /* Of sections that are gone, and of users without one. */
+    assert_ptr_equal(tm_config_rule_of(&config, 5, "ab"), &config.rules[0]);
+    assert_ptr_equal(tm_config_rule_of(&config, 4000000000u, "uid-4000000000:x"), &config.others);
+    assert_ptr_equal(tm_config_rule_of(&config, geteuid(), "uid-0"), &config.own);
+}
+
 static void names_that_are_none_are_refused(void **state)
 {
     (void)state;
@@ -292,6 +307,7 @@ int main(void)
         TEST(all_problems_of_a_file_are_told),
         TEST(drop_ins_come_later_in_the_order_of_their_names),
         TEST(clients_are_called_after_their_section_or_user),
+        TEST(rules_are_found_again_by_the_names_that_they_gave),
         TEST(names_that_are_none_are_refused),
         TEST(nothing_follows_a_name),
     };

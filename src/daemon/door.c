@@ -70,17 +70,22 @@ static bool take_lock(struct tm_door *door, char *text, size_t text_size)
     return false;
 }
 
+/* What connecting there answers: 0, or an errno. */
+static int probe(const struct sockaddr_un *address)
+{
+    int client = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (client < 0)
+        return errno;
+    int error = connect(client, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : errno;
+    (void)close(client);
+    return error;
+}
+
 /* Does anybody answer there? One who has not made a lock, such as another program. */
 static bool is_answered(const struct sockaddr_un *address)
 {
-    int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (probe < 0)
-        return true;
-    int result = connect(probe, (const struct sockaddr *)address, sizeof *address);
-    int error = errno;
-    (void)close(probe);
     /* Refused: nobody has it open. What has another type answers EPROTOTYPE, and is somebody's. */
-    return result == 0 || error != ECONNREFUSED;
+    return probe(address) != ECONNREFUSED;
 }
 
 /* Whatever lies at the path goes, if it is a socket that nobody listens to. */
@@ -114,7 +119,38 @@ static bool listen_there(struct tm_door *door, const struct sockaddr_un *address
     return true;
 }
 
+/* True: the socket listens at @path, as far as can be seen: with the lock nobody else of us does. */
+static bool listens_at(int socket, const char *path, const struct sockaddr_un *expected)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNSPEC};
+    socklen_t size = sizeof address;
+    if (getsockname(socket, (struct sockaddr *)&address, &size) != 0 || address.sun_family != AF_UNIX ||
+        strncmp(address.sun_path, path, sizeof address.sun_path) != 0)
+        return false;
+    /* So many may wait there that there is no room for one more. */
+    int error = probe(expected);
+    return error == 0 || error == EAGAIN;
+}
+
+static bool go_on_with(struct tm_door *door, int socket, const struct sockaddr_un *address)
+{
+    if (socket < 0)
+        return false;
+    if (!listens_at(socket, door->path, address)) {
+        (void)close(socket);
+        return false;
+    }
+    door->socket = socket;
+    door->is_ours = door->goes_on = true;
+    return true;
+}
+
 bool tm_door_open(struct tm_door *door, const char *path, char *text, size_t text_size)
+{
+    return tm_door_open_again(door, -1, path, text, text_size);
+}
+
+bool tm_door_open_again(struct tm_door *door, int socket, const char *path, char *text, size_t text_size)
 {
     struct sockaddr_un address;
     *door = (struct tm_door){.socket = -1, .lock = -1};
@@ -126,10 +162,11 @@ bool tm_door_open(struct tm_door *door, const char *path, char *text, size_t tex
     memcpy(door->path, path, strlen(path) + 1u);
     make_directory(path);
     address_of(path, &address);
-    if (take_lock(door, text, text_size) && clear_place(path, &address, text, text_size) &&
-        listen_there(door, &address, text, text_size))
+    if (take_lock(door, text, text_size) &&
+        (go_on_with(door, socket, &address) ||
+         (clear_place(path, &address, text, text_size) && listen_there(door, &address, text, text_size))))
         return true;
-    tm_door_close(door);
+    tm_door_close(door, false);
     return false;
 }
 
@@ -168,11 +205,11 @@ static bool is_still_ours(const struct tm_door *door)
     return !is_answered(&address);
 }
 
-void tm_door_close(struct tm_door *door)
+void tm_door_close(struct tm_door *door, bool goes_on)
 {
     if (door->socket >= 0)
         (void)close(door->socket);
-    if (door->is_ours && is_still_ours(door))
+    if (door->is_ours && !goes_on && is_still_ours(door))
         (void)unlink(door->path);
     if (door->lock >= 0)
         (void)close(door->lock);

@@ -16,6 +16,7 @@ struct tm_door {
     int socket;
     int lock;     /* -1: the socket came from outside */
     bool is_ours; /* to remove at the end */
+    bool goes_on; /* it is the socket of the daemon before */
     char path[TM_SOCKET_PATH_SIZE];
 };
 
@@ -33,10 +34,16 @@ bool tm_door_default_path(char path[static TM_SOCKET_PATH_SIZE]);
  */
 bool tm_door_open(struct tm_door *door, const char *path, char *text, size_t text_size);
 
+/*
+ * tm_door_open_again - the same, with a socket that a daemon before has made and that listened all the time: who came
+ * meanwhile waits there. Where @socket is another, or not at @path any more, it is closed and a new one made.
+ */
+bool tm_door_open_again(struct tm_door *door, int socket, const char *path, char *text, size_t text_size);
+
 /* tm_door_adopt - use a socket that listens already; false, with a text, when it is none of the right kind. */
 bool tm_door_adopt(struct tm_door *door, int socket, char *text, size_t text_size);
 
-/* tm_door_close - and remove the socket, if it is the one that was made. */
-void tm_door_close(struct tm_door *door);
+/* tm_door_close - and remove the socket, if it is the one that was made, unless the next daemon goes on with it. */
+void tm_door_close(struct tm_door *door, bool goes_on);
 
 #endif

@@ -21,9 +21,12 @@
 #include "command/size.h"
 #include "daemon/crowd.h"
 #include "daemon/door.h"
+#include "daemon/keep.h"
+#include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/reaper.h"
+#include "daemon/restore.h"
 #include "daemon/session.h"
 #include "daemon/tenant.h"
 #include "daemon/worker.h"
@@ -40,6 +43,7 @@ struct options {
     uint64_t size_bytes; /* 0: as configured */
     bool checks;
     bool foreground;
+    bool keeper;
 };
 
 static const char help[] =
@@ -51,6 +55,7 @@ static const char help[] =
     "                   else ~/.config/tmem/tmemd.conf; it need not exist)\n"
     "  --check-config   say what is wrong with the configuration, and end\n"
     "  --foreground     stay in the foreground\n"
+    "  --keeper         keep persistent pages in a process of its own, which starts the daemon again when it ends\n"
     "  --socket PATH    where to listen (default /run/tmem/tmemd.sock as root,\n"
     "                   else $XDG_RUNTIME_DIR/tmem/tmemd.sock)\n"
     "  --size SIZE      most memory to use, such as 4G\n"
@@ -72,6 +77,7 @@ enum chosen {
     OPTION_CONFIG = 256,
     OPTION_CHECK,
     OPTION_FOREGROUND,
+    OPTION_KEEPER,
     OPTION_SOCKET,
     OPTION_SIZE,
     OPTION_HELP,
@@ -82,6 +88,7 @@ static const struct option known[] = {
     {"config", required_argument, NULL, OPTION_CONFIG},
     {"check-config", no_argument, NULL, OPTION_CHECK},
     {"foreground", no_argument, NULL, OPTION_FOREGROUND},
+    {"keeper", no_argument, NULL, OPTION_KEEPER},
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"size", required_argument, NULL, OPTION_SIZE},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -114,6 +121,9 @@ static bool read_options(int count, char **arguments, struct options *options, e
             break;
         case OPTION_FOREGROUND:
             options->foreground = true;
+            break;
+        case OPTION_KEEPER:
+            options->keeper = true;
             break;
         case OPTION_SOCKET:
             options->socket = optarg;
@@ -204,11 +214,12 @@ static enum tm_exit choose_path(const struct options *options, const struct tm_c
     return TM_EXIT_FAILED;
 }
 
-static enum tm_exit open_store(const struct tm_config *config, struct tmem_store **store)
+/* @arena: a memory file for persistent pages, or -1. */
+static enum tm_exit open_store(const struct tm_config *config, int arena, struct tmem_store **store)
 {
     char uri[256];
     struct tmem_error error;
-    tm_config_uri(config, uri, sizeof uri);
+    tm_config_uri(config, arena, uri, sizeof uri);
     if (tmem_open(uri, store, &error) == TMEM_OK)
         return TM_EXIT_OK;
     tm_log("cannot make the store: %s", error.text);
@@ -219,7 +230,7 @@ static enum tm_exit open_store(const struct tm_config *config, struct tmem_store
 static enum tm_exit check_config(const struct tm_config *config)
 {
     struct tmem_store *store;
-    enum tm_exit code = open_store(config, &store);
+    enum tm_exit code = open_store(config, -1, &store);
     if (code != TM_EXIT_OK)
         return code;
     tmem_close(store);
@@ -284,15 +295,16 @@ static bool let_all_in(const struct tm_daemon *daemon, int door)
     }
 }
 
-/* Until a signal says that it is time to end. */
-static void listen_on(const struct tm_daemon *daemon, int door, int signals)
+/* Until a signal says that it is time to end; returns it. */
+static int listen_on(const struct tm_daemon *daemon, int door, int signals)
 {
     struct pollfd waits[2] = {{signals, POLLIN, 0}, {door, POLLIN, 0}};
     nfds_t count = 2;
     for (;;) {
         int ready = poll(waits, count, count == 2 ? -1 : PAUSE_MS);
-        if (ready > 0 && waits[0].revents != 0)
-            return;
+        struct signalfd_siginfo signal;
+        if (ready > 0 && waits[0].revents != 0 && read(signals, &signal, sizeof signal) == (ssize_t)sizeof signal)
+            return (int)signal.ssi_signo;
         if (count == 1)
             count = 2;
         else if (ready > 0 && waits[1].revents != 0 && !let_all_in(daemon, door))
@@ -329,23 +341,69 @@ static unsigned threads_of(const struct tm_config *config)
     return cpus < 1 ? 1u : (unsigned)tm_min_u64((uint64_t)cpus, 64);
 }
 
-static void warn_of_loss(const struct tm_daemon *daemon)
+/* "12 persistent pages (48K) of 1 clients"; false: there are none. */
+static bool describe_pages(const struct tm_daemon *daemon, char *text, size_t text_size)
 {
     struct tm_tenants_sum sum;
     char size[TM_SIZE_TEXT];
     tm_tenants_sum(daemon->tenants, &sum);
-    if (sum.persistent_pages != 0)
-        tm_log("warning: %llu persistent pages (%s) of %u clients are lost", (unsigned long long)sum.persistent_pages,
-               tm_size_format(sum.persistent_pages * TMEM_PAGE_SIZE, size), sum.clients);
+    (void)snprintf(text, text_size, "%llu persistent pages (%s) of %u clients",
+                   (unsigned long long)sum.persistent_pages,
+                   tm_size_format(sum.persistent_pages * TMEM_PAGE_SIZE, size), sum.clients);
+    return sum.persistent_pages != 0;
 }
 
-static bool begin(struct tm_daemon *daemon, const struct tm_config *config)
+static void tell_of_pages(const struct tm_daemon *daemon, enum tm_keep_fate fate)
 {
+    char pages[96];
+    if (!describe_pages(daemon, pages, sizeof pages))
+        return;
+    if (fate == TM_KEEP_LOST)
+        tm_log("warning: %s are lost", pages);
+    else if (fate == TM_KEEP_BY_KEEPER)
+        tm_log("%s wait for the next daemon", pages);
+    else
+        tm_log("%s are left with the service manager: a restart finds them, a stop loses them", pages);
+}
+
+/* What a daemon before has left; before anybody is served. */
+static bool take_over(const struct tm_daemon *daemon, uint64_t begun_ns)
+{
+    char pages[96];
+    if (!tm_restore(daemon))
+        return false;
+    (void)describe_pages(daemon, pages, sizeof pages);
+    tm_log("took over %s in %llu ms", pages, (unsigned long long)((tm_now_ns() - begun_ns) / 1000000u));
+    return true;
+}
+
+static bool open_kept(struct tm_daemon *daemon, struct tm_keep *keep)
+{
+    char text[256];
+    if (!tm_keep_begin(keep, text, sizeof text)) {
+        tm_log("%s", text);
+        return false;
+    }
+    if (text[0] != '\0')
+        tm_log("warning: %s", text);
+    if (open_store(daemon->config, keep->arena, &daemon->store) == TM_EXIT_OK)
+        return true;
+    if (keep->is_found)
+        tm_log("the persistent pages of the daemon before are as they were (start the tmemd that left them, or end "
+               "who keeps them: they are lost then)");
+    return false;
+}
+
+static bool begin(struct tm_daemon *daemon, const struct tm_config *config, struct tm_keep *keep)
+{
+    uint64_t begun_ns = tm_now_ns();
     *daemon = (struct tm_daemon){.config = config};
-    if (open_store(config, &daemon->store) != TM_EXIT_OK)
+    if (!open_kept(daemon, keep))
         return false;
     daemon->crowd = tm_crowd_create(fit_descriptors(config->connections), geteuid());
     daemon->tenants = tm_tenants_create(daemon);
+    if (daemon->tenants != NULL && keep->is_found && !take_over(daemon, begun_ns))
+        return false;
     if (daemon->crowd != NULL && daemon->tenants != NULL)
         daemon->reaper = tm_reaper_create(daemon);
     if (daemon->reaper != NULL)
@@ -355,12 +413,12 @@ static bool begin(struct tm_daemon *daemon, const struct tm_config *config)
     return daemon->workers != NULL;
 }
 
-static void end(struct tm_daemon *daemon)
+static void end(struct tm_daemon *daemon, enum tm_keep_fate fate)
 {
     tm_workers_destroy(daemon->workers);
     tm_reaper_destroy(daemon->reaper);
-    if (daemon->tenants != NULL)
-        warn_of_loss(daemon);
+    if (daemon->workers != NULL)
+        tell_of_pages(daemon, fate);
     tm_tenants_destroy(daemon->tenants);
     tm_crowd_destroy(daemon->crowd);
     tmem_close(daemon->store);
@@ -381,44 +439,60 @@ static int take_signals(void)
     return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
-static bool open_door(struct tm_door *door, int passed, const char *path)
+static bool open_door(struct tm_door *door, const struct tm_keep *keep, const char *path)
 {
     char text[512];
-    bool opened = passed > 0 ? tm_door_adopt(door, TM_PASSED_FIRST, text, sizeof text)
-                             : tm_door_open(door, path, text, sizeof text);
+    bool opened = keep->listener >= 0 ? tm_door_adopt(door, keep->listener, text, sizeof text)
+                                      : tm_door_open_again(door, keep->door, path, text, sizeof text);
     if (!opened)
         tm_log("%s", text);
     return opened;
 }
 
+/* How it ended decides what becomes of the pages: after SIGINT nobody goes on with them. */
+static enum tm_keep_fate choose_fate(struct tm_keep *keep, int signal)
+{
+    enum tm_keep_fate fate = signal == SIGINT ? TM_KEEP_LOST : tm_keep_fate(keep);
+    if (fate == TM_KEEP_LOST)
+        tm_keep_nothing(keep);
+    return fate;
+}
+
 /* @ready: where to write when it serves, or -1. */
-static enum tm_exit serve(const struct tm_config *config, const char *path, int passed, int ready)
+static enum tm_exit serve(const struct tm_config *config, const char *path, struct tm_keep *keep, int ready)
 {
     struct tm_daemon daemon;
     struct tm_door door;
+    enum tm_keep_fate fate = TM_KEEP_LOST;
     char size[TM_SIZE_TEXT];
     int signals = take_signals();
-    if (signals < 0 || !open_door(&door, passed, path))
+    if (signals < 0 || !open_door(&door, keep, path))
         return TM_EXIT_FAILED;
-    bool begun = begin(&daemon, config);
+    bool begun = begin(&daemon, config, keep);
     if (begun) {
+        if (door.is_ours && !door.goes_on)
+            tm_keep_door(keep, door.socket);
         tm_log("serving %s at %s", tm_size_format(config->size_bytes, size), door.path);
         if (tm_notify("READY=1") != 0)
             tm_log("cannot tell the service manager (NOTIFY_SOCKET) that it serves");
         if (ready >= 0)
             (void)!write(ready, "", 1);
-        listen_on(&daemon, door.socket, signals);
+        int signal = listen_on(&daemon, door.socket, signals);
         (void)tm_notify("STOPPING=1");
         tm_log("ending");
+        fate = choose_fate(keep, signal);
     }
-    tm_door_close(&door);
-    end(&daemon);
+    tm_door_close(&door, fate != TM_KEEP_LOST || (!begun && door.goes_on));
+    end(&daemon, fate);
+    tm_keep_end(keep);
     (void)close(signals);
     return begun ? TM_EXIT_OK : TM_EXIT_FAILED;
 }
 
-/* Serves in a process of its own; returns when that serves, or has failed. */
-static enum tm_exit serve_behind(const struct tm_config *config, const char *path)
+/* Serves, or keeps, in a process of its own; returns when that serves, or has failed. @arguments: of a keeper, or
+ * NULL. */
+static enum tm_exit serve_behind(const struct tm_config *config, const char *path, struct tm_keep *keep,
+                                 char **arguments)
 {
     int ends[2];
     char byte;
@@ -432,9 +506,12 @@ static enum tm_exit serve_behind(const struct tm_config *config, const char *pat
         (void)close(ends[0]);
         (void)setsid();
         int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (nothing < 0 || chdir("/") != 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(nothing, STDOUT_FILENO) < 0)
+        if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(nothing, STDOUT_FILENO) < 0)
             return TM_EXIT_FAILED;
-        return serve(config, path, 0, ends[1]);
+        /* A keeper stays where it is: names in the arguments mean for each daemon what they meant for the first. */
+        if (arguments != NULL)
+            return tm_keeper_run(arguments, ends[1]);
+        return chdir("/") == 0 ? serve(config, path, keep, ends[1]) : TM_EXIT_FAILED;
     }
     (void)close(ends[1]);
     if (read(ends[0], &byte, 1) == 1)
@@ -443,18 +520,38 @@ static enum tm_exit serve_behind(const struct tm_config *config, const char *pat
     return ended && WEXITSTATUS(status) != 0 ? (enum tm_exit)WEXITSTATUS(status) : TM_EXIT_FAILED;
 }
 
+/* What the options and the environment ask for. */
+static enum tm_exit run(const struct options *options, char **arguments, const struct tm_config *config,
+                        const char *path, struct tm_keep *keep)
+{
+    /* A keeper's daemon has the keeper's arguments. */
+    bool is_kept = getenv(TM_KEEP_VARIABLE) != NULL;
+    bool is_managed = tm_notify_is_wanted() || keep->listener >= 0;
+    if (options->keeper && !is_kept) {
+        if (is_managed) {
+            tm_log("--keeper: a service manager starts this daemon, and keeps what it gives away (leave out --keeper; "
+                   "FileDescriptorStoreMax= in the unit)");
+            return TM_EXIT_USAGE;
+        }
+        return options->foreground ? tm_keeper_run(arguments, -1) : serve_behind(config, path, keep, arguments);
+    }
+    if (options->foreground || is_managed)
+        return serve(config, path, keep, -1);
+    return serve_behind(config, path, keep, NULL);
+}
+
 int main(int count, char **arguments)
 {
     struct options options = {0};
     struct tm_config config;
+    struct tm_keep keep;
     char path[TM_SOCKET_PATH_SIZE] = "";
+    char text[256];
     enum tm_exit code;
     if (!read_options(count, arguments, &options, &code))
         return code;
-    bool is_managed = getenv("NOTIFY_SOCKET") != NULL;
-    int passed = tm_passed_descriptors();
-    if (passed < 0 || passed > 1) {
-        tm_log("LISTEN_PID and LISTEN_FDS make no sense: one socket is taken (ListenSequentialPacket= in the unit)");
+    if (!tm_keep_take(&keep, text, sizeof text)) {
+        tm_log("%s", text);
         return TM_EXIT_USAGE;
     }
     code = read_config(&options, &config);
@@ -463,10 +560,8 @@ int main(int count, char **arguments)
         code = choose_path(&options, &config, path);
     if (code == TM_EXIT_OK && options.checks)
         code = check_config(&config);
-    else if (code == TM_EXIT_OK && (options.foreground || is_managed || passed > 0))
-        code = serve(&config, path, passed, -1);
     else if (code == TM_EXIT_OK)
-        code = serve_behind(&config, path);
+        code = run(&options, arguments, &config, path, &keep);
     tm_config_fini(&config);
     return code;
 }

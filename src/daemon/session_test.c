@@ -44,7 +44,7 @@ static int set_up(void **state)
     tm_config_init(&config);
     config.size_bytes = UINT64_C(64) << 20;
     config.grace_seconds = 3600;
-    tm_config_uri(&config, uri, sizeof uri);
+    tm_config_uri(&config, -1, uri, sizeof uri);
     ours = (struct tm_daemon){.config = &config};
     assert_int_equal(tmem_open(uri, &ours.store, NULL), TMEM_OK);
     ours.crowd = tm_crowd_create(CONNECTIONS, geteuid());

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "client/client.h"
 #include "daemon/log.h"
 #include "daemon/reaper.h"
 
@@ -80,6 +81,27 @@ static bool token_is(const struct tm_wire_token *token, const struct tm_wire_tok
     return difference == 0;
 }
 
+/* ---- notes ---- */
+
+/* What is written into a client's note, so that the next daemon knows the tenant. */
+enum {
+    NOTE_TOKEN,     /* two words */
+    NOTE_USER = 2,  /* and NOTE_IS_WRITTEN */
+    NOTE_UNTIL = 3, /* monotonic time until which an orphan waits, 0: it is none. The memory is gone when that starts
+                       anew */
+};
+#define NOTE_IS_WRITTEN (UINT64_C(1) << 32)
+TM_STATIC_ASSERT(sizeof(struct tm_wire_token) == 2u * sizeof(uint64_t));
+
+static void write_note(const struct tm_tenant *tenant)
+{
+    uint64_t note[TM_CLIENT_NOTE_WORDS];
+    memcpy(&note[NOTE_TOKEN], tenant->token.bytes, sizeof tenant->token.bytes);
+    note[NOTE_USER] = tenant->uid | NOTE_IS_WRITTEN;
+    note[NOTE_UNTIL] = tenant->state == TM_TENANT_ORPHAN ? tenant->orphan_until_ns : 0;
+    tm_client_set_note(tm_client_of(tenant->client), note);
+}
+
 /* ---- connecting ---- */
 
 static struct tm_tenant *find(const struct tm_tenants *tenants, const char *name)
@@ -114,7 +136,7 @@ static enum tmem_result reconnect(struct tm_tenant *tenant, const struct tm_tena
     case TM_TENANT_ORPHAN:
         if (token_is(&tenant->token, &wish->token))
             return TMEM_OK;
-        snprintf(text, text_size, "'%s' left persistent pages, which wait for its token (in %u s they go)",
+        snprintf(text, text_size, "'%s' left something behind, which waits for its token (in %u s it goes)",
                  tenant->name, (unsigned)(left_ns / TM_SECOND_NS + 1u));
         return TMEM_EXISTS;
     }
@@ -125,6 +147,13 @@ static enum tmem_result reconnect(struct tm_tenant *tenant, const struct tm_tena
 static uint64_t bounded(uint64_t allowed, uint64_t wish)
 {
     return wish != 0 && wish < allowed ? wish : allowed;
+}
+
+static void add(struct tm_tenants *tenants, struct tm_tenant *tenant)
+{
+    tenant->farewell = -1;
+    tenant->next = tenants->first;
+    tenants->first = tenant;
 }
 
 static enum tmem_result make(struct tm_tenants *tenants, const struct tm_rule *rule,
@@ -148,9 +177,7 @@ static enum tmem_result make(struct tm_tenants *tenants, const struct tm_rule *r
     memcpy(tenant->name, name, sizeof tenant->name);
     tenant->rule = rule;
     tenant->uid = wish->uid;
-    tenant->farewell = -1;
-    tenant->next = tenants->first;
-    tenants->first = tenant;
+    add(tenants, tenant);
     *result = tenant;
     return TMEM_OK;
 }
@@ -188,6 +215,7 @@ enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_t
                                             : make_another(tenants, rule, wish, name, &found, text, text_size);
     if (result == TMEM_OK) {
         found->state = TM_TENANT_CONNECTED;
+        write_note(found); /* before the client is told its token */
         *tenant = found;
     }
     unlock(tenants);
@@ -282,6 +310,7 @@ void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
     lock(tenants);
     tenant->orphan_until_ns = until_ns;
     tenant->state = TM_TENANT_ORPHAN;
+    write_note(tenant);
     unlock(tenants);
 }
 
@@ -397,5 +426,69 @@ enum tmem_result tm_tenant_pool_destroy(struct tm_tenant *tenant, uint64_t id)
     tenant->pool_count--;
     memmove(&tenant->pools[at], &tenant->pools[at + 1u], (tenant->pool_count - at) * sizeof tenant->pools[0]);
     tmem_pool_destroy(pool);
+    return TMEM_OK;
+}
+
+/* ---- after a restart ---- */
+
+static uint64_t until_of(const struct tm_tenant *tenant, uint64_t noted_until_ns, uint32_t grace_seconds)
+{
+    uint64_t now_ns = tm_now_ns();
+    uint64_t least_ns = now_ns + TM_RETURN_SECONDS * TM_SECOND_NS;
+    if (noted_until_ns != 0)
+        return tm_max_u64(noted_until_ns, least_ns);
+    /* It was connected. Without anything that must stay it is only its settings that wait. */
+    return tenant->pool_count == 0 ? least_ns : tm_max_u64(now_ns + grace_seconds * TM_SECOND_NS, least_ns);
+}
+
+/* Ephemeral pools have come back empty; what uses them makes them anew. */
+static enum tmem_result restore_pools(struct tm_tenant *tenant)
+{
+    uint64_t id = 0;
+    size_t count = 0;
+    struct tmem_pool *pool;
+    struct tmem_pool_stats stats;
+    for (;;) {
+        enum tmem_result result = tmem_client_pools(tenant->client, id, &id, 1, &count);
+        if (result != TMEM_OK || count == 0)
+            return result;
+        if (!make_room(tenant))
+            return TMEM_NOMEM;
+        result = tmem_pool_open(tenant->client, id, &pool);
+        if (result == TMEM_OK)
+            result = tmem_pool_stats(pool, &stats, sizeof stats);
+        if (result != TMEM_OK)
+            return result;
+        if ((stats.flags & TMEM_POOL_PERSISTENT) == 0)
+            tmem_pool_destroy(pool);
+        else
+            tenant->pools[tenant->pool_count++] = (struct tm_tenant_pool){id, pool, stats.flags};
+    }
+}
+
+enum tmem_result tm_tenant_restore(struct tm_tenants *tenants, struct tmem_client *client, const char *name)
+{
+    uint64_t note[TM_CLIENT_NOTE_WORDS];
+    const struct tm_config *config = tenants->daemon->config;
+    tm_client_note(tm_client_of(client), note);
+    if ((note[NOTE_USER] & NOTE_IS_WRITTEN) == 0)
+        return TMEM_NOT_FOUND;
+    struct tm_tenant *tenant = calloc(1, sizeof *tenant);
+    if (tenant == NULL)
+        return TMEM_NOMEM;
+    tenant->client = client;
+    tenant->uid = (uid_t)note[NOTE_USER];
+    memcpy(tenant->token.bytes, &note[NOTE_TOKEN], sizeof tenant->token.bytes);
+    (void)snprintf(tenant->name, sizeof tenant->name, "%s", name);
+    tenant->rule = tm_config_rule_of(config, tenant->uid, name);
+    enum tmem_result result = restore_pools(tenant);
+    if (result != TMEM_OK) {
+        free_tenant(tenant);
+        return result;
+    }
+    tenant->state = TM_TENANT_ORPHAN;
+    tenant->orphan_until_ns = until_of(tenant, note[NOTE_UNTIL], config->grace_seconds);
+    write_note(tenant);
+    add(tenants, tenant);
     return TMEM_OK;
 }

@@ -64,6 +64,12 @@ struct tm_tenant_wish {
     struct tm_wire_token token;
 };
 
+/*
+ * How long those who were there before the daemon was started again may take to come back, at least: they could not
+ * come while there was none.
+ */
+#define TM_RETURN_SECONDS 10u
+
 /* Makes the list, or NULL. Ends it; the reaper has ended before, and closing the store ends the clients. */
 struct tm_tenants *tm_tenants_create(const struct tm_daemon *daemon);
 void tm_tenants_destroy(struct tm_tenants *tenants);
@@ -98,6 +104,15 @@ void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant);
  * @next_ns  where NULL is returned, receives when to ask again; UINT64_MAX: no orphans.
  */
 struct tm_tenant *tm_tenants_expire(struct tm_tenants *tenants, uint64_t now_ns, uint64_t *next_ns);
+
+/*
+ * tm_tenant_restore - make the tenant of a client of the daemon before, who has not come back yet: an orphan with the
+ * token, the user and the remaining grace of the client's note, and with its persistent pools. Before there are other
+ * threads.
+ *
+ * Results: TMEM_OK, TMEM_NOT_FOUND (it has no note: its maker was killed before anybody knew of it), TMEM_NOMEM.
+ */
+enum tmem_result tm_tenant_restore(struct tm_tenants *tenants, struct tmem_client *client, const char *name);
 
 /* What would be lost if the daemon ended: persistent pages, and clients that have some. */
 struct tm_tenants_sum {
