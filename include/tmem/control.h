@@ -4,8 +4,9 @@
  *
  * Nothing on the data path (tmem.h) can do what these calls do. The words are those of tmem.h.
  *
- * A store that was opened as `unix:` answers all of them with TMEM_UNSUPPORTED, since what its clients may do is in the
- * daemon's configuration; only tmem_store_clients() and tmem_client_pools() work, and list what this handle made.
+ * A store that was opened as `unix:` answers those of stores and clients with TMEM_UNSUPPORTED, since what its clients
+ * may do is in the daemon's configuration; only tmem_store_clients() and tmem_client_pools() work, and list what this
+ * handle made. What an operator does to a daemon's store goes through a socket of its own: tmem_daemon_open().
  *
  * Threads: every call may overlap every other, and every call of tmem.h, but for the end of the
  * client or the store that it is given.
@@ -229,6 +230,61 @@ TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_next_pool(struct tmem_client
  * Results: TMEM_OK, TMEM_UNSUPPORTED (over a connection).
  */
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_check(struct tmem_store *store);
+
+/* ----------------------------------------------------------------- daemon */
+
+/*
+ * A connection to the control socket of tmemd. One line of JSON asks, lines of JSON answer, the last of which begins
+ * with `{"result":`; docs/control-protocol.md says what there is to ask. A handle is used by one thread at a time.
+ */
+struct tmem_daemon;
+
+/*
+ * tmem_daemon_open - connect to a daemon's control socket.
+ *
+ * @path    NULL: of the user's own daemon, $XDG_RUNTIME_DIR/tmem/control.sock, where somebody listens there and the
+ *          user is not root; else of the system's, /run/tmem/control.sock.
+ * @daemon  receives it on TMEM_OK; ended by tmem_daemon_close().
+ * @error   where not NULL, receives a text on every result but TMEM_OK.
+ *
+ * Results: TMEM_OK, TMEM_INVALID (the path is too long), TMEM_UNAVAILABLE (nobody listens there), TMEM_DENIED (not
+ * allowed to connect there), TMEM_NOMEM.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_daemon_open(const char *path, struct tmem_daemon **daemon,
+                                                         struct tmem_error *error);
+
+/* Most descriptors that go along with a line, and the longest line that asks, its end included. */
+#define TMEM_DAEMON_DESCRIPTORS 8u
+#define TMEM_DAEMON_LINE_BYTES 65536u
+
+/*
+ * tmem_daemon_ask - send a line, and wait for the first line of its answer.
+ *
+ * The lines of an earlier answer were read to the last one.
+ *
+ * @request      an object of JSON in one line, without its end.
+ * @descriptors  go along; they stay the caller's. NULL where @descriptor_count is 0.
+ * @answer       receives the line, without its end; valid until the next call with this handle.
+ *
+ * Results: TMEM_OK (there is an answer, which says what the daemon thinks of it), TMEM_INVALID (too long, several
+ * lines, too many descriptors; nothing was sent), TMEM_UNAVAILABLE (the daemon hung up), TMEM_NOMEM.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_daemon_ask(struct tmem_daemon *daemon, const char *request,
+                                                        const int *descriptors, size_t descriptor_count,
+                                                        const char **answer);
+
+/*
+ * tmem_daemon_next - the next line of an answer that has several.
+ *
+ * @timeout_ms  how long to wait for it; -1: for ever.
+ *
+ * Results: TMEM_OK, TMEM_MISS (none came in this time), TMEM_UNAVAILABLE, TMEM_NOMEM.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_daemon_next(struct tmem_daemon *daemon, int timeout_ms,
+                                                         const char **line);
+
+/* tmem_daemon_close - hang up. What was asked for may go on. NULL is legal. */
+TMEM_API void tmem_daemon_close(struct tmem_daemon *daemon);
 
 #ifdef __cplusplus
 }

@@ -58,15 +58,15 @@ static const char *remedy_for(int error)
     }
 }
 
-/* A connected socket, or -1 with errno set. */
-static int connect_to(const char *path, uint64_t end_ms)
+int tm_link_connect(const char *path, int type, unsigned wait_ms)
 {
+    uint64_t end_ms = tm_link_now_ms() + wait_ms;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t length = strlen(path);
     TM_STATIC_ASSERT(sizeof address.sun_path == TM_LINK_PATH_BYTES);
     TM_ASSERT(length < sizeof address.sun_path);
     memcpy(address.sun_path, path, length);
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
     while (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
@@ -84,7 +84,7 @@ static int connect_to(const char *path, uint64_t end_ms)
     return fd;
 }
 
-static enum tm_wire_result cannot_connect(const char *path, struct tmem_error *error)
+enum tm_wire_result tm_link_cannot_connect(const char *path, struct tmem_error *error)
 {
     int cause = errno;
     char text[64] = "";
@@ -95,9 +95,9 @@ static enum tm_wire_result cannot_connect(const char *path, struct tmem_error *e
 
 enum tm_wire_result tm_link_try(const char *path, unsigned wait_ms, struct tmem_error *error)
 {
-    int fd = connect_to(path, tm_link_now_ms() + wait_ms);
+    int fd = tm_link_connect(path, SOCK_SEQPACKET, wait_ms);
     if (fd < 0)
-        return cannot_connect(path, error);
+        return tm_link_cannot_connect(path, error);
     close(fd);
     return TM_WIRE_OK;
 }
@@ -234,9 +234,9 @@ enum tm_wire_result tm_link_open(struct tm_link *link, const char *path, const s
     union tm_wire_any answer;
     int descriptors[4] = {-1, -1, -1, -1};
     TM_ASSERT(link->state == TM_LINK_CLOSED);
-    int fd = connect_to(path, tm_link_now_ms() + wait_ms);
+    int fd = tm_link_connect(path, SOCK_SEQPACKET, wait_ms);
     if (fd < 0)
-        return cannot_connect(path, error);
+        return tm_link_cannot_connect(path, error);
     enum tm_wire_result result = greet(fd, hello, wait_ms, link->questions++, &answer, descriptors, error);
     if (result == TM_WIRE_OK) {
         *welcome = answer.welcome;

@@ -110,6 +110,19 @@ void tm_link_fini(struct tm_link *link);
 enum tm_wire_result tm_link_open(struct tm_link *link, const char *path, const struct tm_wire_hello *hello,
                                  unsigned wait_ms, struct tm_wire_welcome *welcome, struct tmem_error *error);
 
+/*
+ * A socket of SOCK_... @type that is connected to one at @path, which fits, and that never blocks; waits as long for a
+ * daemon that is too busy to let anybody in. -1: errno says why, and tm_link_cannot_connect() says it to people.
+ */
+int tm_link_connect(const char *path, int type, unsigned wait_ms);
+enum tm_wire_result tm_link_cannot_connect(const char *path, struct tmem_error *error);
+
+/*
+ * Waits for POLL... @events of the socket until tm_link_now_ms() is @end_ms; UINT64_MAX: for ever. False: it took too
+ * long, or failed. A hang-up counts as ready: the call that follows sees it.
+ */
+bool tm_link_is_ready(int socket, short events, uint64_t end_ms);
+
 /* Tries the socket of a daemon, without saying hello. */
 enum tm_wire_result tm_link_try(const char *path, unsigned wait_ms, struct tmem_error *error);
 

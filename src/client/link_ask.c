@@ -18,8 +18,7 @@ uint64_t tm_link_now_ms(void)
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
-/* False: it took too long, or failed. A hang-up counts as ready: the call that follows sees it. */
-static bool wait_for(int socket, short events, uint64_t end_ms)
+bool tm_link_is_ready(int socket, short events, uint64_t end_ms)
 {
     struct pollfd poll_fd = {socket, events, 0};
     for (;;) {
@@ -40,7 +39,7 @@ static bool send_message(int socket, const union tm_wire_any *message, uint64_t 
         ssize_t sent = send(socket, message, message->head.bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent >= 0)
             return (size_t)sent == message->head.bytes;
-        if (errno == EAGAIN && !wait_for(socket, POLLOUT, end_ms))
+        if (errno == EAGAIN && !tm_link_is_ready(socket, POLLOUT, end_ms))
             return false;
         if (errno != EAGAIN && errno != EINTR)
             return false;
@@ -79,7 +78,7 @@ static size_t receive_message(int socket, union tm_wire_any *message, int *descr
             *descriptor_count = take_descriptors(&header, descriptors);
             return (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ? 0 : (size_t)bytes;
         }
-        if (errno == EAGAIN && !wait_for(socket, POLLIN, end_ms))
+        if (errno == EAGAIN && !tm_link_is_ready(socket, POLLIN, end_ms))
             return 0;
         if (errno != EAGAIN && errno != EINTR)
             return 0;

@@ -52,6 +52,8 @@ void tm_config_init(struct tm_config *config)
         .size_bytes = UINT64_C(256) << 20,
         .codec = "lz4",
         .dedup = true,
+        .control_group = "tmem-admin",
+        .control_mode = 0660,
         .own = others,
         .others = others,
     };
@@ -149,17 +151,21 @@ static void set_user(struct reader *reader, const char *key, const char *value, 
 
 /* ---- keys ---- */
 
+static void set_socket(struct reader *reader, const char *value, char path[static TM_SOCKET_PATH_SIZE])
+{
+    size_t length = strlen(value);
+    if (value[0] != '/' || length >= TM_SOCKET_PATH_SIZE)
+        problem(reader, "socket = %s: expected a path from / on of at most %u bytes", value, TM_SOCKET_PATH_SIZE - 1u);
+    else
+        memcpy(path, value, length + 1u);
+}
+
 static bool set_daemon(struct reader *reader, const char *key, const char *value)
 {
     struct tm_config *config = reader->config;
-    if (strcmp(key, "socket") == 0) {
-        size_t length = strlen(value);
-        if (value[0] != '/' || length >= sizeof config->socket)
-            problem(reader, "socket = %s: expected a path from / on of at most %zu bytes", value,
-                    sizeof config->socket - 1u);
-        else
-            memcpy(config->socket, value, length + 1u);
-    } else if (strcmp(key, "threads") == 0)
+    if (strcmp(key, "socket") == 0)
+        set_socket(reader, value, config->socket);
+    else if (strcmp(key, "threads") == 0)
         (void)set_number(reader, key, value, 1, THREADS_MAX, &config->threads);
     else if (strcmp(key, "grace") == 0)
         (void)set_number(reader, key, value, 0, GRACE_MAX, &config->grace_seconds);
@@ -234,7 +240,37 @@ static bool set_others(struct reader *reader, const char *key, const char *value
     return true;
 }
 
+/* Permissions as chmod takes them: a socket is only connected to, by who may write. */
+static void set_mode(struct reader *reader, const char *value)
+{
+    char *end;
+    unsigned long mode = strtoul(value, &end, 8);
+    if (value[0] < '0' || value[0] > '7' || *end != '\0' || mode > 0777u || (mode & 0600u) != 0600u)
+        problem(reader, "mode = %s: expected permissions such as 0660, for the owner at least 0600", value);
+    else
+        reader->config->control_mode = (uint32_t)mode;
+}
+
+static bool set_control(struct reader *reader, const char *key, const char *value)
+{
+    struct tm_config *config = reader->config;
+    size_t length = strlen(value);
+    if (strcmp(key, "socket") == 0)
+        set_socket(reader, value, config->control_socket);
+    else if (strcmp(key, "mode") == 0)
+        set_mode(reader, value);
+    else if (strcmp(key, "group") != 0)
+        return false;
+    else if (length == 0 || length >= sizeof config->control_group)
+        problem(reader, "group = %s: expected the name of a group", value);
+    else
+        memcpy(config->control_group, value, length + 1u);
+    return true;
+}
+
 /* ---- sections ---- */
+
+#define SECTIONS "[daemon], [store], [client NAME], [others], [control]"
 
 static const struct section {
     const char *name;
@@ -245,6 +281,7 @@ static const struct section {
     {"store", "size, codec, dedup, defer, cold", set_store},
     {"client", "uid, weight, cap, persistent, pools, clients", set_client},
     {"others", "allow, weight, cap, persistent, pools, clients", set_others},
+    {"control", "socket, group, mode", set_control},
 };
 
 static bool is_client_name(const char *name)
@@ -299,7 +336,7 @@ static void open_section(struct reader *reader, char *text)
             reader->section = &sections[i];
     bool is_client = reader->section != NULL && reader->section->set == set_client;
     if (reader->section == NULL || (!is_client && *argument != '\0')) {
-        problem(reader, "[%s%s%s]: no such section ([daemon], [store], [client NAME], [others])", text,
+        problem(reader, "[%s%s%s]: no such section (" SECTIONS ")", text,
                 *argument != '\0' ? " " : "", argument);
         reader->passes_over = true;
     } else if (is_client)
@@ -332,7 +369,7 @@ static void read_pair(struct reader *reader, char *text)
     const char *key = trimmed(text);
     const char *value = trimmed(equals + 1);
     if (reader->section == NULL)
-        problem(reader, "%s: stands before the first section ([daemon], [store], [client NAME], [others])", key);
+        problem(reader, "%s: stands before the first section (" SECTIONS ")", key);
     else if (!reader->section->set(reader, key, value))
         problem(reader, "%s: no such key in [%s] (%s)", key, reader->section->name, reader->section->keys);
 }

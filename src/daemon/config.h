@@ -6,6 +6,7 @@
  *   [store]          size, codec, dedup, defer, cold
  *   [client NAME]    uid, weight, cap, persistent, pools, clients: whoever connects as this user is NAME
  *   [others]         allow, weight, cap, persistent, pools, clients: users that no section names
+ *   [control]        socket, group, mode: where operators ask, and who may
  *
  * FILE.d/ may hold more, files *.conf in the order of their names; later lines replace earlier ones. Everything has a
  * default that works, so there need be no file.
@@ -23,6 +24,7 @@
 
 #define TM_SOCKET_PATH_SIZE 108u /* as in struct sockaddr_un */
 #define TM_CODEC_NAME_SIZE 32u
+#define TM_GROUP_NAME_SIZE 64u
 
 /* What the clients of one section may have. Each limit is that of one client, and `clients` says how many. */
 struct tm_rule {
@@ -47,6 +49,9 @@ struct tm_config {
     bool dedup;
     bool defer;
     uint32_t cold_percent;
+    char control_socket[TM_SOCKET_PATH_SIZE]; /* empty: control.sock beside the socket */
+    char control_group[TM_GROUP_NAME_SIZE];   /* whose members are operators; there need be no such group */
+    uint32_t control_mode;
     struct tm_rule own;    /* the user that the daemon runs as, where no section names it */
     struct tm_rule others; /* and all other users */
     struct tm_rule *rules; /* [client NAME] */

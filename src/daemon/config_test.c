@@ -83,6 +83,9 @@ static void without_a_file_there_are_defaults(void **state)
     assert_string_equal(uri, "embedded:size=268435456,codec=lz4,dedup=on,defer=off,persistent=memfd");
     const struct tm_rule *rule = rule_for(geteuid() + 1u, "", name);
     assert_non_null(rule);
+    assert_string_equal(config.control_socket, "");
+    assert_string_equal(config.control_group, "tmem-admin");
+    assert_int_equal(config.control_mode, 0660);
     assert_false(rule->persistent);
     assert_int_equal(rule->weight, 100);
     rule = rule_for(geteuid(), "", name);
@@ -123,7 +126,11 @@ static void everything_can_be_set(void **state)
                                "clients = 2\n"
                                "[others]\n"
                                "allow = no\n"
-                               "cap = none"),
+                               "cap = none\n"
+                               "[control]\n"
+                               "socket = /run/control\n"
+                               "group = wheel\n"
+                               "mode = 0600"),
                      0);
     assert_string_equal(config.socket, "/run/x y");
     assert_int_equal(config.threads, 3);
@@ -142,6 +149,9 @@ static void everything_can_be_set(void **state)
     assert_int_equal(rule->pools, 5);
     assert_int_equal(rule->clients, 2);
     assert_false(config.others.allowed);
+    assert_string_equal(config.control_socket, "/run/control");
+    assert_string_equal(config.control_group, "wheel");
+    assert_int_equal(config.control_mode, 0600);
 }
 
 static void users_may_be_named(void **state)
@@ -181,6 +191,12 @@ static void each_problem_is_told_with_its_line(void **state)
         {"[client a]\nuid = 1\nweight = 0\n", "c:3: weight = 0: expected a number from 1 to 1000000"},
         {"[client a]\nuid = 1\nallow = no\n", "c:3: allow: no such key in [client]"},
         {"[others]\nuid = 1\n", "c:2: uid: no such key in [others]"},
+        {"[control]\nmode = 0860\n", "c:2: mode = 0860: expected permissions"},
+        {"[control]\nmode = 0060\n", "c:2: mode = 0060: expected permissions"},
+        {"[control]\nmode = 01666\n", "c:2: mode = 01666: expected permissions"},
+        {"[control]\ngroup =\n", "c:2: group = : expected the name"},
+        {"[control]\nsocket = control.sock\n", "c:2: socket = control.sock: expected a path"},
+        {"[control]\nuid = 1\n", "c:2: uid: no such key in [control] (socket, group, mode)"},
     };
     for (size_t i = 0; i < TM_ARRAY_SIZE(cases); i++) {
         told[0] = '\0';

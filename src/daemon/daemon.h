@@ -6,7 +6,8 @@
  *              libtmem's, opened `embedded:`; the daemon adds who may, who is who, and when what is left behind goes.
  * Parts        config (files), door (the listening socket), tenants (clients of the store and what they left), sessions
  *              (connections: session.c begins and ends them, serve.c answers rings, ask.c answers messages), workers
- *              (threads, each with sessions of its own), the reaper (a thread for what takes long).
+ *              (threads, each with sessions of its own), the reaper (a thread for what takes long), control (the
+ *              operators' socket and its verbs: control_*.c), events (what happened lately).
  * Invariants   A session belongs to one worker's thread from the moment it is handed over; only that thread touches
  *              it, and the tenant it is connected to. What a client can write is read once: rings copy, pages are
  *              copied before they are stored. Nothing that a client does or leaves undone makes a thread wait: every
@@ -23,7 +24,9 @@
 
 #include "daemon/config.h"
 
+struct tm_control;
 struct tm_crowd;
+struct tm_events;
 struct tm_tenants;
 struct tm_reaper;
 struct tm_workers;
@@ -32,10 +35,12 @@ struct tm_workers;
 struct tm_daemon {
     const struct tm_config *config;
     struct tmem_store *store;
+    struct tm_events *events;
     struct tm_crowd *crowd;
     struct tm_tenants *tenants;
     struct tm_reaper *reaper;
     struct tm_workers *workers;
+    struct tm_control *control; /* nobody else needs it */
 };
 
 /* Monotonic time. */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -16,6 +17,10 @@
 
 #define LOCK_SUFFIX ".lock"
 #define BACKLOG 512
+
+/* Anybody may connect: who connects is judged by the kernel's word for who it is. */
+const struct tm_door_kind tm_door_for_clients = {
+    .type = SOCK_SEQPACKET, .mode = 0666, .remedy = "choose another place with --socket"};
 
 bool tm_door_default_path(char path[static TM_SOCKET_PATH_SIZE])
 {
@@ -63,17 +68,16 @@ static bool take_lock(struct tm_door *door, char *text, size_t text_size)
     if (flock(door->lock, LOCK_EX | LOCK_NB) == 0)
         return true;
     if (errno == EWOULDBLOCK)
-        snprintf(text, text_size, "another daemon listens at %s (stop it, or choose another place with --socket)",
-                 door->path);
+        snprintf(text, text_size, "another daemon listens at %s (stop it, or %s)", door->path, door->kind->remedy);
     else
         (void)fail(text, text_size, "lock", path, errno);
     return false;
 }
 
 /* What connecting there answers: 0, or an errno. */
-static int probe(const struct sockaddr_un *address)
+static int probe(const struct tm_door *door, const struct sockaddr_un *address)
 {
-    int client = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int client = socket(AF_UNIX, door->kind->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (client < 0)
         return errno;
     int error = connect(client, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : errno;
@@ -82,53 +86,66 @@ static int probe(const struct sockaddr_un *address)
 }
 
 /* Does anybody answer there? One who has not made a lock, such as another program. */
-static bool is_answered(const struct sockaddr_un *address)
+static bool is_answered(const struct tm_door *door, const struct sockaddr_un *address)
 {
     /* Refused: nobody has it open. What has another type answers EPROTOTYPE, and is somebody's. */
-    return probe(address) != ECONNREFUSED;
+    return probe(door, address) != ECONNREFUSED;
 }
 
 /* Whatever lies at the path goes, if it is a socket that nobody listens to. */
-static bool clear_place(const char *path, const struct sockaddr_un *address, char *text, size_t text_size)
+static bool clear_place(const struct tm_door *door, const struct sockaddr_un *address, char *text, size_t text_size)
 {
+    const char *path = door->path;
     struct stat there;
     if (lstat(path, &there) != 0)
         return errno == ENOENT || fail(text, text_size, "look at", path, errno);
     if (!S_ISSOCK(there.st_mode)) {
-        snprintf(text, text_size, "%s is no socket (remove it, or choose another place with --socket)", path);
+        snprintf(text, text_size, "%s is no socket (remove it, or %s)", path, door->kind->remedy);
         return false;
     }
-    if (is_answered(address)) {
-        snprintf(text, text_size, "another daemon listens at %s (stop it, or choose another place with --socket)",
-                 path);
+    if (is_answered(door, address)) {
+        snprintf(text, text_size, "another daemon listens at %s (stop it, or %s)", path, door->kind->remedy);
         return false;
     }
     return unlink(path) == 0 || fail(text, text_size, "replace", path, errno);
 }
 
+/* There need be no such group: then only the owner's permissions count. */
+static bool give_to_group(const struct tm_door *door)
+{
+    struct group entry;
+    struct group *found = NULL;
+    char room[4096];
+    if (door->kind->group == NULL || getgrnam_r(door->kind->group, &entry, room, sizeof room, &found) != 0 ||
+        found == NULL)
+        return true;
+    /* A user's own daemon cannot give it away, if the user is no member. */
+    return chown(door->path, (uid_t)-1, found->gr_gid) == 0 || geteuid() != 0;
+}
+
 static bool listen_there(struct tm_door *door, const struct sockaddr_un *address, char *text, size_t text_size)
 {
-    door->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    door->socket = socket(AF_UNIX, door->kind->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (door->socket < 0)
         return fail(text, text_size, "make a socket for", door->path, errno);
     if (bind(door->socket, (const struct sockaddr *)address, sizeof *address) != 0)
         return fail(text, text_size, "listen at", door->path, errno);
     door->is_ours = true;
-    if (chmod(door->path, 0666) != 0 || listen(door->socket, BACKLOG) != 0)
+    if (!give_to_group(door) || chmod(door->path, door->kind->mode) != 0 || listen(door->socket, BACKLOG) != 0)
         return fail(text, text_size, "listen at", door->path, errno);
     return true;
 }
 
-/* True: the socket listens at @path, as far as can be seen: with the lock nobody else of us does. */
-static bool listens_at(int socket, const char *path, const struct sockaddr_un *expected)
+/* True: the socket listens at the door's path, as far as can be seen: with the lock nobody else of us does. */
+static bool listens_at(const struct tm_door *door, int socket, const struct sockaddr_un *expected)
 {
     struct sockaddr_un address = {.sun_family = AF_UNSPEC};
     socklen_t size = sizeof address;
     if (getsockname(socket, (struct sockaddr *)&address, &size) != 0 || address.sun_family != AF_UNIX ||
-        strncmp(address.sun_path, path, sizeof address.sun_path) != 0)
+        strncmp(address.sun_path, door->path, sizeof address.sun_path) != 0)
         return false;
     /* So many may wait there that there is no room for one more. */
-    int error = probe(expected);
+    int error = probe(door, expected);
     return error == 0 || error == EAGAIN;
 }
 
@@ -136,7 +153,7 @@ static bool go_on_with(struct tm_door *door, int socket, const struct sockaddr_u
 {
     if (socket < 0)
         return false;
-    if (!listens_at(socket, door->path, address)) {
+    if (!listens_at(door, socket, address)) {
         (void)close(socket);
         return false;
     }
@@ -145,18 +162,19 @@ static bool go_on_with(struct tm_door *door, int socket, const struct sockaddr_u
     return true;
 }
 
-bool tm_door_open(struct tm_door *door, const char *path, char *text, size_t text_size)
+bool tm_door_open(struct tm_door *door, const struct tm_door_kind *kind, const char *path, char *text, size_t text_size)
 {
-    return tm_door_open_again(door, -1, path, text, text_size);
+    return tm_door_open_again(door, kind, -1, path, text, text_size);
 }
 
-bool tm_door_open_again(struct tm_door *door, int socket, const char *path, char *text, size_t text_size)
+bool tm_door_open_again(struct tm_door *door, const struct tm_door_kind *kind, int socket, const char *path,
+                        char *text, size_t text_size)
 {
     struct sockaddr_un address;
-    *door = (struct tm_door){.socket = -1, .lock = -1};
+    *door = (struct tm_door){.kind = kind, .socket = -1, .lock = -1};
     if (strlen(path) >= sizeof door->path) {
-        snprintf(text, text_size, "%.200s: a socket's path has at most %zu bytes (choose a shorter one with --socket)",
-                 path, sizeof door->path - 1u);
+        snprintf(text, text_size, "%.200s: a socket's path has at most %zu bytes (%s)", path, sizeof door->path - 1u,
+                 kind->remedy);
         return false;
     }
     memcpy(door->path, path, strlen(path) + 1u);
@@ -164,7 +182,7 @@ bool tm_door_open_again(struct tm_door *door, int socket, const char *path, char
     address_of(path, &address);
     if (take_lock(door, text, text_size) &&
         (go_on_with(door, socket, &address) ||
-         (clear_place(path, &address, text, text_size) && listen_there(door, &address, text, text_size))))
+         (clear_place(door, &address, text, text_size) && listen_there(door, &address, text, text_size))))
         return true;
     tm_door_close(door, false);
     return false;
@@ -177,7 +195,7 @@ bool tm_door_adopt(struct tm_door *door, int socket, char *text, size_t text_siz
     socklen_t size = sizeof type;
     struct sockaddr_un address = {.sun_family = AF_UNSPEC};
     socklen_t address_size = sizeof address;
-    *door = (struct tm_door){.socket = -1, .lock = -1};
+    *door = (struct tm_door){.kind = &tm_door_for_clients, .socket = -1, .lock = -1};
     bool fits = getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET &&
                 getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0 &&
                 getsockname(socket, (struct sockaddr *)&address, &address_size) == 0 &&
@@ -202,7 +220,7 @@ static bool is_still_ours(const struct tm_door *door)
 {
     struct sockaddr_un address;
     address_of(door->path, &address);
-    return !is_answered(&address);
+    return !is_answered(door, &address);
 }
 
 void tm_door_close(struct tm_door *door, bool goes_on)

@@ -12,7 +12,17 @@
 
 #include "daemon/config.h"
 
+/* What kind of door: where a client comes in, or where operators do. */
+struct tm_door_kind {
+    int type;           /* SOCK_... */
+    uint32_t mode;      /* permissions; who comes in is judged as well */
+    const char *group;  /* whose the socket is, if there is such a group; or NULL */
+    const char *remedy; /* "choose another place with ..." */
+};
+extern const struct tm_door_kind tm_door_for_clients;
+
 struct tm_door {
+    const struct tm_door_kind *kind;
     int socket;
     int lock;     /* -1: the socket came from outside */
     bool is_ours; /* to remove at the end */
@@ -29,16 +39,17 @@ bool tm_door_default_path(char path[static TM_SOCKET_PATH_SIZE]);
 /*
  * tm_door_open - listen at @path; its directory is made where only that is missing.
  *
- * Anybody may connect: who connects is judged by the kernel's word for who it is.
  * @text  receives what is wrong and what to do, where the result is false.
  */
-bool tm_door_open(struct tm_door *door, const char *path, char *text, size_t text_size);
+bool tm_door_open(struct tm_door *door, const struct tm_door_kind *kind, const char *path, char *text,
+                  size_t text_size);
 
 /*
  * tm_door_open_again - the same, with a socket that a daemon before has made and that listened all the time: who came
  * meanwhile waits there. Where @socket is another, or not at @path any more, it is closed and a new one made.
  */
-bool tm_door_open_again(struct tm_door *door, int socket, const char *path, char *text, size_t text_size);
+bool tm_door_open_again(struct tm_door *door, const struct tm_door_kind *kind, int socket, const char *path,
+                        char *text, size_t text_size);
 
 /* tm_door_adopt - use a socket that listens already; false, with a text, when it is none of the right kind. */
 bool tm_door_adopt(struct tm_door *door, int socket, char *text, size_t text_size);

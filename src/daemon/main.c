@@ -19,8 +19,10 @@
 
 #include "command/command.h"
 #include "command/size.h"
+#include "daemon/control.h"
 #include "daemon/crowd.h"
 #include "daemon/door.h"
+#include "daemon/events.h"
 #include "daemon/keep.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
@@ -33,7 +35,7 @@
 
 /* Descriptors of a connection, and of the daemon itself. */
 #define DESCRIPTORS_EACH 3u
-#define DESCRIPTORS_OWN 128u
+#define DESCRIPTORS_OWN 256u
 /* How long nobody is let in after the kernel had no descriptor left. */
 #define PAUSE_MS 100
 
@@ -394,33 +396,43 @@ static bool open_kept(struct tm_daemon *daemon, struct tm_keep *keep)
     return false;
 }
 
-static bool begin(struct tm_daemon *daemon, const struct tm_config *config, struct tm_keep *keep)
+/* @socket: where clients come in. */
+static bool begin(struct tm_daemon *daemon, const struct tm_config *config, struct tm_keep *keep, const char *socket)
 {
+    char text[512];
     uint64_t begun_ns = tm_now_ns();
     *daemon = (struct tm_daemon){.config = config};
     if (!open_kept(daemon, keep))
         return false;
+    daemon->events = tm_events_create();
     daemon->crowd = tm_crowd_create(fit_descriptors(config->connections), geteuid());
     daemon->tenants = tm_tenants_create(daemon);
     if (daemon->tenants != NULL && keep->is_found && !take_over(daemon, begun_ns))
         return false;
-    if (daemon->crowd != NULL && daemon->tenants != NULL)
+    if (daemon->events != NULL && daemon->crowd != NULL && daemon->tenants != NULL)
         daemon->reaper = tm_reaper_create(daemon);
     if (daemon->reaper != NULL)
         daemon->workers = tm_workers_create(daemon, threads_of(config));
-    if (daemon->workers == NULL)
+    if (daemon->workers == NULL) {
         tm_log("no memory or no threads to begin with (is a limit set? see ulimit -u and -v)");
-    return daemon->workers != NULL;
+        return false;
+    }
+    daemon->control = tm_control_create(daemon, socket, text, sizeof text);
+    if (daemon->control == NULL)
+        tm_log("%s", text);
+    return daemon->control != NULL;
 }
 
 static void end(struct tm_daemon *daemon, enum tm_keep_fate fate)
 {
+    tm_control_destroy(daemon->control);
     tm_workers_destroy(daemon->workers);
     tm_reaper_destroy(daemon->reaper);
     if (daemon->workers != NULL)
         tell_of_pages(daemon, fate);
     tm_tenants_destroy(daemon->tenants);
     tm_crowd_destroy(daemon->crowd);
+    tm_events_destroy(daemon->events);
     tmem_close(daemon->store);
 }
 
@@ -442,8 +454,9 @@ static int take_signals(void)
 static bool open_door(struct tm_door *door, const struct tm_keep *keep, const char *path)
 {
     char text[512];
-    bool opened = keep->listener >= 0 ? tm_door_adopt(door, keep->listener, text, sizeof text)
-                                      : tm_door_open_again(door, keep->door, path, text, sizeof text);
+    bool opened = keep->listener >= 0
+                      ? tm_door_adopt(door, keep->listener, text, sizeof text)
+                      : tm_door_open_again(door, &tm_door_for_clients, keep->door, path, text, sizeof text);
     if (!opened)
         tm_log("%s", text);
     return opened;
@@ -468,7 +481,7 @@ static enum tm_exit serve(const struct tm_config *config, const char *path, stru
     int signals = take_signals();
     if (signals < 0 || !open_door(&door, keep, path))
         return TM_EXIT_FAILED;
-    bool begun = begin(&daemon, config, keep);
+    bool begun = begin(&daemon, config, keep, door.path);
     if (begun) {
         if (door.is_ours && !door.goes_on)
             tm_keep_door(keep, door.socket);

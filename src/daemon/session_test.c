@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "daemon/crowd.h"
+#include "daemon/events.h"
 #include "daemon/reaper.h"
 #include "daemon/worker.h"
 #include "tests/support/raw.h"
@@ -47,6 +48,7 @@ static int set_up(void **state)
     tm_config_uri(&config, -1, uri, sizeof uri);
     ours = (struct tm_daemon){.config = &config};
     assert_int_equal(tmem_open(uri, &ours.store, NULL), TMEM_OK);
+    ours.events = tm_events_create();
     ours.crowd = tm_crowd_create(CONNECTIONS, geteuid());
     ours.tenants = tm_tenants_create(&ours);
     ours.reaper = tm_reaper_create(&ours);
@@ -66,6 +68,7 @@ static int tear_down(void **state)
     tm_reaper_destroy(ours.reaper);
     tm_tenants_destroy(ours.tenants);
     tm_crowd_destroy(ours.crowd);
+    tm_events_destroy(ours.events);
     assert_int_equal(tmem_store_check(ours.store), TMEM_OK);
     tmem_close(ours.store);
     return 0;

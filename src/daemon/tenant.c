@@ -18,6 +18,7 @@
 struct tm_tenants {
     const struct tm_daemon *daemon;
     pthread_mutex_t mutex;
+    pthread_cond_t released; /* some tenant is held no more */
     struct tm_tenant *first;
 };
 
@@ -27,11 +28,13 @@ struct tm_tenants *tm_tenants_create(const struct tm_daemon *daemon)
     if (tenants == NULL)
         return NULL;
     tenants->daemon = daemon;
-    if (pthread_mutex_init(&tenants->mutex, NULL) != 0) {
-        free(tenants);
-        return NULL;
+    if (pthread_mutex_init(&tenants->mutex, NULL) == 0) {
+        if (pthread_cond_init(&tenants->released, NULL) == 0)
+            return tenants;
+        (void)pthread_mutex_destroy(&tenants->mutex);
     }
-    return tenants;
+    free(tenants);
+    return NULL;
 }
 
 static void free_tenant(struct tm_tenant *tenant)
@@ -49,6 +52,7 @@ void tm_tenants_destroy(struct tm_tenants *tenants)
         tenants->first = tenant->next;
         free_tenant(tenant);
     }
+    (void)pthread_cond_destroy(&tenants->released);
     (void)pthread_mutex_destroy(&tenants->mutex);
     free(tenants);
 }
@@ -294,10 +298,20 @@ static void end(struct tm_tenants *tenants, struct tm_tenant *tenant)
     free_tenant(tenant);
 }
 
+/* It is ENDING, so nobody comes to hold it. */
+static void wait_for_release(struct tm_tenants *tenants, const struct tm_tenant *tenant)
+{
+    lock(tenants);
+    while (tenant->holds != 0)
+        (void)pthread_cond_wait(&tenants->released, &tenants->mutex);
+    unlock(tenants);
+}
+
 void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
 {
     static struct tm_log_limit limit;
     uint32_t grace_seconds = tenants->daemon->config->grace_seconds;
+    wait_for_release(tenants, tenant);
     uint64_t pages = tenant->leaves ? 0 : keep_persistent(tenant);
     if (pages == 0 || grace_seconds == 0) {
         end(tenants, tenant);
@@ -351,6 +365,53 @@ void tm_tenants_sum(struct tm_tenants *tenants, struct tm_tenants_sum *sum)
         sum->clients += pages != 0;
     }
     unlock(tenants);
+}
+
+/* ---- for operators ---- */
+
+struct tm_tenant *tm_tenant_hold(struct tm_tenants *tenants, const char *name)
+{
+    lock(tenants);
+    struct tm_tenant *tenant = find(tenants, name);
+    if (tenant != NULL && tenant->state == TM_TENANT_ENDING)
+        tenant = NULL;
+    if (tenant != NULL)
+        tenant->holds++;
+    unlock(tenants);
+    return tenant;
+}
+
+struct tm_tenant *tm_tenants_hold_next(struct tm_tenants *tenants, const char *after)
+{
+    struct tm_tenant *next = NULL;
+    lock(tenants);
+    for (struct tm_tenant *tenant = tenants->first; tenant != NULL; tenant = tenant->next)
+        if (tenant->state != TM_TENANT_ENDING && strcmp(tenant->name, after) > 0 &&
+            (next == NULL || strcmp(tenant->name, next->name) < 0))
+            next = tenant;
+    if (next != NULL)
+        next->holds++;
+    unlock(tenants);
+    return next;
+}
+
+void tm_tenant_release(struct tm_tenants *tenants, struct tm_tenant *tenant)
+{
+    lock(tenants);
+    TM_ASSERT(tenant->holds > 0);
+    if (--tenant->holds == 0)
+        (void)pthread_cond_broadcast(&tenants->released);
+    unlock(tenants);
+}
+
+bool tm_tenant_waits(struct tm_tenants *tenants, const struct tm_tenant *tenant, uint64_t *left_ns)
+{
+    uint64_t now_ns = tm_now_ns();
+    lock(tenants);
+    bool waits = tenant->state == TM_TENANT_ORPHAN;
+    *left_ns = waits && tenant->orphan_until_ns > now_ns ? tenant->orphan_until_ns - now_ns : 0;
+    unlock(tenants);
+    return waits;
 }
 
 /* ---- pools ---- */

@@ -43,6 +43,7 @@ struct tm_tenant {
     struct tm_wire_token token; /* the same for its life: a welcome that got lost loses nothing */
     uint64_t orphan_until_ns;
     struct tm_latency_sums latency; /* counted by whose thread serves it */
+    unsigned holds;                 /* operators who look at it: it does not end before they are done */
     /* What the reaper does: */
     bool leaves;  /* everything goes, nothing waits */
     int farewell; /* a socket on which the end is answered and which is closed then, or -1 */
@@ -120,6 +121,21 @@ struct tm_tenants_sum {
     uint32_t clients;
 };
 void tm_tenants_sum(struct tm_tenants *tenants, struct tm_tenants_sum *sum);
+
+/* ---- for operators, in any thread ---- */
+
+/*
+ * tm_tenant_hold - the tenant of this name, which does not end before tm_tenant_release(): its client may be used.
+ * NULL: there is none, or it is just ending.
+ */
+struct tm_tenant *tm_tenant_hold(struct tm_tenants *tenants, const char *name);
+
+/* tm_tenants_hold_next - the same for the one with the least name above @after. */
+struct tm_tenant *tm_tenants_hold_next(struct tm_tenants *tenants, const char *after);
+void tm_tenant_release(struct tm_tenants *tenants, struct tm_tenant *tenant);
+
+/* tm_tenant_waits - true: it left persistent pages, which wait for so long still. */
+bool tm_tenant_waits(struct tm_tenants *tenants, const struct tm_tenant *tenant, uint64_t *left_ns);
 
 /* ---- pools; for whoever the tenant belongs to ---- */
 

@@ -173,6 +173,11 @@ struct tm_owner {
     void (*expect)(void *user, enum tm_arena_kind arena, uint32_t hash);
 };
 
+/* Of what the persistent arena holds, so that another build knows whether it can go on with it: 2 has notes in the
+ * records of clients, where 1 had zeros. */
+#define TM_ARENA_VERSION 2u
+#define TM_ARENA_VERSION_OLDEST 1u
+
 struct tm_store_config {
     uint64_t size_bytes; /* limit on resident bytes */
     bool dedup;          /* find equal pages inside a heap */

@@ -15,10 +15,6 @@
 /* --------------------------------------------------------- arena, segments */
 
 #define TM_ARENA_MAGIC UINT64_C(0x746d656d6172656e)
-/* Of what the persistent arena holds, so that another build knows whether it can go on with it: 2 has notes in the
- * records of clients, where 1 had zeros. */
-#define TM_ARENA_VERSION 2u
-#define TM_ARENA_VERSION_OLDEST 1u
 #define TM_ARENA_HEADER_BYTES 4096u
 
 struct tm_arena_header {

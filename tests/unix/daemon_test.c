@@ -119,6 +119,10 @@ static int tear_down(void **state)
     snprintf(path, sizeof path, "%s.lock", socket_path); /* the daemon's, and it stays */
     unlink(path);
     unlink(socket_path);
+    snprintf(path, sizeof path, "%s/control.sock", folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/control.sock.lock", folder);
+    unlink(path);
     return rmdir(folder);
 }
 
