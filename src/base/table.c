@@ -14,38 +14,47 @@ static unsigned level_of(uint32_t number, uint32_t base)
     return number < base ? 0 : tm_log2(number / base) + 1u;
 }
 
-static size_t level_bytes(unsigned level, uint32_t base)
+/* The same for a number that is there; it becomes the one inside its level. */
+static unsigned locate(uint32_t *number, uint32_t base)
 {
-    return (size_t)(level == 0 ? base : base << (level - 1u)) * sizeof(struct tm_bucket);
+    if (*number < base)
+        return 0;
+    unsigned bits = tm_log2(*number);
+    *number -= 1u << bits; /* the level's first */
+    return bits - tm_log2(base) + 1u;
 }
 
-static struct tm_bucket *line_at(struct tm_bucket *const *directory, uint32_t number, uint32_t base)
+/* The line exists, so its level does; others may find that out at the same time. */
+static struct tm_bucket *bucket_at(const struct tm_table *table, uint32_t number)
 {
-    unsigned level = 0;
-    if (number >= base) {
-        unsigned bits = tm_log2(number);
-        level = bits - tm_log2(base) + 1u;
-        number -= 1u << bits; /* the level's first */
-    }
-    /* The line exists, so its level does; others may find that out at the same time. */
-    return &__atomic_load_n(&directory[level], __ATOMIC_RELAXED)[number];
+    unsigned level = locate(&number, BASE_BUCKETS);
+    return &__atomic_load_n(&table->directory[level], __ATOMIC_RELAXED)[number];
 }
 
-static struct tm_bucket *allocate_level(struct tm_table *table, unsigned level, uint32_t base)
+static struct tm_overflow *overflow_at(const struct tm_table *table, uint32_t number)
 {
-    if (level >= TM_TABLE_LEVELS)
-        return NULL;
-    return table->host->alloc(table->host->user, level_bytes(level, base));
+    unsigned level = locate(&number, OVERFLOW_BASE);
+    return &__atomic_load_n(&table->overflow_directory[level], __ATOMIC_RELAXED)[number];
 }
 
-static void free_levels(struct tm_table *table, struct tm_bucket **directory, uint32_t base)
+static size_t level_bytes(unsigned level, uint32_t base, size_t line)
 {
-    for (unsigned level = 0; level < TM_TABLE_LEVELS; level++) {
-        if (directory[level] == NULL)
-            continue;
-        table->host->free(table->host->user, directory[level], level_bytes(level, base));
-        directory[level] = NULL;
-    }
+    return (size_t)(level == 0 ? base : base << (level - 1u)) * line;
+}
+
+static void *allocate_level(struct tm_table *table, unsigned level, uint32_t base, size_t line)
+{
+    return level < TM_TABLE_LEVELS ? table->host->alloc(table->host->user, level_bytes(level, base, line)) : NULL;
+}
+
+static struct tm_bucket *allocate_buckets(struct tm_table *table, unsigned level)
+{
+    return allocate_level(table, level, BASE_BUCKETS, sizeof(struct tm_bucket));
+}
+
+static struct tm_overflow *allocate_overflow(struct tm_table *table, unsigned level)
+{
+    return allocate_level(table, level, OVERFLOW_BASE, sizeof(struct tm_overflow));
 }
 
 /* With @count buckets: the low bits that choose one of twice the last power of two, and one bit less
@@ -68,58 +77,125 @@ static unsigned bucket_bits(uint32_t number, uint32_t count)
 
 /* ---- entries ---- */
 
-static uint64_t tag_of(uint32_t hash)
+/* The places of a bucket, or of one line of its chain. */
+struct places {
+    uint32_t *high, *low;
+    unsigned count;
+};
+
+static inline struct places places_of(struct tm_bucket *bucket, struct tm_overflow *line)
 {
-    return (uint64_t)(hash >> TM_TABLE_BASE_BITS) << TM_ENTRY_REF_BITS;
+    if (TM_LIKELY(line == NULL))
+        return (struct places){bucket->high, bucket->low, TM_BUCKET_ENTRIES};
+    return (struct places){line->high, line->low, TM_OVERFLOW_ENTRIES};
 }
 
-/* True when the entry is one of those that begin with @tag, the high bits of a hash in their place. */
-static inline bool has_tag(uint64_t entry, uint64_t tag)
+static inline unsigned half_of(uint32_t word, unsigned at)
 {
-    return entry - tag - 1u < TM_ENTRY_REF_MASK; /* what is left is a reference, and not 0 */
+    return at % 2u == 0 ? word & UINT16_MAX : word >> 16;
 }
 
-static uint64_t entry_make(uint32_t hash, uint64_t ref)
+static inline uint64_t join(unsigned half, uint32_t low)
 {
-    return tag_of(hash) | ref;
+    return (uint64_t)(half & UINT8_MAX) << 32 | low;
 }
 
-static uint32_t entry_hash(uint64_t entry, uint32_t bucket_hash)
+static inline uint64_t ref_at(const struct places *places, unsigned at)
 {
-    return (uint32_t)(entry >> TM_ENTRY_REF_BITS) << TM_TABLE_BASE_BITS | (bucket_hash & (BASE_BUCKETS - 1u));
+    return join(half_of(places->high[at / 2u], at), places->low[at]);
 }
 
-bool tm_table_init(struct tm_table *table, const struct tm_host *host, enum tm_lock_class lock_class)
+/* The upper half of an entry. */
+static unsigned half_make(uint32_t hash, uint64_t ref)
+{
+    return hash >> 24 << 8 | (unsigned)(ref >> 32);
+}
+
+/* Entries change under the lock of their bucket; but tm_table_guess() looks without it. */
+static void set_entry(const struct places *places, unsigned at, unsigned half, uint32_t low)
+{
+    uint32_t word = places->high[at / 2u];
+    word = at % 2u == 0 ? (word & ~(uint32_t)UINT16_MAX) | half : (word & UINT16_MAX) | (uint32_t)half << 16;
+    __atomic_store_n(&places->high[at / 2u], word, __ATOMIC_RELAXED);
+    __atomic_store_n(&places->low[at], low, __ATOMIC_RELAXED);
+}
+
+/* The hash's highest 8 bits in both halves' places. */
+static inline uint32_t pattern_of(uint32_t hash)
+{
+    return (hash >> 24) * UINT32_C(0x01000100);
+}
+
+/* True when one half of the word has the highest 8 bits that @pattern was made of. */
+static inline bool has_tag(uint32_t word, uint32_t pattern)
+{
+    uint32_t other = (word ^ pattern) & UINT32_C(0xff00ff00);
+    return other <= UINT16_MAX || (other & UINT16_MAX) == 0;
+}
+
+/* The next place at or after @at whose entry has the hash's 8 bits; places->count: there is none. */
+static inline unsigned next_with_tag(const struct places *places, unsigned at, uint32_t hash)
+{
+    uint32_t pattern = pattern_of(hash);
+    for (; at < places->count; at++) {
+        uint32_t word = places->high[at / 2u];
+        if (at % 2u == 0 && TM_LIKELY(!has_tag(word, pattern)))
+            at++;
+        else if (half_of(word, at) >> 8 == hash >> 24 && ref_at(places, at) != 0)
+            break;
+    }
+    return at;
+}
+
+/* The next place at or after @at that is free, or is not; places->count: there is none. */
+static unsigned next_place(const struct places *places, unsigned at, bool is_free)
+{
+    while (at < places->count &&
+           (half_of(places->high[at / 2u], at) == 0 && places->low[at] == 0) != is_free)
+        at++;
+    return at;
+}
+
+bool tm_table_init(struct tm_table *table, const struct tm_host *host, enum tm_lock_class lock_class,
+                   const struct tm_table_owner *owner)
 {
     memset(table, 0, sizeof *table);
     table->host = host;
+    table->owner = *owner;
     table->lock_class = lock_class;
     table->bucket_count = BASE_BUCKETS;
     table->overflow_next = 1;
     table->bytes = BASE_BUCKETS * sizeof(struct tm_bucket);
-    table->directory[0] = allocate_level(table, 0, BASE_BUCKETS);
-    table->overflow_directory[0] = allocate_level(table, 0, OVERFLOW_BASE);
+    table->directory[0] = allocate_buckets(table, 0);
+    table->overflow_directory[0] = allocate_overflow(table, 0);
     if (table->directory[0] != NULL && table->overflow_directory[0] != NULL)
         return true;
     tm_table_fini(table);
     return false;
 }
 
+static void free_level(struct tm_table *table, void *lines, unsigned level, uint32_t base, size_t line)
+{
+    if (lines != NULL)
+        table->host->free(table->host->user, lines, level_bytes(level, base, line));
+}
+
 void tm_table_fini(struct tm_table *table)
 {
-    free_levels(table, table->directory, BASE_BUCKETS);
-    free_levels(table, table->overflow_directory, OVERFLOW_BASE);
+    for (unsigned level = 0; level < TM_TABLE_LEVELS; level++) {
+        free_level(table, table->directory[level], level, BASE_BUCKETS, sizeof(struct tm_bucket));
+        free_level(table, table->overflow_directory[level], level, OVERFLOW_BASE, sizeof(struct tm_overflow));
+        table->directory[level] = NULL;
+        table->overflow_directory[level] = NULL;
+    }
 }
 
-static struct tm_bucket *overflow_line(struct tm_table *table, uint32_t number)
+/* The line of the chain after @line, which is NULL for the bucket itself; or NULL. */
+static inline struct tm_overflow *next_line(const struct tm_table *table, const struct tm_bucket *bucket,
+                                            const struct tm_overflow *line)
 {
-    return line_at(table->overflow_directory, number, OVERFLOW_BASE);
-}
-
-/* The line after @line in its chain, or NULL. */
-static struct tm_bucket *next_line(struct tm_table *table, const struct tm_bucket *line)
-{
-    return line->overflow == 0 ? NULL : overflow_line(table, line->overflow);
+    uint32_t number = line == NULL ? bucket->overflow : line->next;
+    return TM_LIKELY(number == 0) ? NULL : overflow_at(table, number);
 }
 
 /* ---- locking ---- */
@@ -130,7 +206,8 @@ struct tm_bucket *tm_table_lock(struct tm_table *table, uint32_t hash)
         /* Acquire: pairs with the release in split_one(), so the bucket's memory is seen. */
         uint32_t count = tm_load_acquire(&table->bucket_count);
         uint32_t number = bucket_of(hash, count);
-        struct tm_bucket *bucket = line_at(table->directory, number, BASE_BUCKETS);
+        struct tm_bucket *bucket = bucket_at(table, number);
+        tm_prefetch(&bucket->low[TM_BUCKET_ENTRIES - 1u]);
         tm_lock_acquire(&bucket->lock, table->lock_class);
         /* A split may have moved the hash while we waited. It holds the lock of the bucket that it
          * splits, so under the lock the answer is final. */
@@ -149,7 +226,9 @@ void tm_table_unlock(struct tm_table *table, struct tm_bucket *bucket)
 void tm_table_prefetch(const struct tm_table *table, uint32_t hash)
 {
     uint32_t number = bucket_of(hash, __atomic_load_n(&table->bucket_count, __ATOMIC_ACQUIRE));
-    tm_prefetch_write(line_at(table->directory, number, BASE_BUCKETS));
+    struct tm_bucket *bucket = bucket_at(table, number);
+    tm_prefetch_write(bucket);
+    tm_prefetch_write(&bucket->low[TM_BUCKET_ENTRIES - 1u]);
 }
 
 struct tm_bucket *tm_table_lock_position(struct tm_table *table, uint32_t position, uint32_t *next)
@@ -176,72 +255,72 @@ uint32_t tm_reverse_bits(uint32_t value)
 
 /* ---- look-up ---- */
 
-/* Entries change under the lock of their bucket; but tm_table_guess() looks without it. */
-static void set_entry(uint64_t *place, uint64_t entry)
+bool tm_table_is_bucket_of(const struct tm_table *table, const struct tm_bucket *bucket, uint32_t hash)
 {
-    __atomic_store_n(place, entry, __ATOMIC_RELAXED);
+    return bucket_at(table, bucket_of(hash, tm_load_relaxed(&table->bucket_count))) == bucket;
 }
 
 uint64_t tm_table_guess(const struct tm_table *table, uint32_t hash)
 {
     uint32_t number = bucket_of(hash, __atomic_load_n(&table->bucket_count, __ATOMIC_ACQUIRE));
-    const struct tm_bucket *line = line_at(table->directory, number, BASE_BUCKETS);
-    uint64_t tag = tag_of(hash);
-    for (unsigned i = 0; i < TM_BUCKET_ENTRIES; i++) {
-        uint64_t entry = __atomic_load_n(&line->entry[i], __ATOMIC_RELAXED);
-        if (has_tag(entry, tag))
-            return entry - tag;
+    const struct tm_bucket *bucket = bucket_at(table, number);
+    uint32_t pattern = pattern_of(hash);
+    for (unsigned i = 0; i < TM_BUCKET_ENTRIES; i += 2u) {
+        uint32_t word = __atomic_load_n(&bucket->high[i / 2u], __ATOMIC_RELAXED);
+        if (TM_LIKELY(!has_tag(word, pattern)))
+            continue;
+        unsigned at = (word ^ pattern) >> 8 & UINT8_MAX ? i + 1u : i;
+        uint64_t ref = join(half_of(word, at), __atomic_load_n(&bucket->low[at], __ATOMIC_RELAXED));
+        if (ref != 0)
+            return ref;
     }
     return 0;
 }
 
-uint64_t tm_table_next(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, struct tm_table_scan *scan)
+/* The next entry with the hash's 8 bits, or, with @any, the next one. */
+static inline uint64_t next_entry(const struct tm_table *table, struct tm_bucket *bucket, struct tm_table_scan *scan,
+                                  uint32_t hash, bool any)
 {
-    struct tm_bucket *line = scan->line == NULL ? bucket : scan->line;
+    struct tm_overflow *line = scan->line;
     unsigned position = scan->position;
-    uint64_t tag = tag_of(hash);
     do {
-        for (; position < TM_BUCKET_ENTRIES; position++) {
-            if (!has_tag(line->entry[position], tag))
-                continue;
-            scan->line = line;
-            scan->position = position + 1u;
-            return line->entry[position] - tag;
+        struct places places = places_of(bucket, line);
+        position = any ? next_place(&places, position, false) : next_with_tag(&places, position, hash);
+        if (position < places.count) {
+            *scan = (struct tm_table_scan){line, position + 1u};
+            return ref_at(&places, position);
         }
-        line = next_line(table, line);
+        line = next_line(table, bucket, line);
         position = 0;
     } while (line != NULL);
     return 0;
 }
 
-uint64_t tm_table_next_any(struct tm_table *table, struct tm_bucket *bucket, uint32_t bucket_hash,
-                           struct tm_table_scan *scan, uint32_t *hash)
+uint64_t tm_table_next(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, struct tm_table_scan *scan)
 {
-    if (scan->line == NULL)
-        scan->line = bucket;
-    do {
-        while (scan->position < TM_BUCKET_ENTRIES) {
-            uint64_t entry = scan->line->entry[scan->position++];
-            if (entry == 0)
-                continue;
-            *hash = entry_hash(entry, bucket_hash);
-            return entry & TM_ENTRY_REF_MASK;
-        }
-        if (scan->line->overflow == 0)
-            return 0;
-        scan->line = next_line(table, scan->line);
-        scan->position = 0;
-    } while (true);
+    return next_entry(table, bucket, scan, hash, false);
 }
 
-void tm_table_replace(struct tm_table *table, struct tm_table_scan *scan, uint64_t ref)
+uint64_t tm_table_next_any(struct tm_table *table, struct tm_bucket *bucket, struct tm_table_scan *scan)
 {
-    (void)table;
-    TM_ASSERT(scan->line != NULL);
+    return next_entry(table, bucket, scan, 0, true);
+}
+
+uint64_t tm_table_found(struct tm_bucket *bucket, const struct tm_table_scan *scan)
+{
     TM_ASSERT(scan->position > 0);
-    TM_ASSERT(ref != 0 && ref <= TM_ENTRY_REF_MASK);
-    uint64_t *entry = &scan->line->entry[scan->position - 1u];
-    set_entry(entry, (*entry & ~TM_ENTRY_REF_MASK) | ref);
+    struct places places = places_of(bucket, scan->line);
+    return ref_at(&places, scan->position - 1u);
+}
+
+void tm_table_replace(struct tm_bucket *bucket, const struct tm_table_scan *scan, uint64_t ref)
+{
+    TM_ASSERT(scan->position > 0);
+    TM_ASSERT(ref != 0 && ref <= TM_TABLE_REF_MAX);
+    struct places places = places_of(bucket, scan->line);
+    unsigned at = scan->position - 1u;
+    unsigned tag = half_of(places.high[at / 2u], at) & 0xff00u;
+    set_entry(&places, at, tag | (unsigned)(ref >> 32), (uint32_t)ref);
 }
 
 /* ---- overflow lines ---- */
@@ -255,15 +334,15 @@ static uint32_t overflow_take(struct tm_table *table)
     unsigned level = level_of(table->overflow_next, OVERFLOW_BASE);
     if (table->overflow_free != 0) {
         number = table->overflow_free;
-        table->overflow_free = overflow_line(table, number)->overflow;
+        table->overflow_free = overflow_at(table, number)->next;
     } else if (level < TM_TABLE_LEVELS && tm_load_acquire(&table->overflow_directory[level]) != NULL) {
         number = table->overflow_next;
         tm_store_relaxed(&table->overflow_next, number + 1u);
-        tm_fetch_add_relaxed(&table->bytes, sizeof(struct tm_bucket));
+        tm_fetch_add_relaxed(&table->bytes, sizeof(struct tm_overflow));
     }
     tm_lock_release(&table->overflow_lock, TM_LOCK_table_overflow);
     if (number != 0)
-        memset(overflow_line(table, number), 0, sizeof(struct tm_bucket));
+        memset(overflow_at(table, number), 0, sizeof(struct tm_overflow));
     return number;
 }
 
@@ -279,96 +358,112 @@ static unsigned missing_level(struct tm_table *table)
  * splits has been stopped, and that is no time to wait for him. */
 static void stock_overflow(struct tm_table *table, unsigned level)
 {
-    struct tm_bucket *none = NULL;
-    struct tm_bucket *lines = allocate_level(table, level, OVERFLOW_BASE);
+    struct tm_overflow *none = NULL;
+    struct tm_overflow *lines = allocate_overflow(table, level);
     if (lines != NULL && !tm_compare_exchange(&table->overflow_directory[level], &none, lines))
-        table->host->free(table->host->user, lines, level_bytes(level, OVERFLOW_BASE));
+        free_level(table, lines, level, OVERFLOW_BASE, sizeof *lines);
 }
 
 static void overflow_give(struct tm_table *table, uint32_t number)
 {
     tm_lock_acquire(&table->overflow_lock, TM_LOCK_table_overflow);
-    overflow_line(table, number)->overflow = table->overflow_free;
+    overflow_at(table, number)->next = table->overflow_free;
     table->overflow_free = number;
     tm_lock_release(&table->overflow_lock, TM_LOCK_table_overflow);
 }
 
-static bool is_empty(const struct tm_bucket *line)
+static bool is_empty(const struct tm_overflow *line)
 {
-    uint64_t entries = 0;
-    for (unsigned i = 0; i < TM_BUCKET_ENTRIES; i++)
-        entries |= line->entry[i];
-    return entries == 0;
+    uint32_t bits = 0;
+    for (unsigned i = 0; i < TM_OVERFLOW_ENTRIES; i++)
+        bits |= line->low[i] | line->high[i / 2u];
+    return bits == 0;
 }
 
 /* Unlinks the empty lines of a chain. */
 static void drop_empty_lines(struct tm_table *table, struct tm_bucket *bucket)
 {
-    struct tm_bucket *before = bucket;
-    while (before->overflow != 0) {
-        uint32_t number = before->overflow;
-        struct tm_bucket *line = overflow_line(table, number);
+    uint32_t *link = &bucket->overflow;
+    while (*link != 0) {
+        uint32_t number = *link;
+        struct tm_overflow *line = overflow_at(table, number);
         if (is_empty(line)) {
-            before->overflow = line->overflow;
+            *link = line->next;
             overflow_give(table, number);
         } else {
-            before = line;
+            link = &line->next;
         }
     }
 }
 
 /* ---- insert and remove ---- */
 
-static uint64_t *free_place(struct tm_table *table, struct tm_bucket *bucket)
+/* Puts an entry in a free place of the chain. False: there is none. */
+static bool fill_place(struct tm_table *table, struct tm_bucket *bucket, unsigned half, uint32_t low)
 {
-    for (struct tm_bucket *line = bucket; line != NULL; line = next_line(table, line))
-        for (unsigned i = 0; i < TM_BUCKET_ENTRIES; i++)
-            if (line->entry[i] == 0)
-                return &line->entry[i];
-    return NULL;
+    struct tm_overflow *line = NULL;
+    do {
+        struct places places = places_of(bucket, line);
+        unsigned at = next_place(&places, 0, true);
+        if (at < places.count) {
+            set_entry(&places, at, half, low);
+            return true;
+        }
+        line = next_line(table, bucket, line);
+    } while (line != NULL);
+    return false;
 }
 
-/* Puts an entry in a free place of the chain, or in a new line of it. */
-static bool place_entry(struct tm_table *table, struct tm_bucket *bucket, uint64_t entry)
+/* The same, or in a new line of it. */
+static bool place_entry(struct tm_table *table, struct tm_bucket *bucket, unsigned half, uint32_t low)
 {
-    uint64_t *place = free_place(table, bucket);
-    if (place == NULL) {
-        uint32_t number = overflow_take(table);
-        if (number == 0)
-            return false;
-        struct tm_bucket *line = overflow_line(table, number);
-        line->overflow = bucket->overflow;
-        bucket->overflow = number;
-        place = &line->entry[0];
-    }
-    set_entry(place, entry);
+    if (TM_LIKELY(fill_place(table, bucket, half, low)))
+        return true;
+    uint32_t number = overflow_take(table);
+    if (number == 0)
+        return false;
+    struct tm_overflow *line = overflow_at(table, number);
+    line->next = bucket->overflow;
+    bucket->overflow = number;
+    struct places places = places_of(bucket, line);
+    set_entry(&places, 0, half, low);
     return true;
 }
 
 bool tm_table_insert(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref)
 {
-    TM_ASSERT(ref != 0 && ref <= TM_ENTRY_REF_MASK);
-    if (!place_entry(table, bucket, entry_make(hash, ref)))
+    TM_ASSERT(ref != 0 && ref <= TM_TABLE_REF_MAX);
+    if (!place_entry(table, bucket, half_make(hash, ref), (uint32_t)ref))
         return false;
     tm_fetch_add_relaxed(&table->entry_count, 1u);
     return true;
 }
 
+/* Empties the place that @scan found last. */
+static void clear_found(struct tm_table *table, struct tm_bucket *bucket, const struct tm_table_scan *scan)
+{
+    struct places places = places_of(bucket, scan->line);
+    set_entry(&places, scan->position - 1u, 0, 0);
+    /* Only the line that lost an entry can be empty now; others are not brought into the cache for nothing. */
+    if (TM_UNLIKELY(scan->line != NULL) && is_empty(scan->line))
+        drop_empty_lines(table, bucket);
+}
+
 static bool take(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref)
 {
-    uint64_t entry = entry_make(hash, ref);
-    for (struct tm_bucket *line = bucket; line != NULL; line = next_line(table, line)) {
-        for (unsigned i = 0; i < TM_BUCKET_ENTRIES; i++) {
-            if (line->entry[i] != entry)
-                continue;
-            set_entry(&line->entry[i], 0);
-            /* Only the line that lost an entry can be empty now; others are not brought into the cache for nothing. */
-            if (line != bucket && is_empty(line))
-                drop_empty_lines(table, bucket);
-            return true;
-        }
-    }
-    return false;
+    struct tm_table_scan scan = {NULL, 0};
+    uint64_t found;
+    while ((found = tm_table_next(table, bucket, hash, &scan)) != ref)
+        if (found == 0)
+            return false;
+    clear_found(table, bucket, &scan);
+    return true;
+}
+
+void tm_table_remove_found(struct tm_table *table, struct tm_bucket *bucket, const struct tm_table_scan *scan)
+{
+    clear_found(table, bucket, scan);
+    tm_fetch_sub_relaxed(&table->entry_count, 1u);
 }
 
 bool tm_table_remove(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref)
@@ -384,8 +479,9 @@ void tm_table_remove_many(struct tm_table *table, struct tm_table_entry *entries
     uint32_t buckets = tm_load_acquire(&table->bucket_count);
     uint64_t taken = 0;
     for (unsigned i = 0; i < count; i++) {
-        entries[i].bucket = line_at(table->directory, bucket_of(entries[i].hash, buckets), BASE_BUCKETS);
+        entries[i].bucket = bucket_at(table, bucket_of(entries[i].hash, buckets));
         tm_prefetch_write(entries[i].bucket);
+        tm_prefetch_write(&entries[i].bucket->low[TM_BUCKET_ENTRIES - 1u]);
     }
     for (unsigned i = 0; i < count; i++) {
         struct tm_bucket *bucket = entries[i].bucket;
@@ -406,36 +502,71 @@ void tm_table_remove_many(struct tm_table *table, struct tm_table_entry *entries
 
 /* ---- growth ---- */
 
-/* Moves the entries of @from that belong to bucket @number of the next level to @to, which nobody
- * can reach yet. False: no memory for an overflow line; all entries are back in @from. */
-static bool move_entries(struct tm_table *table, struct tm_bucket *from, struct tm_bucket *to, uint64_t bit)
+/* A bucket that is split in two. */
+struct split {
+    struct tm_table *table;
+    struct tm_bucket *from, *to; /* nobody can reach @to yet */
+    uint32_t from_number, to_number;
+    uint32_t mask;    /* of the bits that choose one of twice as many buckets as at the level's begin */
+    uint64_t dropped; /* entries that belong nowhere: what they name is damaged */
+};
+
+/* Moves the entries of one line that belong to the new bucket. False: no memory for an overflow line. */
+static bool move_line(struct split *split, struct places places)
 {
-    for (struct tm_bucket *line = from; line != NULL; line = next_line(table, line)) {
-        for (unsigned i = 0; i < TM_BUCKET_ENTRIES; i++) {
-            if (line->entry[i] == 0 || (line->entry[i] & bit) == 0)
-                continue;
-            if (!place_entry(table, to, line->entry[i]))
-                return false;
-            set_entry(&line->entry[i], 0);
-        }
+    struct tm_table *table = split->table;
+    uint64_t refs[TM_BUCKET_ENTRIES];
+    uint32_t hashes[TM_BUCKET_ENTRIES];
+    unsigned at[TM_BUCKET_ENTRIES];
+    unsigned count = 0;
+    for (unsigned i = next_place(&places, 0, false); i < places.count; i = next_place(&places, i + 1u, false)) {
+        refs[count] = ref_at(&places, i);
+        at[count++] = i;
+    }
+    if (count != 0)
+        table->owner.hashes(table->owner.user, table->owner.arena, refs, count, hashes);
+    for (unsigned i = 0; i < count; i++) {
+        unsigned half = half_of(places.high[at[i] / 2u], at[i]);
+        uint32_t number = hashes[i] & split->mask;
+        bool is_sound = hashes[i] >> 24 == half >> 8;
+        if (is_sound && number == split->from_number)
+            continue;
+        if (!is_sound || number != split->to_number)
+            split->dropped++;
+        else if (!place_entry(table, split->to, half, (uint32_t)refs[i]))
+            return false;
+        set_entry(&places, at[i], 0, 0);
     }
     return true;
 }
 
-static void move_back(struct tm_table *table, struct tm_bucket *from, struct tm_bucket *to)
+static bool move_entries(struct split *split)
 {
-    for (struct tm_bucket *line = from; line != NULL; line = next_line(table, line)) {
-        for (unsigned i = 0; i < TM_BUCKET_ENTRIES; i++) {
-            if (line->entry[i] == 0)
-                continue;
-            /* The places that these entries left are still free. */
-            uint64_t *place = free_place(table, to);
-            TM_ASSERT(place != NULL);
-            set_entry(place, line->entry[i]);
-            set_entry(&line->entry[i], 0);
+    struct tm_overflow *line = NULL;
+    do {
+        if (!move_line(split, places_of(split->from, line)))
+            return false;
+        line = next_line(split->table, split->from, line);
+    } while (line != NULL);
+    return true;
+}
+
+/* What move_entries() moved before memory ran out goes back. */
+static void move_back(struct split *split)
+{
+    struct tm_overflow *line = NULL;
+    do {
+        struct places places = places_of(split->to, line);
+        for (unsigned i = next_place(&places, 0, false); i < places.count; i = next_place(&places, i + 1u, false)) {
+            /* There are at least the places that these entries left. */
+            bool done = fill_place(split->table, split->from, half_of(places.high[i / 2u], i), places.low[i]);
+            TM_ASSERT(done);
+            set_entry(&places, i, 0, 0);
         }
-    }
-    drop_empty_lines(table, from);
+        line = next_line(split->table, split->to, line);
+    } while (line != NULL);
+    drop_empty_lines(split->table, split->to);
+    drop_empty_lines(split->table, split->from);
 }
 
 /* Splits the next bucket. The caller holds `growing`. */
@@ -446,26 +577,31 @@ static bool split_one(struct tm_table *table)
         return false;
     unsigned level = level_of(count, BASE_BUCKETS);
     if (table->directory[level] == NULL) {
-        table->directory[level] = allocate_level(table, level, BASE_BUCKETS);
+        table->directory[level] = allocate_buckets(table, level);
         if (table->directory[level] == NULL)
             return false; /* others read it only after bucket_count says so */
     }
-    unsigned bits = tm_log2(count);
-    struct tm_bucket *from = line_at(table->directory, count - (1u << bits), BASE_BUCKETS);
-    struct tm_bucket *to = line_at(table->directory, count, BASE_BUCKETS);
-    uint64_t bit = UINT64_C(1) << (TM_ENTRY_REF_BITS + bits - TM_TABLE_BASE_BITS);
+    uint32_t full = 1u << tm_log2(count);
+    struct split split = {.table = table,
+                          .from = bucket_at(table, count - full),
+                          .to = bucket_at(table, count),
+                          .from_number = count - full,
+                          .to_number = count,
+                          .mask = 2u * full - 1u};
 
-    tm_lock_acquire(&from->lock, table->lock_class);
-    bool moved = move_entries(table, from, to, bit);
+    tm_lock_acquire(&split.from->lock, table->lock_class);
+    bool moved = move_entries(&split);
     if (moved) {
-        drop_empty_lines(table, from);
+        drop_empty_lines(table, split.from);
         /* Release: whoever sees the new count sees the new bucket's entries. */
         tm_store_release(&table->bucket_count, count + 1u);
         tm_fetch_add_relaxed(&table->bytes, sizeof(struct tm_bucket));
     } else {
-        move_back(table, to, from);
+        move_back(&split);
     }
-    tm_lock_release(&from->lock, table->lock_class);
+    tm_lock_release(&split.from->lock, table->lock_class);
+    if (split.dropped != 0)
+        tm_fetch_sub_relaxed(&table->entry_count, split.dropped);
     return moved;
 }
 
@@ -509,20 +645,20 @@ void tm_table_check(struct tm_table *table)
     TM_ASSERT(count >= BASE_BUCKETS);
     TM_ASSERT(table->growing == 0);
     for (uint32_t number = 0; number < count; number++) {
-        struct tm_bucket *bucket = line_at(table->directory, number, BASE_BUCKETS);
+        struct tm_bucket *bucket = bucket_at(table, number);
         TM_ASSERT(!tm_lock_is_held(&bucket->lock));
         struct tm_table_scan scan = {NULL, 0};
-        uint32_t hash;
-        while (tm_table_next_any(table, bucket, number, &scan, &hash) != 0) {
-            TM_ASSERT(bucket_of(hash, count) == number);
+        while (tm_table_next_any(table, bucket, &scan) != 0)
             entries++;
-        }
-        for (struct tm_bucket *line = next_line(table, bucket); line != NULL; line = next_line(table, line))
+        struct tm_overflow *line = NULL;
+        while ((line = next_line(table, bucket, line)) != NULL) {
+            TM_ASSERT(!is_empty(line));
             lines++;
+        }
     }
     TM_ASSERT(entries == table->entry_count);
-    for (uint32_t number = table->overflow_free; number != 0; number = overflow_line(table, number)->overflow)
+    for (uint32_t number = table->overflow_free; number != 0; number = overflow_at(table, number)->next)
         lines++;
     TM_ASSERT(lines == table->overflow_next - 1u);
-    TM_ASSERT(table->bytes == ((uint64_t)count + lines) * sizeof(struct tm_bucket));
+    TM_ASSERT(table->bytes == count * sizeof(struct tm_bucket) + lines * sizeof(struct tm_overflow));
 }

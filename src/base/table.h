@@ -5,17 +5,19 @@
  * Purpose: the engine's index and the store's table of contents. It maps a 32-bit hash to 40-bit
  * references; what a reference means, and whether it is the one looked for, the caller decides.
  *
- * Shape: linear hashing. A bucket is one cache line: its lock, up to 7 entries, and where needed a
+ * Shape: linear hashing. A bucket is two cache lines: its lock, up to 20 entries, and where needed a
  * chain of overflow lines. With n buckets the low bits of the hash choose one; the table grows from
- * n to n + 1 by splitting one bucket in two, so no call ever pauses for the whole table. An entry
- * keeps the 24 high bits of its hash, which with the bucket's number is all of it: splitting never
- * looks at what a reference means. The table does not shrink.
+ * n to n + 1 by splitting one bucket in two, so no call ever pauses for the whole table. An entry is
+ * six bytes: the reference, and the 8 highest bits of its hash, which tell most of the others apart. A
+ * split needs the whole hash, and asks for it (struct tm_table_owner): what a reference names knows its
+ * own hash. The table does not shrink.
  *
  * Locking: tm_table_lock() locks the bucket of a hash; the other functions are called with it held.
  * What the references of a bucket name may be protected by that lock, too. Two buckets are never
  * locked together by one thread, but for the split, whose second bucket nobody can reach yet.
  *
- * Cost: one cache line for a look-up; one split for every TM_TABLE_LOAD entries added.
+ * Cost: one cache line for a look-up that finds nothing, two for others; one split for every
+ * TM_TABLE_LOAD entries added; 8 to 9 bytes of memory for each entry.
  */
 #ifndef TM_BASE_TABLE_H
 #define TM_BASE_TABLE_H
@@ -24,25 +26,48 @@
 #include "base/host.h"
 #include "base/lock.h"
 
-#define TM_BUCKET_ENTRIES 7u
-#define TM_TABLE_BASE_BITS 8u
-#define TM_TABLE_LEVELS 25u /* directories; the last doubles the table to 2^32 buckets */
-#define TM_TABLE_LOAD 5u    /* entries per bucket on average, above which the table grows */
+#define TM_BUCKET_ENTRIES 20u
+#define TM_OVERFLOW_ENTRIES 10u
+#define TM_TABLE_BASE_BITS 6u
+#define TM_TABLE_LEVELS 27u /* directories; the last doubles the table to 2^32 buckets */
+#define TM_TABLE_LOAD 18u   /* entries per bucket on average, above which the table grows */
+#define TM_TABLE_REF_MAX ((UINT64_C(1) << 40) - 1u)
 
-/* An entry: 24 bits of hash above 40 bits of reference; 0 is an empty place. */
-#define TM_ENTRY_REF_BITS 40u
-#define TM_ENTRY_REF_MASK ((UINT64_C(1) << TM_ENTRY_REF_BITS) - 1u)
-
+/*
+ * An entry in two halves: 8 bits of hash above 8 bits of reference, two entries' in a word; and the other 32 bits of
+ * the reference. All of it 0 is an empty place. What a look-up compares lies together in the bucket's first line.
+ */
 struct tm_bucket {
-    struct tm_lock lock; /* of a chain's first line */
-    uint32_t overflow;   /* number of the next line of the chain, or 0 */
-    uint64_t entry[TM_BUCKET_ENTRIES];
+    struct tm_lock lock;
+    uint32_t overflow; /* number of the chain's first line, or 0 */
+    uint32_t high[TM_BUCKET_ENTRIES / 2u];
+    uint32_t low[TM_BUCKET_ENTRIES];
 };
-TM_STATIC_ASSERT(sizeof(struct tm_bucket) == TM_CACHE_LINE);
+TM_STATIC_ASSERT(sizeof(struct tm_bucket) == 2u * TM_CACHE_LINE);
+
+/* For entries that a bucket has no place for. */
+struct tm_overflow {
+    uint32_t next; /* number of the next line of the chain, or of the free list; or 0 */
+    uint32_t high[TM_OVERFLOW_ENTRIES / 2u];
+    uint32_t low[TM_OVERFLOW_ENTRIES];
+};
+TM_STATIC_ASSERT(sizeof(struct tm_overflow) == TM_CACHE_LINE);
+
+/* Who knows what references mean. */
+struct tm_table_owner {
+    void *user;
+    enum tm_arena_kind arena;
+
+    /* The hashes that @count references were entered with, into @hashes: at most TM_BUCKET_ENTRIES, all of one bucket,
+     * whose lock is held. What is named may have been damaged: an entry that belongs elsewhere by the answer is
+     * dropped. */
+    void (*hashes)(void *user, enum tm_arena_kind arena, const uint64_t *refs, unsigned count, uint32_t *hashes);
+};
 
 struct tm_table {
     /* Constant after init. */
     const struct tm_host *host;
+    struct tm_table_owner owner;
     enum tm_lock_class lock_class;
 
     uint32_t bucket_count; /* atomic; grows under `growing` */
@@ -52,19 +77,20 @@ struct tm_table {
     struct tm_bucket *directory[TM_TABLE_LEVELS];
 
     /* Overflow lines in the same shape; protected by overflow_lock. Number 0 is not used. */
-    struct tm_bucket *overflow_directory[TM_TABLE_LEVELS];
+    struct tm_overflow *overflow_directory[TM_TABLE_LEVELS];
 
     /* What changes with every entry, away from what every look-up reads. */
     tm_atomic64 entry_count TM_ALIGNED(TM_CACHE_LINE); /* atomic */
     tm_atomic64 bytes;                                 /* atomic; what is in use of the memory above */
     uint32_t growing;                                  /* atomic flag: somebody splits */
     struct tm_lock overflow_lock;
-    uint32_t overflow_free; /* first free line, linked through its `overflow` */
+    uint32_t overflow_free; /* first free line, linked through its `next` */
     uint32_t overflow_next; /* first line never used */
 };
 
-/* Makes an empty table. False: no memory; nothing to undo. */
-TM_MUST_USE bool tm_table_init(struct tm_table *table, const struct tm_host *host, enum tm_lock_class lock_class);
+/* Makes an empty table. @owner is copied. False: no memory; nothing to undo. */
+TM_MUST_USE bool tm_table_init(struct tm_table *table, const struct tm_host *host, enum tm_lock_class lock_class,
+                               const struct tm_table_owner *owner);
 
 /* Frees the memory; what the references name is the caller's. */
 void tm_table_fini(struct tm_table *table);
@@ -80,24 +106,28 @@ void tm_table_prefetch(const struct tm_table *table, uint32_t hash);
  * cache. It may name nothing any more. */
 uint64_t tm_table_guess(const struct tm_table *table, uint32_t hash);
 
-/* One step through the entries of a locked bucket. Start from TM_TABLE_SCAN_INIT. */
+/* Where a walk through the entries of a locked bucket has got to; zeroed before the first call. */
 struct tm_table_scan {
-    struct tm_bucket *line;
+    struct tm_overflow *line; /* NULL: the bucket itself */
     unsigned position;
 };
 
 /*
- * Finds the next entry with this hash in the locked @bucket. Answers its reference, or 0 at the end.
- * @scan is zeroed before the first call.
+ * Finds the next entry in the locked @bucket whose hash may be @hash: one in 256 of the others is found, too. Answers
+ * its reference, or 0 at the end.
  */
 uint64_t tm_table_next(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, struct tm_table_scan *scan);
 
-/* As tm_table_next(), but every entry, whose hash *hash receives. @bucket_hash: any of the bucket's. */
-uint64_t tm_table_next_any(struct tm_table *table, struct tm_bucket *bucket, uint32_t bucket_hash,
-                           struct tm_table_scan *scan, uint32_t *hash);
+/* As tm_table_next(), but every entry. */
+uint64_t tm_table_next_any(struct tm_table *table, struct tm_bucket *bucket, struct tm_table_scan *scan);
 
-/* Replaces the reference that @scan found last. */
-void tm_table_replace(struct tm_table *table, struct tm_table_scan *scan, uint64_t ref);
+/* True when entries with this hash are in the locked @bucket, if anywhere. */
+bool tm_table_is_bucket_of(const struct tm_table *table, const struct tm_bucket *bucket, uint32_t hash);
+
+/* The reference that @scan found last; replaces it; removes its entry. */
+uint64_t tm_table_found(struct tm_bucket *bucket, const struct tm_table_scan *scan);
+void tm_table_replace(struct tm_bucket *bucket, const struct tm_table_scan *scan, uint64_t ref);
+void tm_table_remove_found(struct tm_table *table, struct tm_bucket *bucket, const struct tm_table_scan *scan);
 
 /*
  * Adds an entry to the locked bucket; @ref is not 0 and below 2^40. False: no memory for an
@@ -105,7 +135,7 @@ void tm_table_replace(struct tm_table *table, struct tm_table_scan *scan, uint64
  */
 TM_MUST_USE bool tm_table_insert(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref);
 
-/* Removes the entry with exactly this hash and reference. False: there is none. */
+/* Removes the entry with this reference, if it was entered with this hash. False: there is none. */
 bool tm_table_remove(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref);
 
 /* One of many to be removed. */

@@ -20,6 +20,20 @@ static uint32_t object_hash(const struct tm_engine *engine, const struct tm_pool
     return (uint32_t)tm_mix_handle(engine->seeds, pool->number, id->word, OBJECT_NUMBER);
 }
 
+void tm_index_hashes(void *user, enum tm_arena_kind arena, const uint64_t *refs, unsigned count, uint32_t *hashes)
+{
+    const struct tm_engine *engine = user;
+    for (unsigned i = 0; i < count; i++)
+        tm_prefetch(tm_record_at(engine->store, arena, refs[i]));
+    for (unsigned i = 0; i < count; i++) {
+        const struct tm_chunk *chunk = tm_record_at(engine->store, arena, refs[i]);
+        const struct tm_object *object = (const struct tm_object *)(const void *)chunk;
+        hashes[i] = tm_is_chunk(chunk)
+                        ? (uint32_t)tm_chunk_hash(engine, chunk)
+                        : (uint32_t)tm_mix_handle(engine->seeds, object->pool, object->id, OBJECT_NUMBER);
+    }
+}
+
 static struct tm_stripe *stripe_of(struct tm_pool *pool, uint32_t hash)
 {
     return &pool->stripe[(hash >> 24) % TM_POOL_STRIPES];
@@ -266,8 +280,8 @@ static uint64_t grow_chunk(const struct tm_place *place, const struct addition *
         chunk->count = old->count;
         memcpy(&chunk->slot[old->first - add->first], old->slot, old->pages * sizeof(tm_slot));
         tm_store_release(&chunk->kind, TM_RECORD_LIVE(add->class_of_chunk));
-        from = scan.line->entry[scan.position - 1u] & TM_ENTRY_REF_MASK;
-        tm_table_replace(place->index, &scan, add->chunk);
+        from = tm_table_found(bucket, &scan);
+        tm_table_replace(bucket, &scan, add->chunk);
         tm_store_release(&old->kind, 0u);
     }
     tm_table_unlock(place->index, bucket);
@@ -356,7 +370,7 @@ void tm_index_reap(const struct tm_place *place)
     struct tm_bucket *bucket = tm_table_lock(place->index, place->hash);
     struct tm_chunk *chunk = tm_find_chunk(place, bucket, &scan);
     if (chunk != NULL && chunk->count == 0) {
-        ref = scan.line->entry[scan.position - 1u] & TM_ENTRY_REF_MASK;
+        ref = tm_table_found(bucket, &scan);
         bytes = tm_record_bytes(class_for(chunk->pages));
         tm_store_release(&chunk->kind, 0u);
         tm_table_remove(place->index, bucket, place->hash, ref);
@@ -398,7 +412,7 @@ static uint64_t detach_last_chunk(struct tm_engine *engine, struct tm_pool *pool
     struct tm_object *object = object_at(engine, pool, object_ref);
     uint64_t ref = chunk_at(engine, pool, object->first_chunk)->prev;
     struct tm_chunk *chunk = chunk_at(engine, pool, ref);
-    uint32_t hash = (uint32_t)tm_mix_handle(engine->seeds, pool->number, chunk->id, chunk->number);
+    uint32_t hash = (uint32_t)tm_chunk_hash(engine, chunk);
     struct tm_table *table = &engine->index[pool->kind];
     struct tm_bucket *bucket = tm_table_lock(table, hash);
     /* First for a restart, then for everybody: from here on the pages are gone. */
@@ -527,7 +541,7 @@ static bool resolve_twice(struct tm_engine *engine, struct tm_place *place, uint
     struct tm_chunk *other = tm_find_chunk(place, bucket, &scan);
     uint64_t other_ref = 0;
     if (other != NULL)
-        other_ref = scan.line->entry[scan.position - 1u] & TM_ENTRY_REF_MASK;
+        other_ref = tm_table_found(bucket, &scan);
     tm_table_unlock(place->index, bucket);
     if (other == NULL)
         return false;

@@ -36,7 +36,8 @@ static enum tm_result create_store(struct tm_engine *engine, const struct tm_cod
 static bool init_tables(struct tm_engine *engine)
 {
     for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
-        if (!tm_table_init(&engine->index[kind], &engine->host, TM_LOCK_index_bucket))
+        const struct tm_table_owner owner = {engine, (enum tm_arena_kind)kind, tm_index_hashes};
+        if (!tm_table_init(&engine->index[kind], &engine->host, TM_LOCK_index_bucket, &owner))
             return false;
         tm_store_add_table(engine->store, &engine->index[kind]);
     }

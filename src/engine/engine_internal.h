@@ -347,6 +347,9 @@ struct tm_found {
     tm_slot *slot;
 };
 
+/* What the index asks when it grows: see struct tm_table_owner. */
+void tm_index_hashes(void *user, enum tm_arena_kind arena, const uint64_t *refs, unsigned count, uint32_t *hashes);
+
 /* Brings what a look-up of the page takes into the cache: first the bucket, then what it names. Hints, without a lock;
  * before tm_index_expect_chunk() the bucket should have come. */
 void tm_index_expect_bucket(const struct tm_place *place);

@@ -24,6 +24,11 @@ void tm_place_init(struct tm_place *place, struct tm_pool *pool, const struct tm
     place->shard = 0;
 }
 
+uint64_t tm_chunk_hash(const struct tm_engine *engine, const struct tm_chunk *chunk)
+{
+    return tm_mix_handle(engine->seeds, chunk->pool, chunk->id, chunk->number);
+}
+
 bool tm_is_chunk(const struct tm_chunk *chunk)
 {
     uint32_t live = chunk->kind;

@@ -8,6 +8,9 @@
 /* True for a live chunk record, false for an object's. */
 bool tm_is_chunk(const struct tm_chunk *chunk);
 
+/* What the index finds a chunk by, in its low half; all of it orders chunks. */
+uint64_t tm_chunk_hash(const struct tm_engine *engine, const struct tm_chunk *chunk);
+
 /* The place's chunk in its locked bucket, or NULL. @scan: zeroed, then where it was found. */
 struct tm_chunk *tm_find_chunk(const struct tm_place *place, struct tm_bucket *bucket, struct tm_table_scan *scan);
 

@@ -72,7 +72,7 @@ unsigned tm_index_judge_chunk(void *user, enum tm_arena_kind arena, uint32_t has
     struct tm_bucket *bucket = tm_table_lock(table, hash);
     while (count == 0 && (ref = tm_table_next(table, bucket, hash, &scan)) != 0) {
         session.chunk = tm_record_at(session.engine->store, arena, ref);
-        if (tm_is_chunk(session.chunk))
+        if (tm_is_chunk(session.chunk) && (uint32_t)tm_chunk_hash(session.engine, session.chunk) == hash)
             count = judge_pages(&session, hash, from, to, why, pages);
     }
     if (session.dropped_count != 0) {

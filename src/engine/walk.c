@@ -6,7 +6,6 @@
  * one bucket are ordered by their whole 64-bit hash. Neither depends on where a record lies, so a chunk that
  * grows meanwhile keeps its place.
  */
-#include "base/mix.h"
 #include "engine/index_internal.h"
 
 /* The order of chunks: reversed low half first, so that a bucket is one range. */
@@ -31,20 +30,18 @@ static size_t list_chunk(const struct tm_chunk *chunk, struct tm_page_key *keys)
 }
 
 /* The pool's chunk of this bucket that comes first at or after @from. */
-static struct tm_chunk *first_chunk(struct tm_pool *pool, struct tm_bucket *bucket, uint32_t bucket_hash, uint64_t from,
-                                    uint64_t *order)
+static struct tm_chunk *first_chunk(struct tm_pool *pool, struct tm_bucket *bucket, uint64_t from, uint64_t *order)
 {
     struct tm_engine *engine = pool->engine;
     struct tm_table *table = &engine->index[pool->kind];
     struct tm_table_scan scan = {NULL, 0};
     struct tm_chunk *best = NULL;
-    uint32_t hash;
     uint64_t ref;
-    while ((ref = tm_table_next_any(table, bucket, bucket_hash, &scan, &hash)) != 0) {
+    while ((ref = tm_table_next_any(table, bucket, &scan)) != 0) {
         struct tm_chunk *chunk = tm_record_at(engine->store, pool->kind, ref);
         if (!tm_is_chunk(chunk) || chunk->pool != pool->number)
             continue;
-        uint64_t at = order_of(tm_mix_handle(engine->seeds, pool->number, chunk->id, chunk->number));
+        uint64_t at = order_of(tm_chunk_hash(engine, chunk));
         if (at >= from && (best == NULL || at < *order)) {
             best = chunk;
             *order = at;
@@ -68,7 +65,7 @@ bool tm_pool_walk(struct tm_member *member, uint64_t position[4], struct tm_page
         uint64_t order = 0;
         uint32_t at = (uint32_t)(position[0] >> 32);
         struct tm_bucket *bucket = tm_table_lock_position(table, at, &next);
-        const struct tm_chunk *chunk = first_chunk(pool, bucket, tm_reverse_bits(at), position[0], &order);
+        const struct tm_chunk *chunk = first_chunk(pool, bucket, position[0], &order);
         bool has_room = *count + TM_CHUNK_PAGES <= capacity;
         if (chunk != NULL && has_room)
             *count += list_chunk(chunk, keys + *count);

@@ -34,6 +34,29 @@ static bool is_content(const struct tm_store *store, enum tm_arena_kind arena, u
 
 /* ---- the table ---- */
 
+/* What the table of contents asks when it grows: see struct tm_table_owner. Headers of many blocks come into the cache
+ * together. */
+static void content_hashes(void *user, enum tm_arena_kind arena, const uint64_t *refs, unsigned count, uint32_t *hashes)
+{
+    struct tm_store *store = user;
+    for (unsigned i = 0; i < count; i++)
+        tm_prefetch(block_at(store, arena, refs[i]));
+    for (unsigned i = 0; i < count; i++)
+        hashes[i] = is_content(store, arena, refs[i]) ? content_at(store, arena, refs[i])->hash
+                                                      : block_at(store, arena, refs[i])->content_hash;
+}
+
+bool tm_contents_init(struct tm_store *store)
+{
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
+        const struct tm_table_owner owner = {store, (enum tm_arena_kind)kind, content_hashes};
+        if (!tm_table_init(&store->contents[kind], &store->host, TM_LOCK_dedup_bucket, &owner))
+            return false;
+        tm_store_add_table(store, &store->contents[kind]);
+    }
+    return true;
+}
+
 bool tm_dedup_list(struct tm_store *store, enum tm_arena_kind arena, uint32_t content_hash, uint64_t ref)
 {
     struct tm_table *table = &store->contents[arena];
@@ -62,15 +85,14 @@ void tm_dedup_forget_damaged(struct tm_store *store, enum tm_arena_kind arena, u
         return;
     do {
         struct tm_table_scan scan = {NULL, 0};
-        uint32_t hash;
         uint32_t next;
         uint64_t ref;
         struct tm_bucket *bucket = tm_table_lock_position(table, position, &next);
         do
-            ref = tm_table_next_any(table, bucket, tm_reverse_bits(position), &scan, &hash);
+            ref = tm_table_next_any(table, bucket, &scan);
         while (ref != 0 && ref != offset);
         if (ref != 0)
-            tm_table_remove(table, bucket, hash, ref);
+            tm_table_remove_found(table, bucket, &scan);
         tm_table_unlock(table, bucket);
         position = ref != 0 ? 0 : next;
     } while (position != 0);
@@ -87,7 +109,7 @@ bool tm_dedup_relist(struct tm_store *store, enum tm_arena_kind arena, uint32_t 
         ref = tm_table_next(table, bucket, content_hash, &scan);
     while (ref != 0 && ref != from);
     if (ref != 0)
-        tm_table_replace(table, &scan, to);
+        tm_table_replace(bucket, &scan, to);
     tm_table_unlock(table, bucket);
     return ref != 0;
 }
@@ -99,7 +121,7 @@ static bool find_content(struct tm_store *store, struct tm_worker *worker, struc
 {
     enum tm_arena_kind arena = put->heap->kind;
     struct tm_content *content = content_at(store, arena, ref);
-    if (content->heap != put->heap->number)
+    if (content->hash != put->content_hash || content->heap != put->heap->number)
         return false;
     content->references++;
     tm_hazard_set(worker, 0, arena, content->slot, content->hash);
@@ -114,7 +136,8 @@ static bool find_block(struct tm_store *store, struct tm_page_put *put, uint64_t
 {
     struct tm_arena *arena = &store->arena[put->heap->kind];
     const struct tm_block *block = block_at(store, put->heap->kind, ref);
-    if (tm_segment_at(arena, tm_segment_of(arena, ref))->heap != put->heap->number)
+    if (block->content_hash != put->content_hash ||
+        tm_segment_at(arena, tm_segment_of(arena, ref))->heap != put->heap->number)
         return false;
     uint64_t word = block->word;
     if (tm_block_length(word) > TM_PAGE_BYTES)
@@ -375,18 +398,16 @@ uint64_t tm_store_content_bytes(struct tm_store *store)
         struct tm_table *table = &store->contents[kind];
         uint32_t position = 0;
         do {
-            uint32_t hash;
             uint64_t ref;
             struct tm_table_scan scan = {NULL, 0};
             uint32_t next;
             struct tm_bucket *bucket = tm_table_lock_position(table, position, &next);
-            uint32_t any = tm_reverse_bits(position);
-            while ((ref = tm_table_next_any(table, bucket, any, &scan, &hash)) != 0) {
+            while ((ref = tm_table_next_any(table, bucket, &scan)) != 0) {
                 if (!is_content(store, (enum tm_arena_kind)kind, ref))
                     continue;
                 const struct tm_content *content = content_at(store, (enum tm_arena_kind)kind, ref);
                 TM_ASSERT(content->kind == TM_RECORD_LIVE(TM_RECORD_CONTENT));
-                TM_ASSERT(content->hash == hash);
+                TM_ASSERT(tm_table_is_bucket_of(table, bucket, content->hash));
                 TM_ASSERT(content->references != 0);
                 TM_ASSERT(content->slot != 0);
                 bytes += tm_slot_bytes(content->slot);

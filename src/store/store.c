@@ -36,16 +36,6 @@ static enum tm_create init_arenas(struct tm_store *store)
     return result;
 }
 
-static bool init_tables(struct tm_store *store)
-{
-    for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
-        if (!tm_table_init(&store->contents[kind], &store->host, TM_LOCK_dedup_bucket))
-            return false;
-        tm_store_add_table(store, &store->contents[kind]);
-    }
-    return true;
-}
-
 static void fini_store(struct tm_store *store)
 {
     struct tm_host host = store->host;
@@ -77,7 +67,7 @@ enum tm_create tm_store_create(const struct tm_host *host, const struct tm_codec
     enum tm_create created = init_arenas(store);
     if (created == TM_CREATE_OK || created == TM_CREATE_FOUND) {
         store->check_seed = tm_scramble(store->arena[TM_ARENA_PERSISTENT].header->seeds[0]);
-        if (!init_tables(store) || !tm_workers_init(store))
+        if (!tm_contents_init(store) || !tm_workers_init(store))
             created = TM_CREATE_NOMEM;
     }
     if (created == TM_CREATE_FOUND) {

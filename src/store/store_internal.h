@@ -482,6 +482,8 @@ enum tm_twin {
     TM_TWIN_CONTENT
 };
 
+/* Makes the tables of contents. False: no memory. */
+bool tm_contents_init(struct tm_store *store);
 /* Looks for an equal page; sets put->twin... A content found is referenced. */
 void tm_dedup_find(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put);
 /* Makes put->slot share the twin. */

@@ -23,7 +23,7 @@
 #include <tmem/control.h>
 
 #define MIB (UINT64_C(1) << 20)
-#define PAGES 6000u
+#define PAGES 15000u
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define IS_SANITIZED true
