@@ -502,6 +502,23 @@ void tm_table_remove_many(struct tm_table *table, struct tm_table_entry *entries
 
 /* ---- growth ---- */
 
+/* Entries of the chain go to places that others left, as near to the bucket as there are, and empty lines away. */
+static void draw_together(struct tm_table *table, struct tm_bucket *bucket)
+{
+    struct tm_overflow *line = NULL;
+    while ((line = next_line(table, bucket, line)) != NULL) {
+        struct places places = places_of(bucket, line);
+        for (unsigned i = next_place(&places, 0, false); i < places.count; i = next_place(&places, i + 1u, false)) {
+            unsigned half = half_of(places.high[i / 2u], i);
+            uint32_t low = places.low[i];
+            set_entry(&places, i, 0, 0);
+            bool done = fill_place(table, bucket, half, low); /* in the end where it was */
+            TM_ASSERT(done);
+        }
+    }
+    drop_empty_lines(table, bucket);
+}
+
 /* A bucket that is split in two. */
 struct split {
     struct tm_table *table;
@@ -566,7 +583,7 @@ static void move_back(struct split *split)
         line = next_line(split->table, split->to, line);
     } while (line != NULL);
     drop_empty_lines(split->table, split->to);
-    drop_empty_lines(split->table, split->from);
+    draw_together(split->table, split->from);
 }
 
 /* Splits the next bucket. The caller holds `growing`. */
@@ -592,7 +609,7 @@ static bool split_one(struct tm_table *table)
     tm_lock_acquire(&split.from->lock, table->lock_class);
     bool moved = move_entries(&split);
     if (moved) {
-        drop_empty_lines(table, split.from);
+        draw_together(table, split.from);
         /* Release: whoever sees the new count sees the new bucket's entries. */
         tm_store_release(&table->bucket_count, count + 1u);
         tm_fetch_add_relaxed(&table->bytes, sizeof(struct tm_bucket));

@@ -28,8 +28,8 @@
 
 #define TM_BUCKET_ENTRIES 20u
 #define TM_OVERFLOW_ENTRIES 10u
-#define TM_TABLE_BASE_BITS 6u
-#define TM_TABLE_LEVELS 27u /* directories; the last doubles the table to 2^32 buckets */
+#define TM_TABLE_BASE_BITS 4u
+#define TM_TABLE_LEVELS 29u /* directories; the last doubles the table to 2^32 buckets */
 #define TM_TABLE_LOAD 18u   /* entries per bucket on average, above which the table grows */
 #define TM_TABLE_REF_MAX ((UINT64_C(1) << 40) - 1u)
 

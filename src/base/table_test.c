@@ -164,6 +164,7 @@ static void growing_loses_nothing(void **state)
         assert_true(insert(hash_of(ref), ref));
     assert_in_range(table.bucket_count, entries / TM_TABLE_LOAD, entries / TM_TABLE_LOAD + 1);
     tm_table_check(&table);
+    assert_in_range(table.bytes, 0, 9 * entries); /* chains do not keep lines that are nearly empty */
     for (uint64_t ref = 1; ref <= entries; ref++)
         assert_int_equal(count(hash_of(ref), ref), 1);
     for (uint64_t ref = 1; ref <= entries; ref++)
@@ -249,7 +250,7 @@ static void a_table_that_cannot_grow_goes_on_with_longer_chains(void **state)
     denied_bytes = 0;
     for (; ref <= 1700; ref++)
         assert_true(insert(hash_of(ref), ref));
-    assert_true(table.bucket_count > 90);
+    assert_true(table.bucket_count > 80);
     for (ref = 1; ref <= 1700; ref++)
         assert_int_equal(count(hash_of(ref), ref), 1);
 }
@@ -258,8 +259,10 @@ static void a_table_that_cannot_grow_goes_on_with_longer_chains(void **state)
 static uint32_t fill_bucket(void)
 {
     uint32_t inserted = 0;
+    table.growing = 1; /* nobody splits it meanwhile */
     while (insert(inserted << TM_TABLE_BASE_BITS, inserted + 1u))
         inserted++;
+    table.growing = 0;
     return inserted;
 }
 
@@ -312,7 +315,7 @@ static void a_split_without_memory_puts_everything_back(void **state)
 
 /* ---- what entries name ---- */
 
-static uint64_t damaged_ref; /* the hash of what it names has changed, */
+static uint64_t damaged_ref;  /* the hash of what it names has changed, */
 static uint32_t damaged_bits; /* so */
 
 static uint32_t damaged_hash_of(uint64_t ref)
@@ -325,9 +328,7 @@ static void a_split_drops_what_is_damaged_and_nothing_else(void **state)
     (void)state;
     for (unsigned bit = 0; bit < 32; bit++) {
         const uint64_t entries = 2400;
-        /* In a bucket that will be split. */
-        for (damaged_ref = 1; (hash_of(damaged_ref) & 63u) > 8; damaged_ref++) {
-        }
+        damaged_ref = 1;
         hash_now = damaged_hash_of;
         damaged_bits = UINT32_C(1) << bit;
         for (uint64_t ref = 1; ref <= entries; ref++)
