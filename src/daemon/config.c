@@ -22,6 +22,7 @@
 #define GRACE_MAX 86400u
 #define CONNECTIONS_MAX 65536u
 #define POOLS_MAX 4096u
+#define METRICS_CLIENTS_MAX 4096u
 
 /* Where reading stands. */
 struct reader {
@@ -54,6 +55,7 @@ void tm_config_init(struct tm_config *config)
         .dedup = true,
         .control_group = "tmem-admin",
         .control_mode = 0660,
+        .metrics_clients = 100,
         .own = others,
         .others = others,
     };
@@ -268,9 +270,23 @@ static bool set_control(struct reader *reader, const char *key, const char *valu
     return true;
 }
 
+static bool set_metrics(struct reader *reader, const char *key, const char *value)
+{
+    struct tm_config *config = reader->config;
+    if (strcmp(key, "socket") == 0)
+        set_socket(reader, value, config->metrics_socket);
+    else if (strcmp(key, "clients") == 0)
+        (void)set_number(reader, key, value, 0, METRICS_CLIENTS_MAX, &config->metrics_clients);
+    else if (strcmp(key, "listen") != 0)
+        return false;
+    else if (!tm_address_parse(value, &config->metrics_address))
+        problem(reader, "listen = %s: expected an address and a port such as 127.0.0.1:9753", value);
+    return true;
+}
+
 /* ---- sections ---- */
 
-#define SECTIONS "[daemon], [store], [client NAME], [others], [control]"
+#define SECTIONS "[daemon], [store], [client NAME], [others], [control], [metrics]"
 
 static const struct section {
     const char *name;
@@ -282,6 +298,7 @@ static const struct section {
     {"client", "uid, weight, cap, persistent, pools, clients", set_client},
     {"others", "allow, weight, cap, persistent, pools, clients", set_others},
     {"control", "socket, group, mode", set_control},
+    {"metrics", "listen, socket, clients", set_metrics},
 };
 
 static bool is_client_name(const char *name)

@@ -7,6 +7,7 @@
  *   [client NAME]    uid, weight, cap, persistent, pools, clients: whoever connects as this user is NAME
  *   [others]         allow, weight, cap, persistent, pools, clients: users that no section names
  *   [control]        socket, group, mode: where operators ask, and who may
+ *   [metrics]        listen, socket, clients: where metrics are served, and for how many clients
  *
  * FILE.d/ may hold more, files *.conf in the order of their names; later lines replace earlier ones. Everything has a
  * default that works, so there need be no file.
@@ -19,6 +20,7 @@
 #include <tmem/tmem.h>
 
 #include "base/base.h"
+#include "daemon/address.h"
 
 #include <sys/types.h>
 
@@ -52,9 +54,12 @@ struct tm_config {
     char control_socket[TM_SOCKET_PATH_SIZE]; /* empty: control.sock beside the socket */
     char control_group[TM_GROUP_NAME_SIZE];   /* whose members are operators; there need be no such group */
     uint32_t control_mode;
-    struct tm_rule own;    /* the user that the daemon runs as, where no section names it */
-    struct tm_rule others; /* and all other users */
-    struct tm_rule *rules; /* [client NAME] */
+    struct tm_address metrics_address;
+    char metrics_socket[TM_SOCKET_PATH_SIZE]; /* empty: none */
+    uint32_t metrics_clients;                 /* that have a label of their own */
+    struct tm_rule own;                       /* the user that the daemon runs as, where no section names it */
+    struct tm_rule others;                    /* and all other users */
+    struct tm_rule *rules;                    /* [client NAME] */
     size_t rule_count;
 };
 

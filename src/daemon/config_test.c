@@ -86,6 +86,9 @@ static void without_a_file_there_are_defaults(void **state)
     assert_string_equal(config.control_socket, "");
     assert_string_equal(config.control_group, "tmem-admin");
     assert_int_equal(config.control_mode, 0660);
+    assert_string_equal(config.metrics_address.text, "");
+    assert_string_equal(config.metrics_socket, "");
+    assert_int_equal(config.metrics_clients, 100);
     assert_false(rule->persistent);
     assert_int_equal(rule->weight, 100);
     rule = rule_for(geteuid(), "", name);
@@ -127,6 +130,10 @@ static void everything_can_be_set(void **state)
                                "[others]\n"
                                "allow = no\n"
                                "cap = none\n"
+                               "[metrics]\n"
+                               "listen = [::1]:9753\n"
+                               "socket = /run/metrics\n"
+                               "clients = 7\n"
                                "[control]\n"
                                "socket = /run/control\n"
                                "group = wheel\n"
@@ -152,6 +159,9 @@ static void everything_can_be_set(void **state)
     assert_string_equal(config.control_socket, "/run/control");
     assert_string_equal(config.control_group, "wheel");
     assert_int_equal(config.control_mode, 0600);
+    assert_string_equal(config.metrics_address.text, "[::1]:9753");
+    assert_string_equal(config.metrics_socket, "/run/metrics");
+    assert_int_equal(config.metrics_clients, 7);
 }
 
 static void users_may_be_named(void **state)
@@ -191,6 +201,9 @@ static void each_problem_is_told_with_its_line(void **state)
         {"[client a]\nuid = 1\nweight = 0\n", "c:3: weight = 0: expected a number from 1 to 1000000"},
         {"[client a]\nuid = 1\nallow = no\n", "c:3: allow: no such key in [client]"},
         {"[others]\nuid = 1\n", "c:2: uid: no such key in [others]"},
+        {"[metrics]\nlisten = localhost:9753\n", "c:2: listen = localhost:9753: expected an address and a port"},
+        {"[metrics]\nclients = 4097\n", "c:2: clients = 4097: expected a number from 0 to 4096"},
+        {"[metrics]\nsocket = x\n", "c:2: socket = x: expected a path"},
         {"[control]\nmode = 0860\n", "c:2: mode = 0860: expected permissions"},
         {"[control]\nmode = 0060\n", "c:2: mode = 0060: expected permissions"},
         {"[control]\nmode = 01666\n", "c:2: mode = 01666: expected permissions"},

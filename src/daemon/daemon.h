@@ -7,7 +7,8 @@
  * Parts        config (files), door (the listening socket), tenants (clients of the store and what they left), sessions
  *              (connections: session.c begins and ends them, serve.c answers rings, ask.c answers messages), workers
  *              (threads, each with sessions of its own), the reaper (a thread for what takes long), control (the
- *              operators' socket and its verbs: control_*.c), events (what happened lately).
+ *              operators' socket and its verbs: control_*.c), events (what happened lately), metrics (what was
+ *              counted, as a text; scrape serves it).
  * Invariants   A session belongs to one worker's thread from the moment it is handed over; only that thread touches
  *              it, and the tenant it is connected to. What a client can write is read once: rings copy, pages are
  *              copied before they are stored. Nothing that a client does or leaves undone makes a thread wait: every
@@ -25,6 +26,7 @@
 #include "daemon/config.h"
 
 struct tm_control;
+struct tm_scrape;
 struct tm_crowd;
 struct tm_events;
 struct tm_tenants;
@@ -41,6 +43,7 @@ struct tm_daemon {
     struct tm_reaper *reaper;
     struct tm_workers *workers;
     struct tm_control *control; /* nobody else needs it */
+    struct tm_scrape *scrape;   /* nor this; NULL: no metrics are served */
 };
 
 /* Monotonic time. */

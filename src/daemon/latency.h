@@ -6,8 +6,8 @@
  * no rhythm of a client's can hide requests. What is timed is the work of the daemon's thread, from the request that
  * was taken and judged to the answer that is about to be written; how long it waited in the ring nobody knows.
  *
- * Who locks: nobody. A histogram is written by one thread; others read it while it counts, and may see a request that is
- * counted in part.
+ * Who locks: nobody. A histogram is written by one thread; others read it while it counts, and may see a request that
+ * is counted in part.
  */
 #ifndef TM_DAEMON_LATENCY_H
 #define TM_DAEMON_LATENCY_H

@@ -29,6 +29,7 @@
 #include "daemon/notify.h"
 #include "daemon/reaper.h"
 #include "daemon/restore.h"
+#include "daemon/scrape.h"
 #include "daemon/session.h"
 #include "daemon/tenant.h"
 #include "daemon/worker.h"
@@ -420,11 +421,14 @@ static bool begin(struct tm_daemon *daemon, const struct tm_config *config, stru
     daemon->control = tm_control_create(daemon, socket, text, sizeof text);
     if (daemon->control == NULL)
         tm_log("%s", text);
+    else
+        daemon->scrape = tm_scrape_create(daemon);
     return daemon->control != NULL;
 }
 
 static void end(struct tm_daemon *daemon, enum tm_keep_fate fate)
 {
+    tm_scrape_destroy(daemon->scrape);
     tm_control_destroy(daemon->control);
     tm_workers_destroy(daemon->workers);
     tm_reaper_destroy(daemon->reaper);

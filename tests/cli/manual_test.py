@@ -100,7 +100,7 @@ class Options(unittest.TestCase):
 
     def test_keys_of_the_daemon(self):
         sections = dict(re.findall(r'^\.SS \[([a-z]+)[^]]*\]\n(.*?)(?=^\.S[SH])', page('tmemd.8'), flags=re.M | re.S))
-        self.assertEqual(set(sections), {'daemon', 'store', 'client', 'others', 'control'})
+        self.assertEqual(set(sections), {'daemon', 'store', 'client', 'others', 'control', 'metrics'})
         with tempfile.TemporaryDirectory() as directory:
             for name, text in sections.items():
                 with open(directory + '/config', 'w', encoding='ascii') as stream:
