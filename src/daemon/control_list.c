@@ -2,6 +2,7 @@
 /* control_list.c - the verb `list`: clients, and their pools. */
 #include <string.h>
 
+#include "daemon/control_activity.h"
 #include "daemon/control_json.h"
 #include "daemon/control_verb.h"
 #include "daemon/tenant.h"
@@ -17,6 +18,7 @@ struct listing {
     json_t *clients;
     bool orphans_only;
     bool with_pools;
+    bool with_activity;
     unsigned pools_left;
 };
 
@@ -45,6 +47,8 @@ static json_t *json_of_tenant(struct listing *listing, const struct tm_tenant *t
     json_t *left = is_orphan ? json_integer((json_int_t)((left_ns + TM_SECOND_NS - 1u) / TM_SECOND_NS)) : json_null();
     client = tm_json_joined(client, json_pack("{s:I, s:s, s:o}", "uid", (json_int_t)tenant->uid, "state",
                                               is_orphan ? "orphan" : "connected", "seconds_left", left));
+    if (listing->with_activity)
+        client = tm_json_joined(client, tm_control_activity(tenant));
     if (listing->with_pools)
         client = tm_json_joined(client, json_pack("{s:o}", "pool_list", json_of_pools(listing, tenant->client)));
     return client;
@@ -97,6 +101,7 @@ json_t *tm_control_list(struct tm_control_call *call)
         .tenants = call->daemon->tenants,
         .orphans_only = tm_control_switch(call, "orphans"),
         .with_pools = tm_control_switch(call, "pools"),
+        .with_activity = tm_control_switch(call, "activity"),
         .pools_left = POOLS_MAX,
     };
     struct tm_tenant *tenant = NULL;

@@ -13,11 +13,13 @@ static const struct tm_control_field list_fields[] = {
     {"after", TM_CONTROL_TEXT, false},
     {"orphans", TM_CONTROL_SWITCH, false},
     {"pools", TM_CONTROL_SWITCH, false},
+    {"activity", TM_CONTROL_SWITCH, false},
 };
 
 /* A new verb is a row here. */
 static const struct tm_control_verb verbs[] = {
     {"list", tm_control_list, TM_CONTROL_FIELDS(list_fields)},
+    {"latency", tm_control_latency, NULL, 0},
     {"version", tm_control_version, NULL, 0},
 };
 

@@ -88,6 +88,7 @@ json_t *tm_control_no_client(const char *name);
 /* Answers one line. A new reference; NULL: no memory. */
 json_t *tm_control_answer(struct tm_control_call *call, const char *line, size_t bytes);
 
+tm_control_function tm_control_latency;
 tm_control_function tm_control_list;
 tm_control_function tm_control_version;
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/causes.h"
 #include "daemon/metrics.h"
 #include "daemon/tenant.h"
 
@@ -156,30 +157,17 @@ static void write_contents(const struct subjects *all)
 
 static void write_reasons(const struct subjects *all)
 {
-    static const char *const evictions[TMEM_EVICTION_COUNT] = {
-        [TMEM_EVICTED_AHEAD] = "ahead",
-        [TMEM_EVICTED_ROOM] = "room",
-        [TMEM_EVICTED_CAP] = "cap",
-        [TMEM_EVICTED_SIZE] = "size",
-        [TMEM_EVICTED_RECLAIM] = "reclaim",
-    };
-    static const char *const refusals[TMEM_REFUSAL_COUNT] = {
-        [TMEM_REFUSAL_FROZEN] = "frozen",
-        [TMEM_REFUSAL_CAP] = "cap",
-        [TMEM_REFUSAL_ROOM] = "room",
-        [TMEM_REFUSAL_MEMORY] = "memory",
-    };
     family(all, TM_FAMILY_COUNTER, "tmem_client_evicted_pages", "tmem_store_evicted_pages",
            "Pages that the store dropped, by cause: room for a put, a cap, a smaller store, an operator's reclaim, or "
            "a few ahead of need.");
     for (size_t i = 0; i < all->count; i++)
-        for (size_t why = 0; why < TMEM_EVICTION_COUNT; why++)
-            sample(all, &all->subject[i], "cause", evictions[why], NULL, NULL, all->subject[i].ledger.evicted[why]);
+        for (unsigned why = 0; why < TMEM_EVICTION_COUNT; why++)
+            sample(all, &all->subject[i], "cause", tm_eviction_name(why), NULL, NULL, all->subject[i].ledger.evicted[why]);
     family(all, TM_FAMILY_COUNTER, "tmem_client_refused_puts", "tmem_store_refused_puts",
            "Puts that were refused, by cause: a frozen client, a cap, no room, no memory.");
     for (size_t i = 0; i < all->count; i++)
-        for (size_t why = 0; why < TMEM_REFUSAL_COUNT; why++)
-            sample(all, &all->subject[i], "cause", refusals[why], NULL, NULL, all->subject[i].ledger.refused[why]);
+        for (unsigned why = 0; why < TMEM_REFUSAL_COUNT; why++)
+            sample(all, &all->subject[i], "cause", tm_refusal_name(why), NULL, NULL, all->subject[i].ledger.refused[why]);
 }
 
 void tm_metrics_store_ledger(struct tm_exposition *out, const struct tmem_ledger *ledger)

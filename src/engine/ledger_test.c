@@ -70,7 +70,7 @@ static void a_full_store_evicts_for_room(void **state)
     /* What comes into the same arena is made room for ahead; pages of the other one need whole spans at once. */
     fill(test.persistent, 0, PART_OF_STORE);
     struct tm_ledger ledger = of_client(test.client);
-    assert_true(ledger.evicted[TM_EVICTED_ROOM] != 0);
+    assert_true(evicted(&ledger) != 0);
     assert_int_equal(ledger.evicted[TM_EVICTED_CAP] + ledger.evicted[TM_EVICTED_SIZE] +
                          ledger.evicted[TM_EVICTED_RECLAIM],
                      0);
