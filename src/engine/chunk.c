@@ -406,6 +406,16 @@ static void free_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t 
     tm_uncharge(pool, bytes);
 }
 
+/* The pages that a chunk has, a bit each. */
+static uint64_t pages_in(const struct tm_chunk *chunk)
+{
+    uint64_t pages = 0;
+    for (unsigned i = 0; i < chunk->pages; i++)
+        if (chunk->slot[i] != 0)
+            pages |= UINT64_C(1) << (chunk->first + i);
+    return pages;
+}
+
 /* Stripe's lock held: takes the object's last chunk out of the index and the list. */
 static uint64_t detach_last_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t object_ref)
 {
@@ -418,6 +428,7 @@ static uint64_t detach_last_chunk(struct tm_engine *engine, struct tm_pool *pool
     /* First for a restart, then for everybody: from here on the pages are gone. */
     tm_store_release(&chunk->kind, 0u);
     bool was_there = tm_table_remove(table, bucket, hash, ref);
+    tm_dirty_note(pool, hash, chunk->id, chunk->number, pages_in(chunk));
     tm_table_unlock(table, bucket);
     TM_ASSERT(was_there);
     unlink_chunk(engine, pool, ref);

@@ -192,6 +192,7 @@ static void fill(struct tm_client *client, const char *name, uint32_t weight, ui
     tm_store_relaxed(&client->charged_max, UINT64_C(0));
     tm_store_relaxed(&client->evicted_for_others, UINT64_C(0));
     tm_ledger_init(client);
+    client->dirty = NULL;
     client->members = NULL;
     client->rights = NULL;
     client->pool_count = 0;
@@ -288,6 +289,7 @@ void tm_client_destroy(struct tm_client *client)
 {
     TM_MAGIC_CHECK(client, TM_CLIENT_MAGIC);
     struct tm_engine *engine = client->engine;
+    tm_dirty_end(client);
     /* For a restart the client ends here, with all its private pages. */
     if (client->record != 0)
         tm_record_free(engine->store, TM_ARENA_PERSISTENT, client->record);
@@ -326,6 +328,7 @@ void tm_clients_fini(struct tm_engine *engine)
     struct tm_host *host = &engine->host;
     for (uint32_t n = 1; n < engine->clients_next; n++) {
         struct tm_client *client = tm_client_at(engine, n);
+        tm_dirty_fini(client);
         while (client->rights != NULL) {
             struct tm_right *right = client->rights;
             client->rights = right->next;

@@ -137,6 +137,12 @@ struct tm_member *tm_pool_find(struct tm_client *client, uint64_t pool_id);
 /* The client's pool ids in ascending order, after @after; false: no more. */
 bool tm_pool_next_id(struct tm_client *client, uint64_t after, uint64_t *pool_id);
 uint64_t tm_pool_id(const struct tm_member *member);
+/*
+ * The same membership for somebody else than its owner, who may destroy the pool meanwhile: that waits until it is
+ * returned, so it is for a few pages only. The client itself must not end. NULL: none, or no memory.
+ */
+struct tm_member *tm_pool_borrow(struct tm_client *client, uint64_t pool_id);
+void tm_pool_return(struct tm_member *borrowed);
 /* Destroys a private pool, leaves a shared one. */
 void tm_pool_destroy(struct tm_member *member);
 
@@ -189,6 +195,34 @@ struct tm_page_key {
 /* See tmem_walk(). Answers false at the end. */
 bool tm_pool_walk(struct tm_member *member, uint64_t position[4], struct tm_page_key *keys, size_t capacity,
                   size_t *count);
+
+/* Pages of an object that changed: were put, went, or both. */
+struct tm_change {
+    uint64_t pool_id;
+    struct tm_object_id object;
+    uint32_t first; /* index */
+    uint32_t reserved;
+    uint64_t pages; /* bit i: page first + i */
+};
+
+/*
+ * tm_dirty_begin - note from now on which pages of the client's pools change; also of pools that it makes later. What
+ * is under way is noted if a walk that begins afterwards could miss it.
+ *
+ * @changes  room for so many chunks of 64 pages that change between two calls of tm_dirty_take().
+ *
+ * Results: TM_OK, TM_EXISTS (the client, or a shared pool of its, is watched already), TM_NOMEM.
+ */
+TM_MUST_USE enum tm_result tm_dirty_begin(struct tm_client *client, uint32_t changes);
+/*
+ * tm_dirty_take - what changed since the last call, in no order. By one thread at a time, between begin and end.
+ *
+ * False: there were more than fit, and anything may have changed; *count is 0. Pools that are gone are not said to
+ * change, nor are their pages.
+ */
+TM_MUST_USE bool tm_dirty_take(struct tm_client *client, struct tm_change *changes, uint32_t capacity,
+                               uint32_t *count);
+void tm_dirty_end(struct tm_client *client);
 
 /* ------------------------------------------------------------- statistics */
 

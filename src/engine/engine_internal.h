@@ -126,6 +126,8 @@ struct tm_pool {
     struct tm_account *account; /* the owner's, or `own` */
     struct tm_account own;
 
+    struct tm_client *watcher; /* atomic: who wants changes noted, or NULL; see dirty.c */
+
     struct tm_lock members_lock; /* the rest of this group; private pools do not use it for charging */
     struct tm_member *members;
     uint32_t member_count;
@@ -175,6 +177,9 @@ struct tm_client {
     struct tm_ledger past; /* counts: of private pools that have ended; all atomic */
     struct tm_lock causers_lock;
     struct tm_causer causers[TM_CAUSERS + 1u]; /* the last: those that had to leave the table */
+
+    struct tm_lock dirty_lock;
+    struct tm_dirty *dirty; /* control lock and dirty_lock to change it; NULL: not watched */
 
     struct tm_account account[TM_ARENAS];
 
@@ -442,6 +447,26 @@ void tm_ledger_init(struct tm_client *client);
 /* Client or pool are gone: what they counted stays on the books. @owner: of a private pool, else NULL. */
 void tm_ledger_end_client(struct tm_client *client);
 void tm_ledger_end_pool(const struct tm_pool *pool, struct tm_client *owner);
+
+/* ----------------------------------------------------------- what changes */
+
+/* Control lock held: a pool joins those that are watched, unless somebody else watches it; or leaves them. */
+bool tm_dirty_watch(struct tm_client *client, struct tm_pool *pool);
+void tm_dirty_unwatch(struct tm_client *client, struct tm_pool *pool);
+/* The engine ends, and its pools may have ended already. */
+void tm_dirty_fini(struct tm_client *client);
+
+void tm_dirty_enter(struct tm_client *watcher, const struct tm_pool *pool, uint32_t hash, const uint64_t object[3],
+                    uint32_t number, uint64_t pages);
+
+/* Bucket of @hash locked: pages of a chunk change. */
+static inline void tm_dirty_note(struct tm_pool *pool, uint32_t hash, const uint64_t object[3], uint32_t number,
+                                 uint64_t pages)
+{
+    struct tm_client *watcher = tm_load_acquire(&pool->watcher);
+    if (TM_UNLIKELY(watcher != NULL))
+        tm_dirty_enter(watcher, pool, hash, object, number, pages);
+}
 
 /* -------------------------------------------------------------- rebuilding */
 

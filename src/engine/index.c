@@ -157,6 +157,7 @@ static tm_slot change_slot(const struct tm_place *place, struct tm_found *found,
     tm_store_release(found->slot, slot);
     found->chunk->count = (uint16_t)(found->chunk->count + (slot != 0) - (old != 0));
     tm_note_change(place->pool, place->shard, old, slot);
+    tm_dirty_note(place->pool, place->hash, place->id.word, place->chunk, UINT64_C(1) << place->page);
     return old;
 }
 

@@ -25,6 +25,7 @@ static void judge_page(struct session *session, unsigned at, uint32_t hash, enum
         return;
     tm_store_release(slot, (tm_slot)0);
     session->chunk->count--;
+    tm_dirty_note(session->pool, hash, session->chunk->id, session->chunk->number, UINT64_C(1) << page->number);
     session->dropped[session->dropped_count++] = page->slot;
     session->dropped_bytes += tm_slot_bytes(page->slot);
 }

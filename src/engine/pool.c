@@ -119,6 +119,7 @@ static void fill(struct tm_pool *pool, uint32_t flags, const struct tm_uuid *uui
     tm_store_relaxed(&pool->is_shared, (flags & TM_POOL_SHARED) != 0);
     pool->uuid = uuid != NULL ? *uuid : (struct tm_uuid){{0, 0}};
     pool->record = 0;
+    tm_store_relaxed(&pool->watcher, (struct tm_client *)NULL);
     pool->members = NULL;
     pool->member_count = 0;
     pool->charged = 0;
@@ -234,6 +235,8 @@ static bool join(struct tm_pool *pool, struct tm_member *member, bool anyway)
         record->client = client->serial;
         tm_store_release(&record->kind, TM_RECORD_LIVE(TM_RECORD_RIGHT) | TM_RIGHT_MEMBER);
     }
+    if (client->dirty != NULL)
+        (void)tm_dirty_watch(client, pool);
     struct tm_member **at = &client->members;
     while (*at != NULL && (*at)->pool->id < pool->id)
         at = &(*at)->next_of_client;
@@ -253,6 +256,7 @@ static bool leave(struct tm_member *member)
         at = &(*at)->next_of_client;
     *at = member->next_of_client;
     member->client->pool_count--;
+    tm_dirty_unwatch(member->client, pool);
     tm_lock_acquire(&pool->members_lock, TM_LOCK_account_members);
     bool is_last = pool->member_count == 1;
     if (!is_last) {
@@ -366,15 +370,52 @@ enum tm_result tm_pool_create(struct tm_client *client, uint32_t flags, const st
     return outcome;
 }
 
+/* Control lock held. */
+static struct tm_member *find_member(const struct tm_client *client, uint64_t pool_id)
+{
+    struct tm_member *member = client->members;
+    while (member != NULL && member->pool->id != pool_id)
+        member = member->next_of_client;
+    return member;
+}
+
 struct tm_member *tm_pool_find(struct tm_client *client, uint64_t pool_id)
 {
     TM_MAGIC_CHECK(client, TM_CLIENT_MAGIC);
     tm_lock_acquire(&client->engine->control, TM_LOCK_control);
-    struct tm_member *member = client->members;
-    while (member != NULL && member->pool->id != pool_id)
-        member = member->next_of_client;
+    struct tm_member *member = find_member(client, pool_id);
     tm_lock_release(&client->engine->control, TM_LOCK_control);
     return member;
+}
+
+struct tm_member *tm_pool_borrow(struct tm_client *client, uint64_t pool_id)
+{
+    TM_MAGIC_CHECK(client, TM_CLIENT_MAGIC);
+    struct tm_engine *engine = client->engine;
+    struct tm_member *borrowed = engine->host.alloc(engine->host.user, sizeof *borrowed);
+    if (borrowed == NULL)
+        return NULL;
+    memset(borrowed, 0, sizeof *borrowed);
+    tm_lock_acquire(&engine->control, TM_LOCK_control);
+    const struct tm_member *member = find_member(client, pool_id);
+    bool done = member != NULL && tm_pool_pin(member->pool);
+    if (done) {
+        borrowed->pool = member->pool;
+        borrowed->client = client;
+        TM_MAGIC_SET(borrowed, TM_MEMBER_MAGIC);
+    }
+    tm_lock_release(&engine->control, TM_LOCK_control);
+    if (!done)
+        engine->host.free(engine->host.user, borrowed, sizeof *borrowed);
+    return done ? borrowed : NULL;
+}
+
+void tm_pool_return(struct tm_member *borrowed)
+{
+    struct tm_engine *engine = borrowed->client->engine;
+    tm_pool_unpin(borrowed->pool);
+    TM_MAGIC_END(borrowed, TM_MEMBER_MAGIC);
+    engine->host.free(engine->host.user, borrowed, sizeof *borrowed);
 }
 
 bool tm_pool_next_id(struct tm_client *client, uint64_t after, uint64_t *pool_id)

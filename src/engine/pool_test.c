@@ -217,6 +217,26 @@ static void names_of_shared_pools_count_as_a_whole(void **state)
     }
 }
 
+static void a_borrowed_pool_can_be_used_and_outlives_its_owners_handle(void **state)
+{
+    (void)state;
+    uint64_t id = tm_pool_id(test.persistent);
+    assert_null(tm_pool_borrow(test.client, id + 1000));
+    struct tm_member *borrowed = tm_pool_borrow(test.client, id);
+    assert_non_null(borrowed);
+    assert_int_equal(tm_pool_id(borrowed), id);
+    assert_int_equal(tm_test_put(test.persistent, 1, 1, TM_TEST_SHORT, 7), TM_OK);
+    assert_true(tm_test_has(borrowed, 1, 1, TM_TEST_SHORT, 7));
+    tm_pool_return(borrowed);
+
+    const struct tm_test_plan plan = {TM_FAULT_BIT(TM_FAULT_ALLOC), false, 1};
+    tm_test_faults_host = &test.host;
+    tm_test_host_plan(&test.host, &plan);
+    assert_null(tm_pool_borrow(test.client, id));
+    tm_test_host_plan(&test.host, NULL);
+    tm_test_faults_host = NULL;
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -229,6 +249,7 @@ int main(void)
         TEST(what_the_last_members_cannot_pay_for_goes),
         TEST(a_pool_that_cannot_be_made_leaves_nothing),
         TEST(names_of_shared_pools_count_as_a_whole),
+        TEST(a_borrowed_pool_can_be_used_and_outlives_its_owners_handle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

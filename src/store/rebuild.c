@@ -102,7 +102,7 @@ static bool adopt_block(struct tm_store *store, struct tm_heap *heap, tm_slot sl
     struct tm_segment *segment = segment_for(arena, offset, bytes);
     if (segment == NULL || (segment->use != 0 && segment->heap != heap->number))
         return false;
-    if (segment->use + bytes > segment->bytes) /* several damaged references to one block */
+    if (segment->use + bytes > segment->fill) /* several damaged references to one block */
         return false;
     if (!tm_block_verify(store, TM_ARENA_PERSISTENT, offset, bytes, hash, number, shared))
         return false;
