@@ -115,10 +115,36 @@ class Judging(unittest.TestCase):
         self.assertTrue(requirements.is_missing(result))
         self.assertFalse(requirements.is_beyond(result))
 
-    def test_rows_of_the_daemon_need_one_and_are_not_missing(self):
-        result = judged('daemon: get raw, 16 in flight', [], 'all')
-        self.assertEqual('needs a daemon', result['not_measured'])
+    def test_rows_that_no_part_measures_are_not_missing(self):
+        result = judged('daemon: restart with 1 GiB, seconds', [])
+        self.assertEqual(requirements.restart.lacks, result['not_measured'])
         self.assertFalse(requirements.is_missing(result))
+
+    def test_the_daemon_is_beside_the_faster_peer_in_time_that_passes(self):
+        records = [timed(cpu, kind='daemon', subject=subject, what='get', where=where)
+                   for subject, where, cpu in (('tmemd raw', 'apart', 1.0), ('memcached', 'apart', 25.0),
+                                               ('Redis', 'apart', 20.0), ('tmemd raw', 'together', 5.0),
+                                               ('memcached', 'together', 10.0))]
+        self.assertEqual(0.05, judged('daemon: get raw, one at a time, spinning', records, 'all')['value'])
+        self.assertEqual((0.5, False), (lambda row: (row['value'], row['holds']))(
+            judged('daemon: get raw, one at a time, asleep', records, 'all')))
+        self.assertTrue(requirements.is_missing(judged('daemon: put raw, 16 in flight', records, 'all')))
+
+    def test_rates_of_the_daemon_are_the_more_the_better(self):
+        records = [timed(cpu, kind='daemon', subject=subject, what='get-many', where='apart')
+                   for subject, cpu in (('tmemd raw', 2.0), ('Redis', 9.0))]
+        result = judged('daemon: get raw, 16 in flight', records, 'all')
+        self.assertEqual((4.5, True), (result['value'], result['holds']))
+
+    def test_several_clients_and_a_flood_are_beside_one_client_and_a_burner(self):
+        members = {'kind': 'daemon', 'where': 'free'}
+        records = [timed(0.0, subject='tmemd LZ4', what='crowd', one_ns=8.0, several_ns=10.0, **members),
+                   timed(0.0, subject='tmemd', what='flood', p99_ns=300.0, **members),
+                   timed(0.0, subject='tmemd', what='burn', p99_ns=200.0, **members),
+                   {'kind': 'daemon', 'subject': 'tmemd', 'what': 'idle', 'kib_each': 257.0, 'cpu_percent': 0.01}]
+        self.assertEqual([0.8, 1.5, 257.0, 0.01], [judged(name, records, 'all')['value'] for name in (
+            'daemon: 8 clients at once, LZ4', 'daemon: one get in a hundred beside a flood',
+            'daemon: memory per idle client, KiB', 'daemon: idle with 100 clients, percent of a CPU')])
 
     def test_a_row_all_of_whose_rounds_were_void_is_skipped_and_not_failed(self):
         record = engine_row('get-random', 'raw', None, skipped='every round was void')

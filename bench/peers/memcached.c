@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* memcached.c - memcached over a unix socket, one request at a time. */
+/* memcached.c - memcached over a unix socket. */
 #include "line_socket.h"
 
 #include <stdio.h>
@@ -29,6 +29,24 @@ static bool memcached_put(void *state, uint64_t number, const unsigned char *pag
     return line_socket_send(state, head, page, TM_PAGE_BYTES, "\r\n") && line_socket_expect(state, "STORED");
 }
 
+/* All requests in one call, then all answers. */
+static bool memcached_put_many(void *state, const uint64_t numbers[PEER_BATCH], unsigned char *pages)
+{
+    static char requests[PEER_BATCH * (TM_PAGE_BYTES + 64)];
+    size_t used = 0;
+    for (unsigned i = 0; i < PEER_BATCH; i++) {
+        used += (size_t)snprintf(requests + used, 64, "set %llu 0 0 %u\r\n", (unsigned long long)numbers[i],
+                                 TM_PAGE_BYTES);
+        memcpy(requests + used, pages + i * TM_PAGE_BYTES, TM_PAGE_BYTES);
+        memcpy(requests + used + TM_PAGE_BYTES, "\r\n", 2);
+        used += TM_PAGE_BYTES + 2;
+    }
+    bool done = line_socket_send(state, "", requests, used, "");
+    for (unsigned i = 0; i < PEER_BATCH && done; i++)
+        done = line_socket_expect(state, "STORED");
+    return done;
+}
+
 static bool memcached_get(void *state, uint64_t number, unsigned char *page)
 {
     char request[32];
@@ -54,6 +72,7 @@ static const struct peer_kind memcached_kind = {
     .close = memcached_close,
     .put = memcached_put,
     .get = memcached_get,
+    .put_many = memcached_put_many,
     .drop = memcached_drop,
 };
 

@@ -7,14 +7,17 @@
 #include "bench/collect.h"
 #include "bench/huge_memory.h"
 #include "bench/memory_limits.h"
+#include "bench/samples.h"
 #include "timing.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ANSWER_SIZE 1024u
 #define VERIFIED_PAGES 256u
@@ -144,33 +147,41 @@ static bool miss_one(void *user, unsigned i)
 /* What a command may add to its answer, and whether it went well. */
 typedef bool command_function(struct driver *driver, uint64_t count, struct tm_json *json);
 
-static bool run_timed(struct driver *driver, const struct peer_timing *timing, uint64_t count, struct tm_json *json)
+/* A command whose answer is times, with a probe before and after it. */
+static bool run_probed(struct driver *driver, command_function *command, uint64_t count, struct tm_json *json)
 {
-    struct peer_times times;
     double before_ns = 0.0;
     double after_ns = 0.0;
     if (driver->source == FOUND)
         return peer_fail("pages of --source found are not timed");
-    if (!bench_limit_cold_copy(&driver->limits, 1, &before_ns) || !peer_time(timing, count, &times) ||
+    if (!bench_limit_cold_copy(&driver->limits, 1, &before_ns) || !command(driver, count, json) ||
         !bench_limit_cold_copy(&driver->limits, 1, &after_ns))
         return false;
-    tm_json_decimal(json, "cpu_ns", times.cpu_ns, 2);
-    tm_json_decimal(json, "wall_ns", times.wall_ns, 2);
     tm_json_decimal(json, "probe_before_ns", before_ns, 2);
     tm_json_decimal(json, "probe_after_ns", after_ns, 2);
     return true;
 }
 
+static bool run_timed(const struct peer_timing *timing, uint64_t count, struct tm_json *json)
+{
+    struct peer_times times;
+    if (!peer_time(timing, count, &times))
+        return false;
+    tm_json_decimal(json, "cpu_ns", times.cpu_ns, 2);
+    tm_json_decimal(json, "wall_ns", times.wall_ns, 2);
+    return true;
+}
+
 static bool command_get(struct driver *driver, uint64_t count, struct tm_json *json)
 {
-    return run_timed(driver, &(struct peer_timing){choose_numbers, get_one, driver, PEER_BATCH, 1}, count, json);
+    return run_timed(&(struct peer_timing){choose_numbers, get_one, driver, PEER_BATCH, 1}, count, json);
 }
 
 static bool command_get_many(struct driver *driver, uint64_t count, struct tm_json *json)
 {
     if (driver->kind->get_many == NULL)
         return peer_fail("%s has no batches", driver->kind->name);
-    return run_timed(driver, &(struct peer_timing){choose_numbers, get_many, driver, 1, PEER_BATCH}, count, json);
+    return run_timed(&(struct peer_timing){choose_numbers, get_many, driver, 1, PEER_BATCH}, count, json);
 }
 
 static bool is_changeable(const struct driver *driver)
@@ -181,7 +192,7 @@ static bool is_changeable(const struct driver *driver)
 static bool command_put(struct driver *driver, uint64_t count, struct tm_json *json)
 {
     return is_changeable(driver) &&
-           run_timed(driver, &(struct peer_timing){choose_changes, put_one, driver, PEER_BATCH, 1}, count, json);
+           run_timed(&(struct peer_timing){choose_changes, put_one, driver, PEER_BATCH, 1}, count, json);
 }
 
 static bool command_put_many(struct driver *driver, uint64_t count, struct tm_json *json)
@@ -189,14 +200,98 @@ static bool command_put_many(struct driver *driver, uint64_t count, struct tm_js
     if (driver->kind->put_many == NULL)
         return peer_fail("%s has no batches", driver->kind->name);
     return is_changeable(driver) &&
-           run_timed(driver, &(struct peer_timing){choose_changes, put_many, driver, 1, PEER_BATCH}, count, json);
+           run_timed(&(struct peer_timing){choose_changes, put_many, driver, 1, PEER_BATCH}, count, json);
 }
 
 static bool command_miss(struct driver *driver, uint64_t count, struct tm_json *json)
 {
     if (driver->kind->miss == NULL)
         return peer_fail("%s cannot miss", driver->kind->name);
-    return run_timed(driver, &(struct peer_timing){choose_numbers, miss_one, driver, PEER_BATCH, 1}, count, json);
+    return run_timed(&(struct peer_timing){choose_numbers, miss_one, driver, PEER_BATCH, 1}, count, json);
+}
+
+/* Each get for itself, not in chunks: what is rare counts. */
+static bool command_latency(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    struct bench_samples samples = {NULL, 0, 0};
+    bool done = bench_samples_reserve(&samples, (size_t)count);
+    for (uint64_t i = 0; i < count && done; i++) {
+        driver->numbers[0] = random_number(driver);
+        uint64_t begin_ns = peer_wall_ns();
+        done = driver->kind->get(driver->state, driver->numbers[0], driver->buffers);
+        bench_samples_add(&samples, (double)(peer_wall_ns() - begin_ns));
+    }
+    if (done) {
+        tm_json_decimal(json, "p99_ns", bench_samples_percentile(&samples, 99.0), 2);
+        tm_json_decimal(json, "median_ns", bench_samples_median(&samples), 2);
+    }
+    bench_samples_free(&samples);
+    return done;
+}
+
+static bool command_crowd(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    double one_ns = 0.0;
+    double several_ns = 0.0;
+    if (driver->kind->crowd == NULL)
+        return peer_fail("%s is one client", driver->kind->name);
+    uint64_t begin_ns = peer_wall_ns();
+    for (uint64_t i = 0; i < count; i += PEER_BATCH) {
+        choose_numbers(driver);
+        if (!driver->kind->get_many(driver->state, driver->numbers, driver->buffers))
+            return false;
+    }
+    one_ns = (double)(peer_wall_ns() - begin_ns) / (double)count;
+    if (!driver->kind->crowd(driver->state, count, &several_ns))
+        return false;
+    tm_json_decimal(json, "one_ns", one_ns, 2);
+    tm_json_decimal(json, "several_ns", several_ns, 2);
+    return true;
+}
+
+/* True until there is a line of input, which is taken. */
+static bool goes_on(void)
+{
+    char line[64];
+    struct pollfd input = {STDIN_FILENO, POLLIN, 0};
+    if (poll(&input, 1, 0) == 0)
+        return true;
+    (void)!fgets(line, sizeof line, stdin);
+    return false;
+}
+
+static bool command_idle(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    if (driver->kind->clients == NULL)
+        return peer_fail("%s is one client", driver->kind->name);
+    tm_json_unsigned(json, "clients", count);
+    return driver->kind->clients(driver->state, (uint32_t)count);
+}
+
+static bool command_flood(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    (void)count;
+    uint64_t batches = 0;
+    if (driver->kind->flood == NULL)
+        return peer_fail("%s floods nobody", driver->kind->name);
+    for (; goes_on(); batches++) {
+        choose_changes(driver);
+        if (!driver->kind->flood(driver->state, driver->numbers, driver->buffers))
+            return false;
+    }
+    tm_json_unsigned(json, "pages", batches * PEER_BATCH);
+    return true;
+}
+
+static bool command_burn(struct driver *driver, uint64_t count, struct tm_json *json)
+{
+    (void)count;
+    uint64_t rounds = 0;
+    for (; goes_on(); rounds++)
+        for (unsigned i = 0; i < 100000; i++)
+            (void)tm_random_next(&driver->random);
+    tm_json_unsigned(json, "rounds", rounds);
+    return true;
 }
 
 static bool command_fill(struct driver *driver, uint64_t count, struct tm_json *json)
@@ -301,19 +396,25 @@ static bool command_open(struct driver *driver, uint64_t count, struct tm_json *
 static const struct {
     const char *name;
     command_function *function;
+    bool is_probed;
 } commands[] = {
-    {"open", command_open},
-    {"fill", command_fill},
-    {"get", command_get},
-    {"get-many", command_get_many},
-    {"put", command_put},
-    {"put-many", command_put_many},
-    {"miss", command_miss},
-    {"verify", command_verify},
-    {"drop", command_drop},
-    {"settle", command_settle},
-    {"reclaim", command_reclaim},
-    {"memory", command_memory},
+    {"open", command_open, false},
+    {"fill", command_fill, false},
+    {"get", command_get, true},
+    {"get-many", command_get_many, true},
+    {"put", command_put, true},
+    {"put-many", command_put_many, true},
+    {"miss", command_miss, true},
+    {"latency", command_latency, true},
+    {"crowd", command_crowd, true},
+    {"flood", command_flood, false},
+    {"idle", command_idle, false},
+    {"burn", command_burn, false},
+    {"verify", command_verify, false},
+    {"drop", command_drop, false},
+    {"settle", command_settle, false},
+    {"reclaim", command_reclaim, false},
+    {"memory", command_memory, false},
 };
 
 /* Runs one line. False after a message. */
@@ -329,7 +430,9 @@ static bool run_command(struct driver *driver, char *line)
             continue;
         tm_json_begin(&json, answer, sizeof answer - 1);
         tm_json_open_object(&json, NULL);
-        if (!commands[i].function(driver, count, &json))
+        bool done = commands[i].is_probed ? run_probed(driver, commands[i].function, count, &json)
+                                          : commands[i].function(driver, count, &json);
+        if (!done)
             return false;
         tm_json_close_object(&json);
         if (!tm_json_end(&json))

@@ -13,6 +13,11 @@
  *   put N       puts N pages over others at random, changed, so that none equals one that is there;
  *               `put-many` in batches where the kind has them
  *   miss N      asks for N pages that are not there
+ *   latency N   gets N pages at random, one at a time: the median, and what one in a hundred is above
+ *   crowd N     gets N pages at random, as one client and as several at once
+ *   idle N      makes N clients more, which have done something each and then do nothing
+ *   flood       puts and gets batches until there is a line of input: what others feel of that
+ *   burn        uses the CPU for nothing until there is a line of input
  *   verify      gets some pages and compares every byte
  *   drop        drops half of the pages, by dice
  *   settle      lets the kind do what it does in idle time, until it rests
@@ -48,6 +53,9 @@ struct peer_kind {
     bool (*put_many)(void *state, const uint64_t numbers[PEER_BATCH], unsigned char *pages);
     bool (*get_many)(void *state, const uint64_t numbers[PEER_BATCH], unsigned char *pages);
     bool (*miss)(void *state, uint64_t number, unsigned char *page);
+    bool (*flood)(void *state, const uint64_t numbers[PEER_BATCH], unsigned char *pages);
+    bool (*crowd)(void *state, uint64_t pages, double *page_ns); /* time that passes for a page; several clients */
+    bool (*clients)(void *state, uint32_t count);
     bool (*settle)(void *state);
     bool (*reclaim)(void *state);
     bool (*memory)(void *state, struct tm_json *json); /* adds members to an open object */

@@ -45,7 +45,7 @@ class SmallRun(unittest.TestCase):
         cls.done = subprocess.run(
             [os.path.join(ROOT, 'tools/bench-peers'), '--quick', '--json', '--build', BUILD, '--out', cls.out,
              '--corpora', os.path.join(folder.name, 'corpora'), '--only', 'speed', '--only', 'index',
-             '--only', 'density'],
+             '--only', 'density', '--only', 'daemon'],
             env=dict(os.environ, TMPDIR=cls.temporary), capture_output=True, text=True, check=False, timeout=280)
         with open(os.path.join(cls.out, 'measured.jsonl'), encoding='utf-8') as file:
             cls.records = [json.loads(line) for line in file]
@@ -77,6 +77,16 @@ class SmallRun(unittest.TestCase):
         for record in self.of('density', state='full'):
             self.assertGreater(record['resident_bytes'], record['pages'] * 4096 / 16, record)
             self.assertLess(record['resident_bytes'], record['pages'] * 4096 * 5, record)
+
+    def test_the_daemon_is_measured(self):
+        """All of it that needs no peer."""
+        if any(record['subject'] == 'tmemd' for record in self.of('skipped')):
+            return
+        for what in ('get', 'get-many', 'put-many', 'crowd', 'burn', 'flood', 'idle'):
+            self.assertTrue(self.of('daemon', what=what), what)
+        for record in self.of('daemon', what='idle'):
+            self.assertGreater(record['kib_each'], 1.0)
+            self.assertLess(record['cpu_percent'], 5.0)
 
     def test_settings_are_printed(self):
         for record in self.of('settings'):

@@ -5,7 +5,7 @@
 #include "bench/clock.h"
 #include "bench/samples.h"
 
-static uint64_t wall_now_ns(void)
+uint64_t peer_wall_ns(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -19,10 +19,10 @@ static void measure_clocks(struct peer_times *cost)
     struct bench_samples wall = {values[0], 0, 101};
     struct bench_samples cpu = {values[1], 0, 101};
     for (unsigned i = 0; i < 101; i++) {
-        uint64_t wall_ns = wall_now_ns();
+        uint64_t wall_ns = peer_wall_ns();
         uint64_t cpu_ns = bench_thread_ns();
         bench_samples_add(&cpu, (double)(bench_thread_ns() - cpu_ns));
-        bench_samples_add(&wall, (double)(wall_now_ns() - wall_ns));
+        bench_samples_add(&wall, (double)(peer_wall_ns() - wall_ns));
     }
     cost->cpu_ns = bench_samples_median(&cpu);
     cost->wall_ns = bench_samples_median(&wall);
@@ -34,13 +34,13 @@ static bool run_chunk(const struct peer_timing *timing, struct bench_samples *cp
     double pages = (double)timing->chunk * timing->pages_each;
     if (timing->prepare != NULL)
         timing->prepare(timing->user);
-    uint64_t wall_ns = wall_now_ns();
+    uint64_t wall_ns = peer_wall_ns();
     uint64_t cpu_ns = bench_thread_ns();
     for (unsigned i = 0; i < timing->chunk; i++)
         if (!timing->operation(timing->user, i))
             return false;
     double cpu_took = (double)(bench_thread_ns() - cpu_ns) - cost->cpu_ns;
-    double wall_took = (double)(wall_now_ns() - wall_ns) - cost->wall_ns;
+    double wall_took = (double)(peer_wall_ns() - wall_ns) - cost->wall_ns;
     bench_samples_add(cpu, cpu_took > 0.0 ? cpu_took / pages : 0.0);
     bench_samples_add(wall, wall_took > 0.0 ? wall_took / pages : 0.0);
     return true;

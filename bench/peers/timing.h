@@ -27,6 +27,9 @@ struct peer_times {
     double wall_ns;
 };
 
+/* peer_wall_ns - the clock of the time that passes. */
+uint64_t peer_wall_ns(void);
+
 /* peer_time - runs at least one chunk, and about @pages pages in all. False: an operation failed, or
  * there was no memory. */
 bool peer_time(const struct peer_timing *timing, uint64_t pages, struct peer_times *times);

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tmem.c - tmem itself, through its public API: an embedded store with a persistent pool, so that no
- * page goes by itself. Page n is page n % 64 of object n / 64.
+ * tmem.c - tmem itself, through its public API: a store, embedded or a daemon's, with a persistent pool,
+ * so that no page goes by itself. Page n is page n % 64 of object n / 64.
  */
 #include "bench/store.h"
+#include "crowd.h"
 #include "peer.h"
 
 #include <stdlib.h>
+
+struct tmem_peer {
+    struct bench_store store; /* first: what the operations of store.h take */
+    uint64_t pages;
+    struct tmem_pool *cache; /* ephemeral, made when it is needed */
+    struct crowd *crowd;     /* likewise */
+};
 
 static bool check(enum tmem_result result, const char *what)
 {
@@ -16,25 +24,27 @@ static bool check(enum tmem_result result, const char *what)
 static bool tmem_peer_open(const char *at, uint64_t pages, void **state)
 {
     struct tmem_error error = {{0}};
-    struct bench_store *store = calloc(1, sizeof *store);
-    (void)pages;
-    if (store == NULL)
+    struct tmem_peer *peer = calloc(1, sizeof *peer);
+    if (peer == NULL)
         return peer_fail("tmem: no memory");
+    struct bench_store *store = &peer->store;
     store->object_pages = BENCH_OBJECT_PAGES;
+    peer->pages = pages;
     if (tmem_open(at, &store->store, &error) != TMEM_OK) {
-        free(store);
+        free(peer);
         return peer_fail("tmem: cannot open %s: %s", at, error.text);
     }
-    *state = store;
+    *state = peer;
     return check(tmem_client_create(store->store, "bench", NULL, &store->client), "cannot make a client") &&
            check(tmem_pool_create(store->client, TMEM_POOL_PERSISTENT, NULL, &store->pool), "cannot make a pool");
 }
 
 static void tmem_peer_close(void *state)
 {
-    struct bench_store *store = state;
-    bench_store_close(store);
-    free(store);
+    struct tmem_peer *peer = state;
+    crowd_free(peer->crowd);
+    bench_store_close(&peer->store);
+    free(peer);
 }
 
 static bool tmem_peer_put(void *state, uint64_t number, const unsigned char *page)
@@ -93,6 +103,34 @@ static bool tmem_peer_put_many(void *state, const uint64_t numbers[PEER_BATCH], 
            check_each(io, "put_many");
 }
 
+/* Into a pool of its own, so that the store is full and somebody's pages go with each put. */
+static bool tmem_peer_flood(void *state, const uint64_t numbers[PEER_BATCH], unsigned char *pages)
+{
+    struct tmem_peer *peer = state;
+    struct tmem_io io[PEER_BATCH];
+    if (peer->cache == NULL &&
+        !check(tmem_pool_create(peer->store.client, TMEM_POOL_EPHEMERAL, NULL, &peer->cache), "cannot make a pool"))
+        return false;
+    name_pages(io, numbers, pages);
+    return check(tmem_put_many(peer->cache, io, PEER_BATCH, TMEM_PUT_PLAIN), "put_many") &&
+           check(tmem_get_many(peer->cache, io, PEER_BATCH, TMEM_GET_INCLUSIVE), "get_many");
+}
+
+static bool tmem_peer_crowd(void *state, uint64_t pages, double *page_ns)
+{
+    struct tmem_peer *peer = state;
+    if (peer->crowd == NULL)
+        peer->crowd = crowd_create(&peer->store, peer->pages);
+    *page_ns = peer->crowd != NULL ? crowd_get(peer->crowd, pages) : -1.0;
+    return *page_ns >= 0.0;
+}
+
+static bool tmem_peer_clients(void *state, uint32_t count)
+{
+    struct tmem_peer *peer = state;
+    return crowd_idle(&peer->store, count);
+}
+
 static bool read_stats(const struct bench_store *store, struct tmem_store_stats *stats)
 {
     return check(tmem_store_stats(store->store, stats, sizeof *stats), "statistics");
@@ -140,6 +178,9 @@ static const struct peer_kind tmem_kind = {
     .put_many = tmem_peer_put_many,
     .get_many = tmem_peer_get_many,
     .miss = tmem_peer_miss,
+    .flood = tmem_peer_flood,
+    .crowd = tmem_peer_crowd,
+    .clients = tmem_peer_clients,
     .settle = tmem_peer_settle,
     .reclaim = tmem_peer_reclaim,
     .memory = tmem_peer_memory,

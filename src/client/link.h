@@ -163,6 +163,13 @@ static inline unsigned char *tm_link_page(const struct tm_link *link, uint32_t p
 void tm_link_send(struct tm_link *link, const uint32_t *places, struct tm_wire_request *requests, uint32_t count,
                   bool has_page);
 
+/* Whether sending wakes the daemon; a guess, since that may change at any time. */
+static inline bool tm_link_daemon_sleeps(const struct tm_link *link)
+{
+    const struct tm_wire_head *head = (const struct tm_wire_head *)(const void *)link->memory;
+    return tm_load_relaxed(&head->daemon.sleeps) != 0;
+}
+
 /* Waits for the answer to what was sent for a place. False: there will be none, and nothing is known. */
 bool tm_link_wait(struct tm_link *link, uint32_t place, struct tm_wire_answer *answer);
 

@@ -4,6 +4,8 @@
 
 #include "client/unix.h"
 
+#define SENT_TOGETHER 4u
+
 TM_STATIC_ASSERT((int)TM_WIRE_PUT_KEEP == (int)TMEM_PUT_KEEP);
 TM_STATIC_ASSERT((int)TM_WIRE_GET_EXCLUSIVE == (int)TMEM_GET_EXCLUSIVE);
 TM_STATIC_ASSERT((int)TM_WIRE_GET_INCLUSIVE == (int)TMEM_GET_INCLUSIVE);
@@ -142,25 +144,46 @@ static uint32_t independent(const struct tmem_io *io, size_t count)
     return limit;
 }
 
+/*
+ * How many requests to prepare before they are sent: a daemon that is awake does the first while the next are prepared,
+ * one that sleeps is woken once.
+ */
+static uint32_t sent_together(struct tm_link *link, uint32_t count)
+{
+    return tm_link_daemon_sleeps(link) || count < SENT_TOGETHER ? count : SENT_TOGETHER;
+}
+
+/* Sends requests for some entries, for which there are places. */
+static void send_some(struct tm_unix_pool *pool, enum tm_wire_operation operation, const struct tmem_io *io,
+                      const uint32_t *places, uint32_t count, uint32_t flags)
+{
+    struct tm_link *link = &pool->client->link;
+    struct tm_wire_request requests[TM_UNIX_BATCH];
+    for (uint32_t i = 0; i < count; i++) {
+        requests[i] = tm_unix_request(pool, operation, &io[i].object, io[i].index, flags);
+        if (operation == TM_WIRE_PUT)
+            memcpy(tm_link_page(link, places[i]), io[i].page, TMEM_PAGE_SIZE);
+    }
+    tm_link_send(link, places, requests, count, true);
+}
+
 /* Some entries, all under way together; returns how many. They all have a page. */
 static uint32_t do_some(struct tm_unix_pool *pool, enum tm_wire_operation operation, struct tmem_io *io,
                         uint32_t count, uint32_t flags)
 {
     struct tm_link *link = &pool->client->link;
     uint32_t places[TM_UNIX_BATCH];
-    struct tm_wire_request requests[TM_UNIX_BATCH];
     struct tm_wire_answer answer;
     uint32_t taken = tm_unix_take_for(pool, count, places);
-    for (uint32_t i = 0; i < taken; i++) {
-        requests[i] = tm_unix_request(pool, operation, &io[i].object, io[i].index, flags);
-        if (operation == TM_WIRE_PUT)
-            memcpy(tm_link_page(link, places[i]), io[i].page, TMEM_PAGE_SIZE);
-    }
     if (taken == 0) {
         io[0].result = TMEM_UNAVAILABLE;
         return 1;
     }
-    tm_link_send(link, places, requests, taken, true);
+    for (uint32_t at = 0; at < taken;) {
+        uint32_t many = sent_together(link, taken - at);
+        send_some(pool, operation, io + at, places + at, many, flags);
+        at += many;
+    }
     for (uint32_t i = 0; i < taken; i++) {
         bool is_answered = tm_link_wait(link, places[i], &answer);
         io[i].result = tm_unix_result(is_answered, &answer);

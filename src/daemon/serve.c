@@ -113,19 +113,40 @@ static void wake_client(const struct tm_session *session)
     (void)written;
 }
 
+/* A request that was taken, and what was made of it so far. */
+struct taken {
+    struct tm_wire_request request;
+    enum tm_wire_result result;
+};
+
+/* Takes and judges a request. Its page is with another CPU: it is asked for while the request before is worked on. */
+static void take(struct tm_session *session, struct taken *taken)
+{
+    tm_ring_take(&session->requests, &taken->request);
+    tm_ring_publish(&session->requests);
+    taken->result = tm_request_judge(&taken->request, &session->bounds);
+    if (taken->result != TM_WIRE_OK || taken->request.operation != TM_WIRE_PUT)
+        return;
+    const unsigned char *page = session->regions[taken->request.region].base + taken->request.place;
+    for (size_t at = 0; at < TM_PAGE_BYTES; at += TM_CACHE_LINE)
+        __builtin_prefetch(page + at);
+}
+
 uint32_t tm_session_serve(struct tm_session *session, uint32_t most, struct tm_scratch *scratch)
 {
+    struct taken taken[2];
     uint32_t count = (uint32_t)tm_min_u64(tm_ring_waiting(&session->requests, most), most);
     if (count != 0)
         count = (uint32_t)tm_min_u64(tm_ring_room(&session->answers, count), count);
+    if (count != 0)
+        take(session, &taken[0]);
     for (uint32_t i = 0; i < count; i++) {
-        struct tm_wire_request request;
-        tm_ring_take(&session->requests, &request);
-        tm_ring_publish(&session->requests);
-        struct tm_wire_answer answer = {.tag = request.tag};
-        answer.result = (uint32_t)tm_request_judge(&request, &session->bounds);
-        if (answer.result == TM_WIRE_OK)
-            answer.result = (uint32_t)operate_timed(session, scratch, &request, &answer);
+        const struct taken *now = &taken[i % 2u];
+        struct tm_wire_answer answer = {.tag = now->request.tag, .result = (uint32_t)now->result};
+        if (i + 1u < count)
+            take(session, &taken[(i + 1u) % 2u]);
+        if (now->result == TM_WIRE_OK)
+            answer.result = (uint32_t)operate_timed(session, scratch, &now->request, &answer);
         tm_ring_write(&session->answers, &answer);
         tm_ring_publish(&session->answers);
     }

@@ -24,6 +24,8 @@
 #define REQUEST_PARTS 1024u
 /* Requests after which it is asked whether the weight is another. */
 #define WEIGH_EVERY 4096u
+/* While nothing comes the time is taken once in so many rounds. */
+#define ROUNDS_OF_A_CLOCK 8u
 /* How often sockets are looked at while sessions are awake. */
 #define LOOK_NS 50000u
 
@@ -278,17 +280,19 @@ static void serve(struct worker *worker, struct tm_session *session)
     found(session);
 }
 
-/* A turn for each that is awake. */
-static void go_round(struct worker *worker, uint64_t now_ns)
+/* A turn for each that is awake. False: none had work. */
+static bool go_round(struct worker *worker, uint64_t now_ns)
 {
     uint32_t heaviest = 1;
+    bool worked = false;
     struct tm_session *next;
     for (struct tm_session *session = worker->awake; session != NULL; session = next) {
         next = session->next_awake;
         heaviest = session->weight > heaviest ? session->weight : heaviest;
-        if (tm_session_has_work(session))
+        if (tm_session_has_work(session)) {
             serve(worker, session);
-        else {
+            worked = true;
+        } else {
             session->credit = 0;
             idle(worker, session, now_ns);
         }
@@ -297,21 +301,30 @@ static void go_round(struct worker *worker, uint64_t now_ns)
     }
     /* Who has become awake since counts from the next round on. */
     worker->heaviest = heaviest;
+    return worked;
 }
 
 static void *run(void *argument)
 {
     struct worker *worker = argument;
     uint64_t looked_ns = 0;
+    uint64_t now_ns = 0;
+    uint32_t vain = 0; /* rounds without work */
     for (bool stops = false; !stops;) {
-        uint64_t now_ns = tm_now_ns();
         bool sleeps = worker->awake == NULL;
+        if (vain % ROUNDS_OF_A_CLOCK == 0)
+            now_ns = tm_now_ns();
         if (sleeps || now_ns - looked_ns >= LOOK_NS) {
             stops = look(worker, sleeps ? -1 : 0);
             looked_ns = now_ns = tm_now_ns();
         }
         end_those_over(worker);
-        go_round(worker, now_ns);
+        if (go_round(worker, now_ns))
+            vain = 0;
+        else {
+            vain++;
+            tm_platform_wait(0);
+        }
         end_those_over(worker);
     }
     return NULL;

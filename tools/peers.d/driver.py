@@ -43,15 +43,17 @@ class Driver:
         """The program's process."""
         return self._process.pid
 
-    def ask(self, command, count=None):
-        """Runs a command to its end; its answer."""
-        line = command if count is None else f"{command} {count}"
-        try:
+    def tell(self, line):
+        """A line of input, whose answer is not waited for."""
+        with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
+
+    def ask(self, command, count=None):
+        """Runs a command to its end; its answer. Or ends what tell() began."""
+        line = command if count is None else f"{command} {count}"
+        self.tell(line)
+        answer = self._process.stdout.readline()
         if not answer:
             raise Failure(f"{self._name} failed at '{line}': {self._message()}")
         return json.loads(answer)

@@ -14,6 +14,7 @@ from pathlib import Path
 TOOLS = Path(__file__).resolve().parent.parent
 sys.path.append(str(TOOLS / "demo.d"))
 import bars  # noqa: E402
+import daemon  # noqa: E402
 import document  # noqa: E402
 import measured  # noqa: E402
 import parts  # noqa: E402
@@ -28,6 +29,7 @@ INDEX_PAGES, QUICK_INDEX_PAGES = 1 << 24, 65536
 QUICK_CORPORA = ("source",)
 FILES = {"process": "memory"}  # the name of a corpus in its file, where it is another
 RECORDS = "measured.jsonl"
+PARTS = {**parts.PARTS, "daemon": daemon.measure}
 
 
 def options_of(arguments):
@@ -52,7 +54,7 @@ def options_of(arguments):
     options.rounds = options.rounds or (1 if options.quick else 7)
     options.index_pages = options.index_pages or (QUICK_INDEX_PAGES if options.quick else INDEX_PAGES)
     options.corpus = options.corpus or list(QUICK_CORPORA if options.quick else requirements.CORPORA)
-    options.only = options.only or (["engine"] if options.engine else list(parts.PARTS))
+    options.only = options.only or (["engine"] if options.engine else list(PARTS))
     options.engine = options.engine or list(parts.ENGINE_PARTS)
     return options
 
@@ -145,7 +147,7 @@ def run_parts(options, report, undo):
     run = parts.Run(place, corpora(options, report), report, options.rounds, options.index_pages,
                     options.engine)
     for name in options.only:
-        parts.PARTS[name](run)
+        PARTS[name](run)
     report.progress("")
     return report.records
 

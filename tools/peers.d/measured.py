@@ -6,6 +6,8 @@ engine    corpus, and a row of `tmem bench engine --json`
 speed     corpus, subject, what (get, put, get-many, put-many), round, times and probes in ns
 index     subject, what (get, get-many, miss), round, pages; times and probes; or memory, with bytes
 density   corpus, subject, state (full, dropped, reclaimed), pages, resident_bytes
+daemon    subject, what (get, get-many, put-many), where (apart, together), round; times and probes; or what crowd,
+          with one_ns and several_ns; burn, flood, with p99_ns; idle, with kib_each and cpu_percent
 settings  subject, text
 skipped   subject, why
 machine   text
@@ -90,6 +92,18 @@ class Measured:
         """Nanoseconds of a look-up."""
         records = self.of("index", subject=subject, what=what)
         return rounds.outcome(records, "cpu_ns", self._usual("index")) if records else None
+
+    # ---- daemon
+
+    def daemon(self, subject, what, where, clock="wall_ns"):
+        """Nanoseconds of a page, or of one get in a hundred."""
+        records = self.of("daemon", subject=subject, what=what, where=where)
+        return rounds.outcome(records, clock, self._usual("daemon")) if records else None
+
+    def idle(self, name):
+        """A number of clients that do nothing."""
+        found = self.of("daemon", what="idle")
+        return Outcome(found[-1][name], 1, 0) if found else None
 
     # ---- density
 

@@ -8,7 +8,7 @@ compares the two.
 
 from collections import namedtuple
 
-from rounds import Outcome
+from rounds import Outcome, ratio
 
 CORPORA = ("source", "libraries", "process", "database", "random")
 COMPRESSIBLE = CORPORA[:-1]  # where LZ4 has something to do
@@ -50,12 +50,51 @@ def index(what):
     return source
 
 
-def daemon(_measured, _corpus):
-    """There is none yet."""
+def restart(_measured, _corpus):
+    """Not measured here yet."""
     return None
 
 
-daemon.lacks = "needs a daemon"
+restart.lacks = "no part of this tool measures it"
+
+
+def beside(own, peers, what, where):
+    """The daemon's time of a page by the best of some peers'."""
+    def source(measured, _corpus):
+        mine = measured.daemon(own, what, where)
+        others = [found for found in (measured.daemon(peer, what, where) for peer in peers) if found is not None]
+        if mine is None or not others:
+            return None
+        return ratio(mine, min(others, key=lambda found: found.value or float("inf")))
+    return source
+
+
+def faster(own, peer, what):
+    """How many times as many pages in the same time."""
+    def source(measured, corpus):
+        found = beside(own, (peer,), what, "apart")(measured, corpus)
+        return found._replace(value=1.0 / found.value) if found is not None and found.value else found
+    return source
+
+
+def crowd(measured, _corpus):
+    """What several clients get, by what one gets with as many requests under way."""
+    one, several = (measured.daemon("tmemd LZ4", "crowd", "free", clock) for clock in ("one_ns", "several_ns"))
+    return ratio(one, several) if one is not None else None
+
+
+def flooded(measured, _corpus):
+    """What a flood makes of one get in a hundred, by what a process that burns CPU makes of it."""
+    flood, burn = (measured.daemon("tmemd", what, "free", "p99_ns") for what in ("flood", "burn"))
+    return ratio(flood, burn) if flood is not None and burn is not None else None
+
+
+def idle(name):
+    """A number of clients that do nothing."""
+    def source(measured, _corpus):
+        return measured.idle(name)
+    return source
+
 
 ZRAM = ("zram lz4", "zram lzo-rle")
 
@@ -128,16 +167,21 @@ ROWS = [
     Row("rebuild of the index, raw, ms per GiB", CORPORA, engine("rebuild", "raw"), 100.0, False, "GiB of arena"),
     Row("rebuild of the index, LZ4, ms per GiB", COMPRESSIBLE, engine("rebuild", "lz4"), 100.0, False, "GiB of arena"),
 
-    Row("daemon: get raw, one at a time, spinning", (SEVERAL,), daemon, 0.10, False, "memcached, Redis"),
-    Row("daemon: get raw, one at a time, asleep", (SEVERAL,), daemon, 0.45, False, "memcached"),
-    Row("daemon: get raw, 16 in flight", (SEVERAL,), daemon, 4.0, True, "Redis"),
-    Row("daemon: put raw, 16 in flight", (SEVERAL,), daemon, 5.0, True, "memcached"),
-    Row("daemon: get LZ4, 16 in flight", (SEVERAL,), daemon, 1.5, True, "Redis' raw get"),
-    Row("daemon: 8 clients at once, LZ4", (SEVERAL,), daemon, 0.75, True, "one client's"),
-    Row("daemon: memory per idle client, KiB", (SEVERAL,), daemon, 256.0, False, "KiB"),
-    Row("daemon: idle with 100 clients, percent of a CPU", (SEVERAL,), daemon, 0.1, False, "one CPU"),
-    Row("daemon: restart with 1 GiB, seconds", (SEVERAL,), daemon, 0.3, False, "seconds"),
-    Row("daemon: restart with 8 GiB, seconds", (SEVERAL,), daemon, 1.5, False, "seconds"),
+    Row("daemon: get raw, one at a time, spinning", (SEVERAL,),
+        beside("tmemd raw", ("memcached", "Redis"), "get", "apart"), 0.10, False, "memcached, Redis"),
+    Row("daemon: get raw, one at a time, asleep", (SEVERAL,), beside("tmemd raw", ("memcached",), "get", "together"),
+        0.45, False, "memcached"),
+    Row("daemon: get raw, 16 in flight", (SEVERAL,), faster("tmemd raw", "Redis", "get-many"), 4.0, True, "Redis"),
+    Row("daemon: put raw, 16 in flight", (SEVERAL,), faster("tmemd raw", "memcached", "put-many"), 5.0, True,
+        "memcached"),
+    Row("daemon: get LZ4, 16 in flight", (SEVERAL,), faster("tmemd LZ4", "Redis", "get-many"), 1.5, True,
+        "Redis' raw get"),
+    Row("daemon: 8 clients at once, LZ4", (SEVERAL,), crowd, 0.75, True, "one client's"),
+    Row("daemon: one get in a hundred beside a flood", (SEVERAL,), flooded, 2.0, False, "a process that burns CPU"),
+    Row("daemon: memory per idle client, KiB", (SEVERAL,), idle("kib_each"), 256.0, False, "KiB"),
+    Row("daemon: idle with 100 clients, percent of a CPU", (SEVERAL,), idle("cpu_percent"), 0.1, False, "one CPU"),
+    Row("daemon: restart with 1 GiB, seconds", (SEVERAL,), restart, 0.3, False, "seconds"),
+    Row("daemon: restart with 8 GiB, seconds", (SEVERAL,), restart, 1.5, False, "seconds"),
 ]
 
 
@@ -171,4 +215,4 @@ def is_beyond(result):
 
 def is_missing(result):
     """Not measured, though it could have been."""
-    return "not_measured" in result and result["not_measured"] != daemon.lacks
+    return "not_measured" in result and result["not_measured"] != restart.lacks

@@ -47,6 +47,8 @@ def nbdkit(path, pages):
 
 
 COMMANDS = {"memcached": memcached, "redis": redis, "nbd": nbdkit}
+# What they listen with, where it is not a stream.
+SOCKETS = {"tmemd": socket.SOCK_SEQPACKET}
 
 
 def shown(arguments):
@@ -57,11 +59,11 @@ def shown(arguments):
 class Server:
     """One server, and how much it grew."""
 
-    def __init__(self, undo, kind, folder, pages):
-        self._undo, self._folder = undo, Path(folder)
-        self.path = str(self._folder / f"{kind}.sock")
+    def __init__(self, undo, kind, folder, pages, command=None):
+        self._undo, self._folder, self._kind = undo, Path(folder), kind
+        self.path = str(self._folder / f"{kind}.{id(self)}.sock")
         try:
-            arguments = COMMANDS[kind](self.path, pages)
+            arguments = (command or COMMANDS[kind])(self.path, pages)
         except Failure as failure:
             raise Unavailable(str(failure)) from None
         self.settings = shown(arguments)
@@ -82,12 +84,17 @@ class Server:
             time.sleep(0.02)
 
     def _answers(self):
-        with socket.socket(socket.AF_UNIX) as one:
+        with socket.socket(socket.AF_UNIX, SOCKETS.get(self._kind, socket.SOCK_STREAM)) as one:
             try:
                 one.connect(self.path)
             except OSError:
                 return False
         return True
+
+    @property
+    def pid(self):
+        """The server's process."""
+        return self._process.pid
 
     def resident_bytes(self):
         """What it has taken since it was started."""

@@ -145,6 +145,11 @@ class _OfServer(Subject):
         self.settings = server.settings
         return server.path
 
+    @property
+    def server(self):
+        """Its server."""
+        return self._below[0]
+
     def resident_bytes(self):
         return self._below[0].resident_bytes()
 
