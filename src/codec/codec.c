@@ -156,6 +156,7 @@ bool tm_codec_create(enum tm_codec_id id, int level, struct tm_codec *codec)
         .hash = hash->hash,
         .copy_hash = hash->copy_hash,
         .copy_out = tm_copy_out,
+        .copy_out_hash = hash->copy_out_hash,
         .encode = encode,
         .decode = decode,
         .knows = knows,

@@ -56,6 +56,10 @@ struct tm_codec {
      * threads see the bytes before they see anything that is stored after the call. */
     void (*copy_out)(void *to, const void *from, size_t size);
 
+    /* As copy_out(), and answers what hash() says of the bytes. They are hashed behind the copy, so that what waits for
+     * memory then does so beside the arithmetic. @from does not change meanwhile. */
+    uint64_t (*copy_out_hash)(void *to, const void *from, size_t size, uint64_t seed);
+
     /*
      * Encodes a page. @out has TM_PAGE_BYTES of room. Answers the number of bytes (1 ...
      * TM_CODEC_ENCODED_MAX) and which codec in *id, or 0: it does not pay, store it raw.

@@ -4,6 +4,7 @@
  * overwritten, and what is in cache stays in it.
  */
 #include "codec/codec.h"
+#include "codec/hash.h"
 
 #ifdef __SSE2__
 #include <immintrin.h>
@@ -56,23 +57,32 @@ static void copy_by(void (*lines_of)(unsigned char *, const unsigned char *, siz
     memcpy(out, in, head);
     lines_of(out + head, in + head, lines);
     memcpy(out + head + lines, in + head + lines, size - head - lines);
-    /* Such stores are not in the order of the others: whoever sees what is stored next must see them. */
-    _mm_sfence();
 }
 
-void tm_copy_out(void *to, const void *from, size_t size)
+void tm_copy_out_begin(void *to, const void *from, size_t size)
 {
     copy_by(__builtin_cpu_supports("avx2") ? stream_avx2 : stream, to, from, size);
+}
+
+/* Such stores are not in the order of the others: whoever sees what is stored next must see them. */
+void tm_copy_out_end(void)
+{
+    _mm_sfence();
 }
 
 void tm_copy_out_anywhere(void *to, const void *from, size_t size)
 {
     copy_by(stream, to, from, size);
+    tm_copy_out_end();
 }
 #else
-void tm_copy_out(void *to, const void *from, size_t size)
+void tm_copy_out_begin(void *to, const void *from, size_t size)
 {
     memcpy(to, from, size);
+}
+
+void tm_copy_out_end(void)
+{
 }
 
 void tm_copy_out_anywhere(void *to, const void *from, size_t size)
@@ -80,3 +90,9 @@ void tm_copy_out_anywhere(void *to, const void *from, size_t size)
     memcpy(to, from, size);
 }
 #endif
+
+void tm_copy_out(void *to, const void *from, size_t size)
+{
+    tm_copy_out_begin(to, from, size);
+    tm_copy_out_end();
+}

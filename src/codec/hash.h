@@ -35,6 +35,7 @@ struct tm_hash_variant {
     bool (*runs_here)(void);
     tm_hash_function *hash;
     tm_copy_hash_function *copy_hash;
+    tm_copy_hash_function *copy_out_hash;
 };
 
 /* Every variant of this build, fastest first; the last one runs everywhere. */
@@ -97,6 +98,11 @@ static inline uint64_t tm_hash_word(const void *bytes)
 
 /* For the variants: hash of at most TM_HASH_SHORT_MAX bytes. */
 tm_hash_function tm_hash_short;
+
+/* For the variants: codec.h's tm_copy_out() in two steps. Others see the bytes before they see anything that is stored
+ * after the second. */
+void tm_copy_out_begin(void *to, const void *from, size_t size);
+void tm_copy_out_end(void);
 
 /* For the variants: the secret of seed 0. */
 extern const uint64_t tm_hash_published_secret[TM_HASH_SECRET_BYTES / sizeof(uint64_t)];

@@ -52,4 +52,4 @@ static bool runs_here(void)
     return true;
 }
 
-const struct tm_hash_variant tm_hash_scalar = {"scalar", runs_here, hash, copy_hash};
+const struct tm_hash_variant tm_hash_scalar = {"scalar", runs_here, hash, copy_hash, copy_out_hash};

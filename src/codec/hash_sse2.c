@@ -73,5 +73,5 @@ static bool runs_here(void)
     return __builtin_cpu_supports("sse2");
 }
 
-const struct tm_hash_variant tm_hash_sse2 = {"sse2", runs_here, hash, copy_hash};
+const struct tm_hash_variant tm_hash_sse2 = {"sse2", runs_here, hash, copy_hash, copy_out_hash};
 #endif

@@ -54,6 +54,11 @@ static void compare(const struct tm_hash_variant *variant, const unsigned char *
         fail_msg("%s differs from the library at %zu bytes copied", variant->name, size);
     assert_memory_equal(copy + shift, bytes, size);
     assert_int_equal(copy[shift + size], 0x5a);
+    memset(copy + shift, 0x33, size);
+    if (variant->copy_out_hash(copy + shift, bytes, size, seed) != expected)
+        fail_msg("%s differs from the library at %zu bytes copied past the cache", variant->name, size);
+    assert_memory_equal(copy + shift, bytes, size);
+    assert_int_equal(copy[shift + size], 0x5a);
 }
 
 static void every_size_up_to_the_guard(void **state)
@@ -124,6 +129,7 @@ static void the_best_variant_is_chosen(void **state)
     assert_true(tm_codec_create(TM_CODEC_RAW, 0, &codec));
     assert_ptr_equal(codec.hash, chosen->hash);
     assert_ptr_equal(codec.copy_hash, chosen->copy_hash);
+    assert_ptr_equal(codec.copy_out_hash, chosen->copy_out_hash);
 }
 
 int main(void)

@@ -33,9 +33,11 @@ void tm_block_write(struct tm_store *store, enum tm_arena_kind arena, const stru
     struct tm_block *block = block_at(store, arena, at->offset);
     uint32_t padded = tm_block_bytes(body_bytes) - (uint32_t)sizeof *block;
     TM_ASSERT(known == NULL || padded == body_bytes);
-    /* From the body itself, which is in cache, or comes into it for the copy. */
-    uint64_t body_hash = known != NULL ? *known : store->codec.hash(body, padded, store->check_seed);
-    store->codec.copy_out(block + 1, body, padded);
+    uint64_t body_hash = known != NULL ? *known : 0;
+    if (known != NULL)
+        store->codec.copy_out(block + 1, body, padded);
+    else
+        body_hash = store->codec.copy_out_hash(block + 1, body, padded, store->check_seed);
     word |= (uint64_t)at->generation << 32;
     tm_store_relaxed(&block->hash, hash); /* sampling may look, see tm_heap_sample_main() */
     block->content_hash = content_hash;

@@ -148,6 +148,7 @@ void sim_host_init(struct sim_world *world)
     codec->hash = point_hash;
     codec->copy_hash = point_copy_hash;
     codec->copy_out = point_copy_out;
+    codec->copy_out_hash = point_copy_hash;
     for (unsigned i = 0; i <= COROUTINES_MAX; i++) {
         TM_ASSERT(codec->context_bytes <= sizeof world->codec_context[i]);
         memset(world->codec_context[i], 0, sizeof world->codec_context[i]);

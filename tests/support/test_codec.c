@@ -285,6 +285,7 @@ void tm_test_codec_init(struct tm_test_codec *test)
             .hash = hash,
             .copy_hash = copy_hash,
             .copy_out = copy_out,
+            .copy_out_hash = copy_hash,
             .encode = encode,
             .decode = decode,
             .knows = knows,
