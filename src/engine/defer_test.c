@@ -152,6 +152,35 @@ static void a_page_that_replaces_one_as_large_fits_at_a_full_cap(void **state)
     assert_int_equal(tm_test_put(test.persistent, 1, 0, TM_TEST_RAW, 78), TM_REFUSED);
 }
 
+/* An equal page is found once the page is written, or before where there is no room to write it: not under the cap,
+ * and not in the store. */
+static void an_equal_page_fits_where_another_would_not(void **state)
+{
+    (void)state;
+    put(test.persistent, 0, TM_TEST_LONG);
+    work();
+    put(test.persistent, 1, TM_TEST_RAW); /* the chunk has room for the others */
+    uint64_t before = tm_test_client_figures(test.client).charged_bytes;
+    assert_int_equal(tm_test_put(test.persistent, 1, 2, TM_TEST_LONG, 0), TM_OK);
+    uint64_t twin_bytes = tm_test_client_figures(test.client).charged_bytes - before;
+    assert_int_equal(twin_bytes, tm_slot_bytes(tm_test_slot(test.persistent, 1, 2)));
+    assert_true(twin_bytes < TM_PAGE_BYTES);
+    tm_client_set_cap(test.client, before + 2u * twin_bytes);
+    assert_int_equal(tm_test_put(test.persistent, 1, 3, TM_TEST_LONG, 0), TM_OK);
+    assert_int_equal(tm_test_put(test.persistent, 1, 3, TM_TEST_LONG, 0), TM_OK); /* replaces it at a full cap */
+    assert_int_equal(tm_test_client_figures(test.client).charged_bytes, before + 2u * twin_bytes);
+    assert_int_equal(tm_test_figures(&test).contents_shared, 1);
+    tm_client_set_cap(test.client, UINT64_MAX);
+    tm_heap_seal(test.persistent->pool->account->heap);
+    const struct tm_test_plan for_ever = {TM_FAULT_BIT(TM_FAULT_SEGMENT), true, 1};
+    tm_test_faults_host = &test.host;
+    tm_test_host_plan(&test.host, &for_ever);
+    put(test.persistent, 0, TM_TEST_LONG);
+    tm_test_host_plan(&test.host, NULL);
+    tm_test_faults_host = NULL;
+    tm_engine_check(test.engine);
+}
+
 /* As many pages that must stay as the size holds when they are compressed, put as fast as can be. */
 static void a_full_store_holds_as_many_pages_as_without(void **state)
 {
@@ -208,6 +237,7 @@ int main(void)
         TEST(open_segments_are_closed_after_a_while),
         TEST(a_cap_holds_as_many_pages_as_without),
         TEST(a_page_that_replaces_one_as_large_fits_at_a_full_cap),
+        TEST(an_equal_page_fits_where_another_would_not),
         TEST(a_full_store_holds_as_many_pages_as_without),
         TEST(pages_are_compressed_before_others_are_evicted),
         TEST(without_room_a_page_does_not_wait),

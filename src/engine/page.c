@@ -52,12 +52,13 @@ static bool remove_page(const struct tm_place *place)
 
 /* ---- put, step by step ---- */
 
-/* A page that was to be compressed later is compressed now: memory or the cap is short. False: it was not. */
-static bool code_now(struct put *put)
+/* Memory or the cap is short: a page that was to be compressed later is compressed now, and an equal one looked for
+ * before there is room for this one. False: that was done. */
+static bool tighten(struct put *put)
 {
-    if (!put->page.is_deferred)
+    if (!put->page.is_deferred && !put->page.looks_late)
         return false;
-    put->page.no_defer = true;
+    put->page.is_tight = true;
     tm_put_prepare(put->place.engine->store, put->worker, &put->page);
     return true;
 }
@@ -75,7 +76,7 @@ static bool charge_page(struct put *put)
             put->charged = put->page.bytes;
             return true;
         }
-        if (code_now(put))
+        if (tighten(put))
             continue;
         if (old_bytes(&put->place) >= put->page.bytes) {
             put->only_over = put->page.bytes;
@@ -93,6 +94,17 @@ static void uncharge_page(struct put *put)
     put->charged = 0;
 }
 
+/* An equal page that was found late takes less than the page would have. */
+static void settle_charge(struct put *put)
+{
+    if (put->charged > put->page.bytes) {
+        tm_uncharge(put->place.pool, put->charged - put->page.bytes);
+        put->charged = put->page.bytes;
+    }
+    if (put->only_over > put->page.bytes)
+        put->only_over = put->page.bytes;
+}
+
 /* Writes the block, making room as needed. */
 static enum tm_result write_page(struct put *put)
 {
@@ -103,6 +115,7 @@ static enum tm_result write_page(struct put *put)
         room.tier = put->page.tier;
         switch (tm_put_write(engine->store, put->worker, &put->page)) {
         case TM_WRITE_OK:
+            settle_charge(put);
             return TM_OK;
         case TM_WRITE_CHANGED:
             uncharge_page(put);
@@ -112,9 +125,8 @@ static enum tm_result write_page(struct put *put)
                 return TM_REFUSED;
             break;
         case TM_WRITE_NO_ROOM:
-            if (put->page.is_deferred) {
+            if (tighten(put)) {
                 uncharge_page(put);
-                (void)code_now(put);
                 if (!charge_page(put))
                     return TM_REFUSED;
                 break;

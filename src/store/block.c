@@ -26,18 +26,22 @@ static struct tm_block *block_at(const struct tm_store *store, enum tm_arena_kin
     return (struct tm_block *)(void *)tm_arena_address(&store->arena[arena], offset);
 }
 
-void tm_block_write(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at, uint32_t hash,
-                    uint32_t content_hash, uint64_t word, const void *body, uint32_t body_bytes,
-                    const uint64_t *known)
+uint64_t tm_block_fill(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at,
+                       const void *body, uint32_t body_bytes, const uint64_t *known)
 {
     struct tm_block *block = block_at(store, arena, at->offset);
     uint32_t padded = tm_block_bytes(body_bytes) - (uint32_t)sizeof *block;
     TM_ASSERT(known == NULL || padded == body_bytes);
-    uint64_t body_hash = known != NULL ? *known : 0;
-    if (known != NULL)
-        store->codec.copy_out(block + 1, body, padded);
-    else
-        body_hash = store->codec.copy_out_hash(block + 1, body, padded, store->check_seed);
+    if (known == NULL)
+        return store->codec.copy_out_hash(block + 1, body, padded, store->check_seed);
+    store->codec.copy_out(block + 1, body, padded);
+    return *known;
+}
+
+void tm_block_seal(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at, uint32_t hash,
+                   uint32_t content_hash, uint64_t word, uint64_t body_hash)
+{
+    struct tm_block *block = block_at(store, arena, at->offset);
     word |= (uint64_t)at->generation << 32;
     tm_store_relaxed(&block->hash, hash); /* sampling may look, see tm_heap_sample_main() */
     block->content_hash = content_hash;

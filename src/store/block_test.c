@@ -157,7 +157,8 @@ static tm_slot write_odd_block(unsigned index, unsigned codec, uint32_t body_byt
     struct tm_store *store = world.store;
     assert_true(tm_heap_reserve(world.ephemeral, 0, body_bytes, TM_TIER_NORMAL, at));
     uint64_t word = (uint64_t)codec << 19 | (uint64_t)TM_WORLD_NUMBER(index) << 13 | body_bytes;
-    tm_block_write(store, TM_ARENA_EPHEMERAL, at, TM_WORLD_HASH(index), 0, word, body, body_bytes, NULL);
+    uint64_t body_hash = tm_block_fill(store, TM_ARENA_EPHEMERAL, at, body, body_bytes, NULL);
+    tm_block_seal(store, TM_ARENA_EPHEMERAL, at, TM_WORLD_HASH(index), 0, word, body_hash);
     return tm_slot_make(codec, tm_block_bytes(body_bytes), at->offset, false);
 }
 

@@ -127,7 +127,7 @@ static bool find_content(struct tm_store *store, struct tm_worker *worker, struc
     tm_hazard_set(worker, 0, arena, content->slot, content->hash);
     put->twin = TM_TWIN_CONTENT;
     put->twin_ref = ref;
-    put->bytes = tm_slot_bytes(content->slot);
+    put->twin_bytes = tm_slot_bytes(content->slot);
     return true;
 }
 
@@ -146,7 +146,7 @@ static bool find_block(struct tm_store *store, struct tm_page_put *put, uint64_t
     put->twin_ref = ref;
     put->twin_hash = block->hash;
     put->twin_number = (uint8_t)tm_block_number(word);
-    put->bytes = tm_block_bytes(tm_block_length(word));
+    put->twin_bytes = tm_block_bytes(tm_block_length(word));
     return true;
 }
 
@@ -158,7 +158,7 @@ static bool is_equal(struct tm_store *store, struct tm_worker *worker, const str
     uint64_t offset = worker->hazard[0] >> 1;
     const struct tm_block *block = block_at(store, arena, offset);
     bool is_shared = put->twin == TM_TWIN_CONTENT;
-    if (!tm_block_verify(store, arena, offset, put->bytes, is_shared ? put->content_hash : put->twin_hash,
+    if (!tm_block_verify(store, arena, offset, put->twin_bytes, is_shared ? put->content_hash : put->twin_hash,
                          is_shared ? 0 : put->twin_number, is_shared))
         return false;
     if (tm_block_codec(block->word) == TM_CODEC_RAW)
@@ -166,34 +166,65 @@ static bool is_equal(struct tm_store *store, struct tm_worker *worker, const str
     return tm_block_decode(store, worker, block, worker->page) && memcmp(worker->page, put->page, TM_PAGE_BYTES) == 0;
 }
 
-/* On success the twin is pinned at hazard 0, and stays so until the put is written or abandoned. */
-void tm_dedup_find(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put)
+/* Bucket locked: the first candidate, in put->twin... */
+static void find_candidate(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put,
+                           struct tm_bucket *bucket)
 {
     enum tm_arena_kind arena = put->heap->kind;
-    struct tm_table *table = &store->contents[arena];
-    struct tm_bucket *bucket = tm_table_lock(table, put->content_hash);
     struct tm_table_scan scan = {NULL, 0};
     uint64_t ref;
     put->twin = TM_TWIN_NONE;
-    while ((ref = tm_table_next(table, bucket, put->content_hash, &scan)) != 0) {
+    while ((ref = tm_table_next(&store->contents[arena], bucket, put->content_hash, &scan)) != 0) {
         bool found =
             is_content(store, arena, ref) ? find_content(store, worker, put, ref) : find_block(store, put, ref);
         if (found)
             break;
     }
-    tm_table_unlock(table, bucket);
-    if (put->twin == TM_TWIN_NONE)
-        return;
+}
+
+/* Keeps the candidate if it is an equal page: pinned at hazard 0, and so until the put is written or abandoned. */
+static void check_candidate(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put)
+{
+    enum tm_arena_kind arena = put->heap->kind;
     bool pinned = put->twin == TM_TWIN_CONTENT ||
                   store->owner.pin(store->owner.user, arena, put->twin_hash, put->twin_number, put->twin_ref, worker,
                                    0);
-    if (pinned && is_equal(store, worker, put))
+    if (pinned && is_equal(store, worker, put)) {
+        put->bytes = put->twin_bytes;
         return;
+    }
     if (pinned)
         tm_unpin(worker, 0);
     if (put->twin == TM_TWIN_CONTENT)
         tm_content_unref(store, arena, put->twin_ref);
     put->twin = TM_TWIN_NONE;
+}
+
+void tm_dedup_find(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put)
+{
+    struct tm_table *table = &store->contents[put->heap->kind];
+    struct tm_bucket *bucket = tm_table_lock(table, put->content_hash);
+    find_candidate(store, worker, put, bucket);
+    tm_table_unlock(table, bucket);
+    if (put->twin != TM_TWIN_NONE)
+        check_candidate(store, worker, put);
+}
+
+bool tm_dedup_find_or_list(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put, uint64_t ref)
+{
+    enum tm_arena_kind arena = put->heap->kind;
+    struct tm_table *table = &store->contents[arena];
+    struct tm_bucket *bucket = tm_table_lock(table, put->content_hash);
+    find_candidate(store, worker, put, bucket);
+    bool is_new = put->twin == TM_TWIN_NONE;
+    bool listed = is_new && tm_table_insert(table, bucket, put->content_hash, ref);
+    tm_table_unlock(table, bucket);
+    if (is_new) {
+        tm_table_grow(table);
+        return listed;
+    }
+    check_candidate(store, worker, put);
+    return put->twin == TM_TWIN_NONE && tm_dedup_list(store, arena, put->content_hash, ref);
 }
 
 /* ---- sharing ---- */

@@ -143,6 +143,107 @@ static void the_table_follows_blocks_that_move(void **state)
     world_check(&world);
 }
 
+/* ---- found late ---- */
+
+/* From now on pages are stored as they are, and equal ones looked for behind the copy. */
+static void look_late(void)
+{
+    world.store->codec.encodes = TM_CODEC_RAW;
+}
+
+static uint32_t filled_bytes(const struct tm_heap *heap)
+{
+    return tm_segment_at(&world.store->arena[heap->kind], heap->lane[0].segment)->fill;
+}
+
+static void an_equal_page_found_late_takes_no_room(void **state)
+{
+    (void)state;
+    look_late();
+    put(world.ephemeral, 0, WORLD_RAW, 1);
+    put(world.ephemeral, 1, WORLD_RAW, 1);
+    assert_true(shares(0, 1));
+    assert_int_equal(tm_store_blocks(world.store), 1);
+    uint32_t before = filled_bytes(world.ephemeral);
+    world.worker->twins = 0;
+    put(world.ephemeral, 2, WORLD_RAW, 1);
+    assert_true(shares(0, 2));
+    assert_int_equal(world.worker->twins, TM_TWINS_ALWAYS / 8u);
+    assert_int_equal(tm_heap_live_bytes(world.ephemeral), tm_block_bytes(TM_PAGE_BYTES));
+    assert_true(filled_bytes(world.ephemeral) == before || filled_bytes(world.ephemeral) == 0);
+    world_check(&world);
+}
+
+static void where_many_pages_have_equal_ones_they_are_looked_for_first(void **state)
+{
+    (void)state;
+    unsigned char page[TM_PAGE_BYTES];
+    look_late();
+    for (unsigned i = 0; i < 8; i++)
+        put(world.ephemeral, i, WORLD_RAW, 1);
+    struct tm_page_put next = world_prepare(&world, world.ephemeral, 8, WORLD_RAW, 1, page);
+    assert_false(next.looks_late);
+    assert_int_equal(next.twin, TM_TWIN_CONTENT);
+    tm_put_abandon(world.store, world.worker, &next);
+    for (unsigned i = 8; i < 40; i++)
+        put(world.ephemeral, i, WORLD_RAW, i);
+    next = world_prepare(&world, world.ephemeral, 40, WORLD_RAW, 1, page);
+    assert_true(next.looks_late);
+    assert_int_equal(next.twin, TM_TWIN_NONE);
+    world_check(&world);
+}
+
+static void a_candidate_found_late_that_is_none_changes_nothing(void **state)
+{
+    (void)state;
+    look_late();
+    put(world.ephemeral, 0, WORLD_RAW, 1);
+    world.refuses_pin = true;
+    put(world.ephemeral, 1, WORLD_RAW, 1);
+    assert_false(shares(0, 1));
+    assert_true((world.page[1].slot & TM_SLOT_LISTED) != 0);
+    assert_int_equal(tm_slot_bytes(world.page[1].slot), tm_block_bytes(TM_PAGE_BYTES));
+    world.refuses_pin = false;
+    world_drop(&world, 0);
+    put(world.ephemeral, 2, WORLD_RAW, 1);
+    assert_true(shares(1, 2));
+    world_check(&world);
+}
+
+/* Of a page that waits to be compressed the equal one is compressed already. */
+static void a_smaller_twin_found_late_counts_as_what_it_takes(void **state)
+{
+    (void)state;
+    unsigned char page[TM_PAGE_BYTES];
+    put(world.ephemeral, 0, WORLD_LONG, 1);
+    world.store->config.defer = true;
+    struct tm_page_put late = world_prepare(&world, world.ephemeral, 1, WORLD_LONG, 1, page);
+    assert_int_equal(late.bytes, tm_block_bytes(TM_PAGE_BYTES));
+    assert_int_equal(tm_put_write(world.store, world.worker, &late), TM_WRITE_OK);
+    assert_int_equal(late.bytes, tm_slot_bytes(world.page[0].slot));
+    assert_int_equal(tm_slot_bytes(late.slot), late.bytes);
+    world_publish(&world, &late, 1, WORLD_LONG, 1);
+    assert_true(shares(0, 1));
+    world_check(&world);
+}
+
+static void without_room_for_a_content_a_page_found_late_is_put_again(void **state)
+{
+    (void)state;
+    unsigned char page[TM_PAGE_BYTES];
+    look_late();
+    put(world.ephemeral, 0, WORLD_RAW, 1);
+    struct tm_page_put late = world_prepare(&world, world.ephemeral, 1, WORLD_RAW, 1, page);
+    fail_call(TM_FAULT_RECORD, 1);
+    assert_int_equal(tm_put_write(world.store, world.worker, &late), TM_WRITE_NO_ROOM);
+    assert_int_equal(late.twin, TM_TWIN_BLOCK);
+    assert_false(late.looks_late);
+    assert_int_equal(tm_heap_live_bytes(world.ephemeral), tm_block_bytes(TM_PAGE_BYTES));
+    assert_int_equal(tm_put_write(world.store, world.worker, &late), TM_WRITE_OK);
+    world_publish(&world, &late, 1, WORLD_RAW, 1);
+    assert_true(shares(0, 1));
+}
+
 /* ---- twins that are not what they seem ---- */
 
 static void a_damaged_twin_is_not_shared(void **state)
@@ -457,6 +558,11 @@ int main(void)
         CASE(pages_of_different_heaps_never_share),
         CASE(same_filled_pages_and_those_told_not_to_do_not_share),
         CASE(the_table_follows_blocks_that_move),
+        CASE(an_equal_page_found_late_takes_no_room),
+        CASE(where_many_pages_have_equal_ones_they_are_looked_for_first),
+        CASE(a_candidate_found_late_that_is_none_changes_nothing),
+        CASE(a_smaller_twin_found_late_counts_as_what_it_takes),
+        CASE(without_room_for_a_content_a_page_found_late_is_put_again),
         CASE(a_damaged_twin_is_not_shared),
         CASE(a_header_with_a_senseless_length_is_no_twin),
         CASE(pages_that_only_hash_alike_stay_apart),

@@ -363,6 +363,25 @@ void tm_heap_unreserve(struct tm_heap *heap, const struct tm_reservation *at, ui
     tm_segment_writer_done(heap->store, heap->kind, at->segment);
 }
 
+void tm_heap_give_back(struct tm_heap *heap, unsigned lane_number, const struct tm_reservation *at,
+                       uint32_t body_bytes)
+{
+    struct tm_arena *arena = arena_of(heap);
+    struct tm_lane *lane = &heap->lane[lane_number];
+    struct tm_segment *segment = tm_segment_at(arena, at->segment);
+    uint32_t bytes = tm_block_bytes(body_bytes);
+    uint32_t begin = (uint32_t)(at->offset - tm_segment_offset(arena, at->segment)) * TM_GRANULE_BYTES;
+    tm_lock_acquire(&lane->lock, TM_LOCK_lane);
+    bool is_last = lane->segment == at->segment && segment->fill == begin + bytes;
+    if (is_last) {
+        tm_store_release(&segment->fill, begin);
+        tm_fetch_sub(&segment->use, TM_USE_WRITER + bytes);
+    }
+    tm_lock_release(&lane->lock, TM_LOCK_lane);
+    if (!is_last)
+        tm_heap_unreserve(heap, at, body_bytes);
+}
+
 void tm_heap_seal(struct tm_heap *heap)
 {
     for (unsigned i = 0; i < TM_LANES; i++) {

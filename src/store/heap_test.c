@@ -250,6 +250,31 @@ static void what_is_reserved_can_be_walked_over(void **state)
     assert_int_equal(tm_heap_segment_bytes(heap), 0);
 }
 
+static void what_was_reserved_last_is_given_back_as_if_it_had_not_been(void **state)
+{
+    (void)state;
+    struct tm_reservation at[3];
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(tm_heap_reserve(heap, 0, 500, TM_TIER_NORMAL, &at[i]));
+    const struct tm_segment *segment = tm_segment_at(arena, at[0].segment);
+    uint32_t bytes = tm_block_bytes(500);
+    tm_heap_give_back(heap, 0, &at[2], 500);
+    assert_int_equal(segment->fill, 2u * bytes);
+    assert_true(segment->use == 2u * TM_USE_WRITER + 2u * bytes);
+    tm_heap_give_back(heap, 0, &at[0], 500); /* others lie behind it: it is dead */
+    assert_int_equal(segment->fill, 2u * bytes);
+    assert_true(segment->use == TM_USE_WRITER + bytes);
+    tm_heap_give_back(heap, 1, &at[1], 500); /* the segment is not this lane's (any more) */
+    assert_int_equal(segment->fill, 2u * bytes);
+    assert_true(segment->use == 0);
+    assert_true(tm_heap_reserve(heap, 0, 500, TM_TIER_NORMAL, &at[2]));
+    assert_true(at[2].offset == at[0].offset + 2u * bytes / TM_GRANULE_BYTES);
+    tm_heap_seal(heap);
+    tm_heap_give_back(heap, 0, &at[2], 500);
+    assert_int_equal(segment->state, TM_SEGMENT_FREE);
+    assert_int_equal(tm_heap_segment_bytes(heap), 0);
+}
+
 static void without_a_segment_nothing_is_reserved(void **state)
 {
     (void)state;
@@ -461,6 +486,7 @@ int main(void)
         CASE(larger_accounts_use_longer_segments),
         cmocka_unit_test(a_shorter_segment_will_do),
         CASE(what_is_reserved_can_be_walked_over),
+        CASE(what_was_reserved_last_is_given_back_as_if_it_had_not_been),
         CASE(without_a_segment_nothing_is_reserved),
         CASE(segments_are_listed_in_the_order_in_which_they_were_sealed),
         CASE(lanes_decide_about_age),

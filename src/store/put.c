@@ -39,10 +39,28 @@ static void prepare_same(struct tm_worker *worker, struct tm_page_put *put, uint
     set_body(worker, put, TM_CODEC_SAME, sizeof word);
 }
 
+static void prepare_raw(struct tm_page_put *put)
+{
+    put->codec = TM_CODEC_RAW;
+    put->body = put->page;
+    put->body_bytes = TM_PAGE_BYTES;
+    put->bytes = tm_block_bytes(TM_PAGE_BYTES);
+}
+
 /* Pages of different domains never meet: the domain is part of what contents are found by. */
 static uint32_t content_hash(const struct tm_page_put *put)
 {
     return (uint32_t)tm_scramble(put->page_hash ^ tm_scramble(put->heap->domain));
+}
+
+/* From more equal pages on than one in so many, looking for them before writing is cheaper. */
+#define LATE_PART 4u
+
+/* Notes whether a page had an equal one; the last few count most. */
+static void note_twin(struct tm_worker *worker, const struct tm_page_put *put)
+{
+    worker->twins -= worker->twins / 8u;
+    worker->twins += put->twin != TM_TWIN_NONE ? TM_TWINS_ALWAYS / 8u : 0;
 }
 
 void tm_put_prepare(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put)
@@ -54,32 +72,40 @@ void tm_put_prepare(struct tm_store *store, struct tm_worker *worker, struct tm_
     put->content_hash = 0;
     put->pinned_segment = 0;
     put->is_deferred = false;
+    put->looks_late = false;
     if (tm_same_filled(put->page, &word)) {
         prepare_same(worker, put, word);
+        return;
+    }
+    bool may_look = store->config.dedup && !put->no_dedup;
+    put->is_deferred = !put->is_tight && tm_store_may_defer(store);
+    if (may_look && !put->is_tight && (put->is_deferred || store->codec.encodes == TM_CODEC_RAW) &&
+        worker->twins < TM_TWINS_ALWAYS / LATE_PART) {
+        put->looks_late = true;
+        prepare_raw(put);
         return;
     }
     if (store->config.dedup) {
         put->page_hash = store->codec.hash(put->page, TM_PAGE_BYTES, store->check_seed);
         put->content_hash = content_hash(put);
         tm_table_prefetch(&store->contents[put->heap->kind], put->content_hash);
-        if (!put->no_dedup)
-            tm_dedup_find(store, worker, put);
-        if (put->twin != TM_TWIN_NONE)
-            return;
     }
-    put->is_deferred = !put->no_defer && tm_store_may_defer(store);
+    if (may_look) {
+        tm_dedup_find(store, worker, put);
+        note_twin(worker, put);
+        if (put->twin != TM_TWIN_NONE) {
+            put->is_deferred = false;
+            return;
+        }
+    }
     enum tm_codec_id codec = TM_CODEC_RAW;
     size_t bytes = 0;
     if (!put->is_deferred)
         bytes = store->codec.encode(&store->codec, worker->context, put->page, worker->body, &codec);
-    if (bytes != 0 && bytes <= TM_CODEC_ENCODED_MAX) {
+    if (bytes != 0 && bytes <= TM_CODEC_ENCODED_MAX)
         set_body(worker, put, codec, (uint32_t)bytes);
-        return;
-    }
-    put->codec = TM_CODEC_RAW;
-    put->body = put->page;
-    put->body_bytes = TM_PAGE_BYTES;
-    put->bytes = tm_block_bytes(TM_PAGE_BYTES);
+    else
+        prepare_raw(put);
 }
 
 void tm_put_prepare_stored(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put,
@@ -102,6 +128,33 @@ void tm_put_prepare_stored(struct tm_store *store, struct tm_worker *worker, str
     }
 }
 
+/* Writes the block into its place, and names it in the table of contents. True: it did. */
+static bool write_block(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put,
+                        const struct tm_reservation *at)
+{
+    enum tm_arena_kind arena = put->heap->kind;
+    /* A page as it is may have been hashed already, to look for an equal one. */
+    bool is_page = put->body == put->page && store->config.dedup;
+    bool is_known = is_page && !put->looks_late;
+    uint64_t hash = tm_block_fill(store, arena, at, put->body, put->body_bytes, is_known ? &put->page_hash : NULL);
+    if (put->looks_late) {
+        put->page_hash = hash;
+        put->content_hash = content_hash(put);
+        tm_table_prefetch(&store->contents[arena], put->content_hash);
+    }
+    uint64_t word = (uint64_t)put->codec << 19 | (uint64_t)put->number << 13 | put->body_bytes;
+    if (put->is_deferred)
+        word |= TM_BLOCK_DEFERRED;
+    tm_block_seal(store, arena, at, put->hash, put->content_hash, word, hash);
+    if (put->content_hash == 0 || put->codec == TM_CODEC_SAME)
+        return false;
+    if (!put->looks_late)
+        return tm_dedup_list(store, arena, put->content_hash, at->offset);
+    bool listed = tm_dedup_find_or_list(store, worker, put, at->offset);
+    note_twin(worker, put);
+    return listed;
+}
+
 enum tm_write tm_put_write(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put)
 {
     if (put->slot != 0) /* inline: nothing to write */
@@ -110,19 +163,18 @@ enum tm_write tm_put_write(struct tm_store *store, struct tm_worker *worker, str
         return tm_dedup_share(store, worker, put);
 
     struct tm_heap *heap = put->heap;
+    unsigned lane = tm_heap_put_lane(heap, worker->number);
     struct tm_reservation at;
-    if (!tm_heap_reserve(heap, tm_heap_put_lane(heap, worker->number), put->body_bytes, put->tier, &at))
+    if (!tm_heap_reserve(heap, lane, put->body_bytes, put->tier, &at))
         return TM_WRITE_NO_ROOM;
-    uint64_t word = (uint64_t)put->codec << 19 | (uint64_t)put->number << 13 | put->body_bytes;
-    if (put->is_deferred) {
-        word |= TM_BLOCK_DEFERRED;
-        tm_segment_defer(heap, at.segment);
+    bool listed = write_block(store, worker, put, &at);
+    if (put->twin != TM_TWIN_NONE) {
+        tm_heap_give_back(heap, lane, &at, put->body_bytes);
+        put->is_deferred = put->looks_late = false;
+        return tm_dedup_share(store, worker, put);
     }
-    /* A page as it is was hashed already, if equal ones were looked for. */
-    const uint64_t *known = put->body == put->page && store->config.dedup ? &put->page_hash : NULL;
-    tm_block_write(store, heap->kind, &at, put->hash, put->content_hash, word, put->body, put->body_bytes, known);
-    bool listed = store->config.dedup && put->codec != TM_CODEC_SAME && put->content_hash != 0 &&
-                  tm_dedup_list(store, heap->kind, put->content_hash, at.offset);
+    if (put->is_deferred)
+        tm_segment_defer(heap, at.segment);
     put->slot = tm_slot_make(put->codec, put->bytes, at.offset, listed);
     put->pinned_segment = at.segment;
     if (TM_UNLIKELY(put->codec == (unsigned)store->codec.cold_encodes))

@@ -88,8 +88,9 @@ enum tm_rewritten tm_block_rewrite(struct tm_store *store, struct tm_worker *wor
         return TM_REWRITTEN_NO_ROOM;
     tm_block_pad(worker->block, length);
     uint64_t kept = block->word & (TM_BLOCK_SHARED | (uint64_t)TM_BLOCK_NUMBER_MASK);
-    tm_block_write(store, heap->kind, &at, block->hash, block->content_hash, kept | (uint64_t)codec << 19 | length,
-                   worker->block, length, NULL);
+    uint64_t body_hash = tm_block_fill(store, heap->kind, &at, worker->block, length, NULL);
+    tm_block_seal(store, heap->kind, &at, block->hash, block->content_hash, kept | (uint64_t)codec << 19 | length,
+                  body_hash);
     if (!tm_block_follow(store, heap, block, offset, slot, &at, codec, length))
         return TM_REWRITTEN_GONE;
     tm_count_block(store, slot, -1);

@@ -252,7 +252,7 @@ struct tm_page_put {
     uint32_t hash;        /* of the chunk it will belong to */
     uint8_t number;       /* page of that chunk, 0 ... 63 */
     bool no_dedup;        /* do not look for an equal page */
-    bool no_defer;        /* compress it at once */
+    bool is_tight;        /* compress it, and look for an equal page, before room is taken for it */
     enum tm_tier tier;    /* how far above its size the store may go for it */
 
     /* Set by tm_put_prepare(). */
@@ -262,13 +262,15 @@ struct tm_page_put {
     uint32_t content_hash;
     uint64_t page_hash; /* with dedup */
     uint8_t codec;      /* enum tm_codec_id */
-    bool is_deferred;   /* raw for now: preparing it again with no_defer may make it smaller */
+    bool is_deferred;   /* raw for now: preparing it again with is_tight may make it smaller */
+    bool looks_late;    /* for an equal page, once it is written; is_tight may help here, too */
     uint8_t twin;       /* what the equal page is, if one was found */
     uint64_t twin_ref;
     uint32_t twin_hash;
+    uint32_t twin_bytes;
     uint8_t twin_number;
 
-    /* Set by tm_put_write(). */
+    /* Set by tm_put_write(), and @bytes to less if an equal page was found late. */
     tm_slot slot;
     uint32_t pinned_segment;
 };

@@ -257,11 +257,13 @@ static inline void tm_block_pad(unsigned char *body, uint32_t body_bytes)
     memset(body + body_bytes, 0, tm_block_bytes(body_bytes) - sizeof(struct tm_block) - body_bytes);
 }
 
-/* Writes header and body into reserved memory. @body: padded by tm_block_pad().
- * @known: its hash with the store's seed if there is no padding, or NULL. */
-void tm_block_write(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at, uint32_t hash,
-                    uint32_t content_hash, uint64_t word, const void *body, uint32_t body_bytes,
-                    const uint64_t *known);
+/* Copies a body, padded by tm_block_pad(), into reserved memory. Answers its hash with the store's seed; @known: that
+ * hash if there is no padding, or NULL. */
+uint64_t tm_block_fill(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at,
+                       const void *body, uint32_t body_bytes, const uint64_t *known);
+/* Writes the header in front of a body whose hash is @body_hash: the block is complete. */
+void tm_block_seal(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at, uint32_t hash,
+                   uint32_t content_hash, uint64_t word, uint64_t body_hash);
 /* Copies a block, changing its hash word, identity and generation but not its body. */
 void tm_block_copy(struct tm_store *store, enum tm_arena_kind arena, const struct tm_reservation *at,
                    const struct tm_block *from, uint32_t hash, uint64_t word);
@@ -395,6 +397,8 @@ bool tm_heap_clean_one(struct tm_store *store, struct tm_worker *worker, struct 
 void tm_cool_unlisted(struct tm_heap *heap, uint32_t number);
 /* A segment of the store was closed: there may be something to cool. */
 void tm_cool_sealed(struct tm_store *store);
+/* Undoes a reservation in a lane of puts: its bytes are free again if it was the segment's last, else dead. */
+void tm_heap_give_back(struct tm_heap *heap, unsigned lane, const struct tm_reservation *at, uint32_t body_bytes);
 /* Undoes a reservation: the bytes are dead. */
 void tm_heap_unreserve(struct tm_heap *heap, const struct tm_reservation *at, uint32_t body_bytes);
 /* Subtracts dead bytes and frees the segment or lists it as deader. */
@@ -420,9 +424,12 @@ unsigned tm_heap_put_lane(const struct tm_heap *heap, unsigned worker_number);
 
 /* ----------------------------------------------------------------- workers */
 
+#define TM_TWINS_ALWAYS 256u
+
 struct tm_worker {
     uint32_t busy; /* atomic */
     unsigned number;
+    uint32_t twins;                 /* how often pages put lately had equal ones: TM_TWINS_ALWAYS and less */
     tm_atomic64 hazard[TM_HAZARDS]; /* atomic: offset << 1 | arena, or 0; read by who frees */
     tm_slot pinned[TM_HAZARDS];     /* the block slot behind it */
     uint32_t pinned_hash[TM_HAZARDS];
@@ -484,8 +491,10 @@ enum tm_twin {
 
 /* Makes the tables of contents. False: no memory. */
 bool tm_contents_init(struct tm_store *store);
-/* Looks for an equal page; sets put->twin... A content found is referenced. */
+/* Looks for an equal page; sets put->twin... and put->bytes if there is one. A content found is referenced. */
 void tm_dedup_find(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put);
+/* The same, and names the page's own block in the table if there is none. True: it did. */
+bool tm_dedup_find_or_list(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put, uint64_t ref);
 /* Makes put->slot share the twin. */
 enum tm_write tm_dedup_share(struct tm_store *store, struct tm_worker *worker, struct tm_page_put *put);
 /* Names a block in the table. False: no memory. */
