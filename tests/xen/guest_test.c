@@ -3,9 +3,12 @@
  * guest_test.c - a Linux guest at work: its cleancache and frontswap get what the kernel relies on, with 64-bit and
  * 32-bit guests, on any store. TMEM_TEST_URI names another than an embedded one.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/model/content.h"
 #include "tests/xen/linux.h"
@@ -244,6 +247,33 @@ static void a_full_store_refuses_and_forgets_what_it_refused(void **state)
     }
 }
 
+/* ---- a daemon that is gone ---- */
+
+/* Its connection is the parent's alone, so to a child the daemon is as good as gone. */
+static void a_store_that_cannot_be_reached_is_an_error(void **state)
+{
+    struct xen_guest *guest = guests[0];
+    int status;
+    (void)state;
+    if (!xen_world_is_remote())
+        skip();
+    assert_int_equal(xen_new(guest, 0x01000001, 0, 0), 0);
+    assert_int_equal(xen_page(guest, TMEM_PUT_PAGE, 0, 1, 0, 1, NULL), 1);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        bool is_right = xen_page(guest, TMEM_GET_PAGE, 0, 1, 0, 7, NULL) == -EIO &&
+                        xen_page(guest, TMEM_PUT_PAGE, 0, 1, 0, 2, NULL) == -EIO &&
+                        xen_page(guest, TMEM_FLUSH_PAGE, 0, 1, 0, 0, NULL) == -EIO &&
+                        xen_page(guest, TMEM_GET_PAGE, 0, 1, 0, XEN_FRAME_ABSENT, NULL) == -EIO;
+        _exit(is_right ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(xen_page(guest, TMEM_GET_PAGE, 0, 1, 0, 7, NULL), 1);
+    assert_memory_equal(guest->frames[7], guest->frames[1], TMEM_PAGE_SIZE);
+}
+
 /* ---- at work ---- */
 
 /* What must be there; 0: nothing. */
@@ -364,6 +394,7 @@ int main(void)
         TEST(a_swapped_page_stays_until_it_is_invalidated),
         TEST(a_swap_device_is_invalidated_whole_and_alone),
         TEST(a_full_store_refuses_and_forgets_what_it_refused),
+        TEST(a_store_that_cannot_be_reached_is_an_error),
         TEST(a_guest_at_work_never_sees_a_wrong_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
