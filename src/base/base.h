@@ -141,6 +141,12 @@ static inline void tm_prefetch_once(const void *address)
     __builtin_prefetch(address, 0, 0);
 }
 
+/* Into the caches behind the first, which have room for more that is under way. */
+static inline void tm_prefetch_second(const void *address)
+{
+    __builtin_prefetch(address, 0, 1);
+}
+
 static inline void tm_prefetch_write(const void *address)
 {
     __builtin_prefetch(address, 1, 3);

@@ -10,6 +10,7 @@
 
 const struct tm_hash_variant *const tm_hash_variants[] = {
 #if TM_HASH_X86
+    &tm_hash_avx512,
     &tm_hash_avx2,
     &tm_hash_sse2,
 #endif

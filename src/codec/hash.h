@@ -6,8 +6,7 @@
  * A distribution compiles for the least machine that it supports, which on x86-64 has SSE2 only and
  * needs twice the time that AVX2 does. So the part for long inputs is here, once for each kind of
  * vector unit; what is short goes to the library's header. All variants answer what
- * XXH3_64bits_withSeed() answers. AVX-512 was tried: it is no faster. Nothing here locks or
- * allocates.
+ * XXH3_64bits_withSeed() answers. Nothing here locks or allocates.
  */
 #ifndef TM_CODEC_HASH_H
 #define TM_CODEC_HASH_H
@@ -49,6 +48,7 @@ extern const struct tm_hash_variant tm_hash_scalar;
 #if TM_HASH_X86
 extern const struct tm_hash_variant tm_hash_sse2;
 extern const struct tm_hash_variant tm_hash_avx2;
+extern const struct tm_hash_variant tm_hash_avx512;
 #endif
 
 /* ---------------------------------------------- what the variants are made from, hash_kernel.h */

@@ -22,21 +22,33 @@ TM_KERNEL_INLINE struct tm_sums start(void)
                             _mm256_load_si256((const __m256i *)(const void *)(first + 4))};
 }
 
-TM_KERNEL_INLINE __m256i add(__m256i sum, const unsigned char *from, const unsigned char *secret)
+struct tm_stripe {
+    __m256i low, high;
+};
+
+TM_KERNEL_INLINE struct tm_stripe load(const unsigned char *from)
 {
-    __m256i data = _mm256_loadu_si256((const __m256i *)(const void *)from);
+    const __m256i *words = (const __m256i *)(const void *)from;
+    return (struct tm_stripe){_mm256_loadu_si256(words), _mm256_loadu_si256(words + 1)};
+}
+
+TM_KERNEL_INLINE void store(unsigned char *to, struct tm_stripe stripe)
+{
+    _mm256_storeu_si256((__m256i *)(void *)to, stripe.low);
+    _mm256_storeu_si256((__m256i *)(void *)(to + 32), stripe.high);
+}
+
+TM_KERNEL_INLINE __m256i add_half(__m256i sum, __m256i data, const unsigned char *secret)
+{
     __m256i key = _mm256_xor_si256(data, _mm256_loadu_si256((const __m256i *)(const void *)secret));
     __m256i product = _mm256_mul_epu32(key, _mm256_srli_epi64(key, 32));
     __m256i swapped = _mm256_shuffle_epi32(data, _MM_SHUFFLE(1, 0, 3, 2));
     return _mm256_add_epi64(_mm256_add_epi64(sum, swapped), product);
 }
 
-TM_KERNEL_INLINE struct tm_sums stripe(struct tm_sums sums, const unsigned char *from,
-                                       const unsigned char *secret)
+TM_KERNEL_INLINE struct tm_sums add(struct tm_sums sums, struct tm_stripe stripe, const unsigned char *secret)
 {
-    sums.low = add(sums.low, from, secret);
-    sums.high = add(sums.high, from + 32, secret + 32);
-    return sums;
+    return (struct tm_sums){add_half(sums.low, stripe.low, secret), add_half(sums.high, stripe.high, secret + 32)};
 }
 
 TM_KERNEL_INLINE __m256i stir(__m256i sum, const unsigned char *secret)

@@ -17,14 +17,32 @@ TM_KERNEL_INLINE struct tm_sums start(void)
     return (struct tm_sums){TM_SUMS_START};
 }
 
-TM_KERNEL_INLINE struct tm_sums stripe(struct tm_sums sums, const unsigned char *from,
-                                       const unsigned char *secret)
+struct tm_stripe {
+    uint64_t each[8];
+};
+
+TM_KERNEL_INLINE struct tm_stripe load(const unsigned char *from)
+{
+    struct tm_stripe stripe;
+    TM_UNROLL(8)
+    for (size_t i = 0; i < 8; i++)
+        stripe.each[i] = tm_hash_word(from + 8 * i);
+    return stripe;
+}
+
+TM_KERNEL_INLINE void store(unsigned char *to, struct tm_stripe stripe)
+{
+    TM_UNROLL(8)
+    for (size_t i = 0; i < 8; i++)
+        memcpy(to + 8 * i, &stripe.each[i], sizeof stripe.each[i]);
+}
+
+TM_KERNEL_INLINE struct tm_sums add(struct tm_sums sums, struct tm_stripe stripe, const unsigned char *secret)
 {
     TM_UNROLL(8)
     for (size_t i = 0; i < 8; i++) {
-        uint64_t data = tm_hash_word(from + 8 * i);
-        uint64_t key = data ^ tm_hash_word(secret + 8 * i);
-        sums.each[i ^ 1] += data;
+        uint64_t key = stripe.each[i] ^ tm_hash_word(secret + 8 * i);
+        sums.each[i ^ 1] += stripe.each[i];
         sums.each[i] += (key & UINT32_MAX) * (key >> 32);
     }
     return sums;

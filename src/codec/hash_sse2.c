@@ -22,23 +22,38 @@ TM_KERNEL_INLINE struct tm_sums start(void)
     return (struct tm_sums){words[0], words[1], words[2], words[3]};
 }
 
-TM_KERNEL_INLINE __m128i add(__m128i sum, const unsigned char *from, const unsigned char *secret)
+struct tm_stripe {
+    __m128i a, b, c, d;
+};
+
+TM_KERNEL_INLINE struct tm_stripe load(const unsigned char *from)
 {
-    __m128i data = _mm_loadu_si128((const __m128i *)(const void *)from);
+    const __m128i *words = (const __m128i *)(const void *)from;
+    return (struct tm_stripe){_mm_loadu_si128(words), _mm_loadu_si128(words + 1), _mm_loadu_si128(words + 2),
+                              _mm_loadu_si128(words + 3)};
+}
+
+TM_KERNEL_INLINE void store(unsigned char *to, struct tm_stripe stripe)
+{
+    __m128i *words = (__m128i *)(void *)to;
+    _mm_storeu_si128(words, stripe.a);
+    _mm_storeu_si128(words + 1, stripe.b);
+    _mm_storeu_si128(words + 2, stripe.c);
+    _mm_storeu_si128(words + 3, stripe.d);
+}
+
+TM_KERNEL_INLINE __m128i add_part(__m128i sum, __m128i data, const unsigned char *secret)
+{
     __m128i key = _mm_xor_si128(data, _mm_loadu_si128((const __m128i *)(const void *)secret));
     __m128i product = _mm_mul_epu32(key, _mm_shuffle_epi32(key, _MM_SHUFFLE(2, 3, 0, 1)));
     __m128i swapped = _mm_shuffle_epi32(data, _MM_SHUFFLE(1, 0, 3, 2));
     return _mm_add_epi64(_mm_add_epi64(sum, swapped), product);
 }
 
-TM_KERNEL_INLINE struct tm_sums stripe(struct tm_sums sums, const unsigned char *from,
-                                       const unsigned char *secret)
+TM_KERNEL_INLINE struct tm_sums add(struct tm_sums sums, struct tm_stripe stripe, const unsigned char *secret)
 {
-    sums.a = add(sums.a, from, secret);
-    sums.b = add(sums.b, from + 16, secret + 16);
-    sums.c = add(sums.c, from + 32, secret + 32);
-    sums.d = add(sums.d, from + 48, secret + 48);
-    return sums;
+    return (struct tm_sums){add_part(sums.a, stripe.a, secret), add_part(sums.b, stripe.b, secret + 16),
+                            add_part(sums.c, stripe.c, secret + 32), add_part(sums.d, stripe.d, secret + 48)};
 }
 
 TM_KERNEL_INLINE __m128i stir(__m128i sum, const unsigned char *secret)
