@@ -67,5 +67,5 @@ static bool runs_here(void)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vbmi2");
 }
 
-const struct tm_hash_variant tm_hash_avx512 = {"avx512", runs_here, hash, copy_hash};
+const struct tm_hash_variant tm_hash_avx512 = {"avx512", runs_here, hash, copy_hash, copy_out_hash};
 #endif
