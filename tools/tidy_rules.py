@@ -29,6 +29,7 @@ LAYERS = {
     'src/cli': ['include', 'src/command'],
     'frontends/fuse': ['include', 'src/command'],
     'frontends/nbdkit': ['include', 'src/command'],
+    'frontends/top': ['include', 'src/command'],
     'frontends/uffd': ['include', 'src/command'],
     'ports/xen': ['include', 'src/base', 'src/codec', 'src/store', 'src/engine', 'src/xen'],
 }

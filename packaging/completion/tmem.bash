@@ -40,6 +40,9 @@ _tmem_values() {
         ;;
     mount:--store | mount:--name | mount:--read-ahead | mount:--*-timeout | mount:--threads) ;;
     bench:--pages | bench:--sizes | bench:--cache | bench:--compile) ;;
+    top:--order) _tmem_reply < <(printf '%s\n' charge gets name) ;;
+    top:--interval) ;;
+    top:--socket) compopt -o default 2>/dev/null ;;
     bench:--only) _tmem_reply < <(printf '%s\n' blocks full give-back memory-file deferred index \
         space cold) ;;
     bench:--corpus | bench:--save | bench:--load | bench:--picture) compopt -o default 2>/dev/null ;;
@@ -55,7 +58,7 @@ _tmem() {
     prev=${COMP_WORDS[COMP_CWORD - 1]}
     verb=${COMP_WORDS[1]}
     if [ "$COMP_CWORD" -eq 1 ]; then
-        _tmem_reply < <(printf '%s\n' mount umount stats doctor bench version help --help --version)
+        _tmem_reply < <(printf '%s\n' mount umount stats top doctor bench version help --help --version)
         return
     fi
     _tmem_values "$prev" "$verb" && return
@@ -73,7 +76,7 @@ _tmem() {
     mount) compopt -o dirnames 2>/dev/null ;;
     umount | stats) _tmem_reply < <(_tmem_points) ;;
     bench) [ "$COMP_CWORD" -eq 2 ] && _tmem_reply < <(printf '%s\n' engine policy) ;;
-    help) [ "$COMP_CWORD" -eq 2 ] && _tmem_reply < <(printf '%s\n' mount umount stats doctor bench version) ;;
+    help) [ "$COMP_CWORD" -eq 2 ] && _tmem_reply < <(printf '%s\n' mount umount stats top doctor bench version) ;;
     esac
     return 0
 }

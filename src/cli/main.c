@@ -18,6 +18,7 @@ static const struct tm_cli_verb verbs[] = {
     {"mount", "show a directory again, with its file pages cached in the store", NULL, NULL},
     {"umount", "undo a mount, also one whose process has died", tm_cli_umount, tm_cli_umount_help},
     {"stats", "what a mount has read from the store and from the disk", tm_cli_stats, tm_cli_stats_help},
+    {"top", "a daemon at work: clients, rates, latencies, who evicted whom", NULL, NULL},
     {"doctor", "what works on this machine, and the remedy for what does not", tm_cli_doctor, tm_cli_doctor_help},
     {"bench", "measure the engine on this machine", NULL, NULL},
     {"version", "print the version", version, version_help},
@@ -86,7 +87,7 @@ static enum tm_exit run_verb(int count, char **arguments)
     if (verb != NULL)
         return tm_fail(TM_EXIT_NOT_FOUND,
                        "%s: the program tmem-%s is not installed (this build may have left it out: "
-                       "`tmem mount` needs libfuse3 at build time)",
+                       "`tmem mount` needs libfuse3 at build time, `tmem top` ncurses)",
                        verb->name, verb->name);
     return tm_fail(TM_EXIT_USAGE, "unknown verb '%s' (try: tmem --help)", arguments[0]);
 }

@@ -162,12 +162,14 @@ static void write_reasons(const struct subjects *all)
            "a few ahead of need.");
     for (size_t i = 0; i < all->count; i++)
         for (unsigned why = 0; why < TMEM_EVICTION_COUNT; why++)
-            sample(all, &all->subject[i], "cause", tm_eviction_name(why), NULL, NULL, all->subject[i].ledger.evicted[why]);
+            sample(all, &all->subject[i], "cause", tm_eviction_name(why), NULL, NULL,
+                   all->subject[i].ledger.evicted[why]);
     family(all, TM_FAMILY_COUNTER, "tmem_client_refused_puts", "tmem_store_refused_puts",
            "Puts that were refused, by cause: a frozen client, a cap, no room, no memory.");
     for (size_t i = 0; i < all->count; i++)
         for (unsigned why = 0; why < TMEM_REFUSAL_COUNT; why++)
-            sample(all, &all->subject[i], "cause", tm_refusal_name(why), NULL, NULL, all->subject[i].ledger.refused[why]);
+            sample(all, &all->subject[i], "cause", tm_refusal_name(why), NULL, NULL,
+                   all->subject[i].ledger.refused[why]);
 }
 
 void tm_metrics_store_ledger(struct tm_exposition *out, const struct tmem_ledger *ledger)

@@ -23,7 +23,7 @@ completes() {
 }
 
 [ "$(complete -p tmem)" = 'complete -F _tmem tmem' ] || { echo "FAILED: $(complete -p tmem)" >&2; failures=1; }
-completes 'mount umount stats doctor bench version help --help --version' ''
+completes 'mount umount stats top doctor bench version help --help --version' ''
 completes 'mount' m
 completes '' nonsense
 completes '--watch --writeback' mount --w
@@ -37,6 +37,8 @@ completes 'auto fanotify inotify off' mount --watch ''
 completes 'ro rw read-ahead=' mount -o r
 completes '' mount --threads ''
 completes 'engine policy' bench ''
+completes 'gets' top --order g
+completes '--once --order' top --o
 completes 'doctor' help d
 
 # Mount points, as the kernel's table has them, a blank in one.

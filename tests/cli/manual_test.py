@@ -23,6 +23,7 @@ PAGES = {
     'tmem-umount.8': [[TMEM, 'umount']],
     'tmem-stats.1': [[TMEM, 'stats']],
     'tmem-doctor.1': [[TMEM, 'doctor']],
+    'tmem-top.1': [[TMEM, 'top']],
     'tmem-bench.1': [[TMEM, 'bench'], [TMEM, 'bench', 'policy']],
     'mount.tmem.8': [[HELPER]],
     'tmemd.8': [[DAEMON]],

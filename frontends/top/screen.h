@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* screen.h - the table on a terminal, again and again, until the user has seen enough. */
+#ifndef TM_TOP_SCREEN_H
+#define TM_TOP_SCREEN_H
+
+#include "table.h"
+
+/*
+ * top_screen_run - show the daemon at work; every @interval_ms a new table, at once after a key or a resized window.
+ * A daemon that goes away is waited for.
+ */
+enum tm_exit top_screen_run(struct top_source *source, unsigned interval_ms, bool with_pools);
+
+#endif
