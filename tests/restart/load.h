@@ -27,7 +27,7 @@ struct load;
 /* Makes @clients of them and sets them to work. */
 struct load *load_start(const struct kept *kept, unsigned clients, uint64_t seed);
 
-/* Waits until each of them has done so many more calls, and has looked at all its pages before if it lost the daemon. */
+/* Waits until each of them has done so many more calls, after it looked at all its pages if it had lost the daemon. */
 void load_await(struct load *load, unsigned calls);
 
 /* The next call of this kind of any client whose answer comes kills the daemon there and then; whether it was answered

@@ -3,9 +3,10 @@
  * restart_main.c TMEMD [--kills N] [--seed N] - a daemon that is killed under load, at any instruction, and started
  * again by its keeper, loses nothing that it acknowledged, and nothing that it acknowledged as gone comes back.
  *
- * Clients put, replace, get, take and invalidate pages, and destroy pools, and know what was acknowledged. The daemon is
- * killed some microseconds after all of them are at work again, or right when a call was answered, or while the next one
- * begins, or is told to end as for an upgrade. Then each client looks at all of its pages. The clients' library connects again by itself.
+ * Clients put, replace, get, take and invalidate pages, and destroy pools, and know what was acknowledged. The daemon
+ * is killed some microseconds after all of them are at work again, or right when a call was answered, or while the next
+ * one begins, or is told to end as for an upgrade. Then each client looks at all of its pages. Their library connects
+ * again by itself.
  */
 #include <errno.h>
 #include <getopt.h>
