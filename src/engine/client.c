@@ -436,6 +436,19 @@ static struct tm_right **find_right(struct tm_client *client, const struct tm_uu
     return at;
 }
 
+bool tm_client_right(struct tm_client *client, unsigned n, struct tm_uuid *uuid)
+{
+    TM_MAGIC_CHECK(client, TM_CLIENT_MAGIC);
+    tm_lock_acquire(&client->engine->control, TM_LOCK_control);
+    const struct tm_right *right = client->rights;
+    for (unsigned i = 0; right != NULL && i < n; i++)
+        right = right->next;
+    if (right != NULL)
+        *uuid = right->uuid;
+    tm_lock_release(&client->engine->control, TM_LOCK_control);
+    return right != NULL;
+}
+
 bool tm_right_adopt(struct tm_client *client, const struct tm_uuid *uuid, uint64_t ref)
 {
     struct tm_host *host = &client->engine->host;

@@ -301,6 +301,24 @@ static void an_end_leaves_nothing_behind(void **state)
     assert_int_equal(figures.block_bytes, before);
 }
 
+static void rights_are_listed(void **state)
+{
+    (void)state;
+    struct tm_uuid found;
+    uint64_t sum = 0;
+    assert_false(tm_client_right(test.client, 0, &found));
+    for (uint64_t i = 1; i <= 3; i++) {
+        const struct tm_uuid uuid = {{i, 5}};
+        assert_int_equal(tm_client_authorise(test.client, &uuid), TM_OK);
+    }
+    for (unsigned n = 0; n < 3; n++) {
+        assert_true(tm_client_right(test.client, n, &found));
+        sum += found.word[0];
+    }
+    assert_int_equal(sum, 6);
+    assert_false(tm_client_right(test.client, 3, &found));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -317,6 +335,7 @@ int main(void)
         TEST(an_ephemeral_pool_at_its_cap_makes_room_in_itself),
         TEST(a_lower_cap_drops_ephemeral_pages_at_once),
         TEST(an_end_leaves_nothing_behind),
+        TEST(rights_are_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

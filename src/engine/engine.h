@@ -110,6 +110,8 @@ void tm_client_set_frozen(struct tm_client *client, bool frozen);
 TM_MUST_USE enum tm_result tm_client_authorise(struct tm_client *client, const struct tm_uuid *uuid);
 /* Results: TM_OK, TM_NOT_FOUND. */
 TM_MUST_USE enum tm_result tm_client_deauthorise(struct tm_client *client, const struct tm_uuid *uuid);
+/* The right number @n, from 0 on, in no order; false: there are not so many. */
+bool tm_client_right(struct tm_client *client, unsigned n, struct tm_uuid *uuid);
 
 /*
  * A client's note: some words of the caller's own, zero at first, that a restart finds again. When who writes one is
@@ -195,6 +197,9 @@ struct tm_page_key {
 /* See tmem_walk(). Answers false at the end. */
 bool tm_pool_walk(struct tm_member *member, uint64_t position[4], struct tm_page_key *keys, size_t capacity,
                   size_t *count);
+
+/* How often the page was asked for lately, as far as anybody counts: 0 ... 15. For ephemeral pools. */
+unsigned tm_page_heat(struct tm_member *member, const struct tm_object_id *object, uint32_t index);
 
 /* Pages of an object that changed: were put, went, or both. */
 struct tm_change {

@@ -77,3 +77,11 @@ bool tm_pool_walk(struct tm_member *member, uint64_t position[4], struct tm_page
     }
     return *count != 0 || position[1] == 0;
 }
+
+unsigned tm_page_heat(struct tm_member *member, const struct tm_object_id *object, uint32_t index)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    struct tm_place place;
+    tm_place_init(&place, member->pool, object, index);
+    return tm_sketch_estimate(&place.engine->sketch, place.hash, place.page);
+}

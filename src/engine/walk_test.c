@@ -221,6 +221,18 @@ static void what_is_not_valid_in_a_batch_is_said_of_it_alone(void **state)
     assert_int_equal(tm_test_counts(test.ephemeral).pages, 0);
 }
 
+static void what_is_asked_for_is_hotter(void **state)
+{
+    (void)state;
+    const struct tm_object_id object = {{1, 0, 0}};
+    for (uint32_t i = 0; i < PAGES; i++)
+        assert_int_equal(tm_test_put(test.ephemeral, 1, i, TM_TEST_RAW, i), TM_OK);
+    unsigned before = tm_page_heat(test.ephemeral, &object, 3);
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(tm_test_look(test.ephemeral, 1, 3), TM_OK);
+    assert_true(tm_page_heat(test.ephemeral, &object, 3) > before);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -234,6 +246,7 @@ int main(void)
         TEST(of_two_exclusive_gets_in_a_batch_one_succeeds),
         TEST(the_later_of_two_puts_in_a_batch_counts),
         TEST(what_is_not_valid_in_a_batch_is_said_of_it_alone),
+        TEST(what_is_asked_for_is_hotter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

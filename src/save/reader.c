@@ -160,25 +160,30 @@ static struct tmem_uuid take_uuid(struct tm_save_reader *reader)
     return uuid;
 }
 
-static bool take_client(struct tm_save_reader *reader, struct tmem_client_stats *client)
+static bool take_client(struct tm_save_reader *reader, struct tm_save_client *client)
 {
+    struct tmem_client_stats *stats = &client->stats;
     uint64_t start = here(reader);
     memset(client, 0, sizeof *client);
     size_t length = (size_t)take(reader, 2);
-    if (length == 0 || length >= sizeof client->name)
+    if (length == 0 || length >= sizeof stats->name)
         return refuse(reader, start, "a client's name of %zu bytes", length);
     const unsigned char *name = take_bytes(reader, length);
     if (name != NULL)
-        memcpy(client->name, name, length);
-    client->weight = (uint32_t)take(reader, 4);
-    client->frozen = (uint32_t)take(reader, 4);
-    client->cap_bytes = take(reader, 8);
-    client->charged_max_bytes = take(reader, 8);
-    client->evicted_for_others = take(reader, 8);
-    if (!take_counters(reader, &client->counters))
+        memcpy(stats->name, name, length);
+    stats->weight = (uint32_t)take(reader, 4);
+    stats->frozen = (uint32_t)take(reader, 4);
+    stats->cap_bytes = take(reader, 8);
+    stats->charged_max_bytes = take(reader, 8);
+    stats->evicted_for_others = take(reader, 8);
+    client->uid = (uint32_t)take(reader, 4);
+    const unsigned char *token = take_bytes(reader, sizeof client->token);
+    if (token != NULL)
+        memcpy(client->token, token, sizeof client->token);
+    if (!take_counters(reader, &stats->counters))
         return false;
-    if (client->frozen > 1)
-        return refuse(reader, start, "a client's flags of %u are not known", client->frozen);
+    if (stats->frozen > 1)
+        return refuse(reader, start, "a client's flags of %u are not known", stats->frozen);
     if (reader->has_client && reader->form == TM_SAVE_FILE)
         return refuse(reader, start, "a second client");
     reader->has_client = true;

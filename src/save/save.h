@@ -23,6 +23,8 @@
 /* A section's body at most, and how full one is before the next begins. */
 #define TM_SAVE_SECTION_BYTES (UINT32_C(256) << 10)
 
+#define TM_SAVE_TOKEN_BYTES 16u
+
 /* Most pools of a client. */
 #define TM_SAVE_POOLS_MAX 65536u
 
@@ -45,6 +47,13 @@ enum tm_save_form {
     TM_SAVE_STREAM = 1, /* while the client runs, in rounds */
 };
 
+/* A client's settings. */
+struct tm_save_client {
+    struct tmem_client_stats stats;           /* name, weight, frozen, cap, maxima, losses, counters */
+    uint32_t uid;                             /* whose it is */
+    unsigned char token[TM_SAVE_TOKEN_BYTES]; /* by which its process claims it; a secret */
+};
+
 struct tm_save_item {
     enum tm_save_kind kind;
     uint64_t pool;                /* of pages, objects and pools that are gone */
@@ -52,7 +61,7 @@ struct tm_save_item {
     uint32_t index;               /* of pages */
     uint32_t round;               /* of a round */
     union {
-        struct tmem_client_stats client; /* name, weight, frozen, cap, maxima, losses, counters */
+        struct tm_save_client client;
         struct tmem_uuid right;
         struct tmem_pool_stats of_pool; /* id, flags, uuid, counters */
         struct tmem_stored page;

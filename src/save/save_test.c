@@ -66,13 +66,15 @@ static void count(struct tmem_counters *counters, uint64_t from)
 static struct tm_save_item client_item(const char *name)
 {
     struct tm_save_item made = {.kind = TM_SAVE_CLIENT};
-    (void)snprintf(made.client.name, sizeof made.client.name, "%s", name);
-    made.client.weight = 300;
-    made.client.frozen = 1;
-    made.client.cap_bytes = UINT64_C(0x1122334455667788);
-    made.client.charged_max_bytes = 77;
-    made.client.evicted_for_others = 5;
-    count(&made.client.counters, 100);
+    (void)snprintf(made.client.stats.name, sizeof made.client.stats.name, "%s", name);
+    made.client.stats.weight = 300;
+    made.client.stats.frozen = 1;
+    made.client.stats.cap_bytes = UINT64_C(0x1122334455667788);
+    made.client.stats.charged_max_bytes = 77;
+    made.client.stats.evicted_for_others = 5;
+    made.client.uid = 1000;
+    memcpy(made.client.token, "0123456789abcdef", TM_SAVE_TOKEN_BYTES);
+    count(&made.client.stats.counters, 100);
     return made;
 }
 
@@ -384,12 +386,15 @@ static void make_section(uint32_t kind, uint32_t entries, const void *body, uint
     file.size += TM_SAVE_HEADER_BYTES + size + TM_SAVE_CHECK_BYTES;
 }
 
+/* A client whose name is a letter, without counters. */
+#define CLIENT_BYTES (2u + 1u + 4u + 4u + 8u + 8u + 8u + 4u + TM_SAVE_TOKEN_BYTES + 2u)
+
 /* A begin and a client; what follows is the test's. */
 static void make_client(enum tm_save_form form)
 {
-    unsigned char client[40] = {1, 0, 'c'};
+    unsigned char client[CLIENT_BYTES] = {1, 0, 'c'};
     make_begin(TM_SAVE_VERSION, form, TMEM_PAGE_SIZE);
-    make_section(TM_SAVE_CLIENT, 1, client, 2 + 1 + 4 + 4 + 8 + 8 + 8 + 2);
+    make_section(TM_SAVE_CLIENT, 1, client, CLIENT_BYTES);
 }
 
 static void make_pool(uint64_t id, uint32_t flags)
@@ -442,7 +447,7 @@ static void kinds_in_the_wrong_place(void **state)
     make_section(TM_SAVE_ROUND, 1, "\1\0\0\0", 4);
     refused(&file, "for streams");
     make_client(TM_SAVE_FILE);
-    make_section(TM_SAVE_CLIENT, 1, file.bytes + TM_SAVE_BEGIN_BYTES + TM_SAVE_HEADER_BYTES, 37);
+    make_section(TM_SAVE_CLIENT, 1, file.bytes + TM_SAVE_BEGIN_BYTES + TM_SAVE_HEADER_BYTES, CLIENT_BYTES);
     refused(&file, "a second client");
 }
 
@@ -476,12 +481,12 @@ static void clients_that_cannot_be(void **state)
     client[0] = 1;
     client[3 + 4] = 2;
     make_begin(TM_SAVE_VERSION, TM_SAVE_FILE, TMEM_PAGE_SIZE);
-    make_section(TM_SAVE_CLIENT, 1, client, 37);
+    make_section(TM_SAVE_CLIENT, 1, client, CLIENT_BYTES);
     refused(&file, "flags of 2");
     client[3 + 4] = 0;
-    tm_bytes_put(client + 35, TM_SAVE_COUNTERS_MAX + 1, 2);
+    tm_bytes_put(client + CLIENT_BYTES - 2, TM_SAVE_COUNTERS_MAX + 1, 2);
     make_begin(TM_SAVE_VERSION, TM_SAVE_FILE, TMEM_PAGE_SIZE);
-    make_section(TM_SAVE_CLIENT, 1, client, 37);
+    make_section(TM_SAVE_CLIENT, 1, client, CLIENT_BYTES);
     refused(&file, "too many");
 }
 

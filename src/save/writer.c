@@ -96,17 +96,20 @@ static void add_object(struct tm_save_writer *writer, const struct tm_save_item 
         add(writer, item->object.word[i], 8);
 }
 
-static void add_client(struct tm_save_writer *writer, const struct tmem_client_stats *client)
+static void add_client(struct tm_save_writer *writer, const struct tm_save_client *client)
 {
-    uint32_t length = (uint32_t)strnlen(client->name, sizeof client->name - 1u);
+    const struct tmem_client_stats *stats = &client->stats;
+    uint32_t length = (uint32_t)strnlen(stats->name, sizeof stats->name - 1u);
     add(writer, length, 2);
-    add_bytes(writer, client->name, length);
-    add(writer, client->weight, 4);
-    add(writer, client->frozen != 0, 4);
-    add(writer, client->cap_bytes, 8);
-    add(writer, client->charged_max_bytes, 8);
-    add(writer, client->evicted_for_others, 8);
-    add_counters(writer, &client->counters);
+    add_bytes(writer, stats->name, length);
+    add(writer, stats->weight, 4);
+    add(writer, stats->frozen != 0, 4);
+    add(writer, stats->cap_bytes, 8);
+    add(writer, stats->charged_max_bytes, 8);
+    add(writer, stats->evicted_for_others, 8);
+    add(writer, client->uid, 4);
+    add_bytes(writer, client->token, sizeof client->token);
+    add_counters(writer, &stats->counters);
 }
 
 static void add_page(struct tm_save_writer *writer, const struct tm_save_item *item)
