@@ -43,6 +43,15 @@ TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_set_weight(struct tmem_clien
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_set_cap(struct tmem_client *client, uint64_t cap_bytes);
 
 /*
+ * tmem_client_set_compress - whether the client's pages are compressed from now on, as they are at first; those that
+ * are there stay as they are. Equal pages are kept once, and pages of one repeated word take nothing, all the same;
+ * and what becomes cold is coded where the store does that (tmem_store_set_cold()).
+ *
+ * Results: TMEM_OK, TMEM_DENIED, TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_set_compress(struct tmem_client *client, bool compress);
+
+/*
  * tmem_client_freeze, tmem_client_thaw - a frozen client's puts are refused (a plain put still
  * removes the older page); its gets and invalidations work. Both are idempotent.
  *
@@ -87,6 +96,18 @@ TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_set_size(struct tmem_store *s
  */
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_store_reclaim(struct tmem_store *store, uint64_t bytes,
                                                            uint64_t *returned_bytes);
+
+/*
+ * tmem_client_reclaim - take @bytes of its charge from a client: ephemeral pages, by value. What they took is room for
+ * others; tmem_store_reclaim() gives it back to the host.
+ *
+ * @released_bytes  receives what the charge went down by: less than asked when there were no more such pages, more by
+ *                  up to what is dropped together, a segment.
+ *
+ * Results: TMEM_OK, TMEM_UNSUPPORTED (over a connection), TMEM_DENIED, TMEM_UNAVAILABLE.
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_client_reclaim(struct tmem_client *client, uint64_t bytes,
+                                                            uint64_t *released_bytes);
 
 /*
  * tmem_store_freeable - bytes that tmem_store_reclaim() could give back, an estimate from below.

@@ -489,7 +489,8 @@ struct tmem_client_stats {
     uint64_t pools;
     uint64_t evicted_for_others; /* pages this client lost when another needed room */
     struct tmem_counters counters;
-    uint64_t reserved[8];
+    uint64_t uncompressed; /* 1: its pages are stored as they are, see tmem_client_set_compress() */
+    uint64_t reserved[7];
 };
 
 #define TMEM_CODECS 8u

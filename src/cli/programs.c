@@ -47,6 +47,23 @@ static enum tm_exit try_program(const char *path, char **arguments)
     return tm_fail(tm_exit_of_error(errno), "cannot run %s: %s", path, tm_error_text(errno, cause));
 }
 
+enum tm_exit tm_cli_run_daemon(char **arguments)
+{
+    static const char *const places[] = {"tmemd", "../sbin/tmemd"};
+    char directory[PATH_MAX];
+    char path[PATH_MAX * 2];
+    enum tm_exit code = TM_EXIT_USAGE;
+    if (own_directory(directory)) {
+        for (size_t i = 0; i < TM_ARRAY_SIZE(places) && code == TM_EXIT_USAGE; i++) {
+            (void)snprintf(path, sizeof path, "%s%s", directory, places[i]);
+            code = try_program(path, arguments);
+        }
+    }
+    if (code == TM_EXIT_USAGE)
+        code = try_program(TM_CLI_DAEMON, arguments);
+    return code != TM_EXIT_USAGE ? code : tm_fail(TM_EXIT_NOT_FOUND, "tmemd is not installed (at %s)", TM_CLI_DAEMON);
+}
+
 enum tm_exit tm_cli_run_program(char **arguments)
 {
     char directory[PATH_MAX];

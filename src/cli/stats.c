@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stats.c - `tmem stats`: what a mount has read from where, for people and for programs. */
 #include "cli/cli.h"
+#include "cli/daemon_stats.h"
 #include "command/mount_stats.h"
 #include "command/mount_table.h"
 #include "command/size.h"
@@ -15,16 +16,20 @@
 
 const char tm_cli_stats_help[] =
     "usage: tmem stats [--json] [--watch [SECONDS]] MNT\n"
+    "       tmem stats [--json] [--socket PATH]\n"
     "\n"
     "Shows what the files in MNT were read from since it was mounted: the store or the disk, and how\n"
     "well the store is filled. The kernel's own cache answers without asking tmem; such reads cannot\n"
     "be counted. Who may read the directory may ask.\n"
     "\n"
+    "Without MNT: how the store of a daemon is filled.\n"
+    "\n"
     "  --json             one flat JSON object on one line\n"
     "  --watch [SECONDS]  again every so many seconds (default 1), with what happened per second;\n"
     "                     ends with ^C, or with the mount\n"
+    "  --socket PATH      the daemon's control socket\n"
     "\n"
-    "Exit status: 0 ok, 1 failed, 2 usage, 3 no such directory or no tmem mount, 4 denied.\n";
+    "Exit status: 0 ok, 1 failed, 2 usage, 3 no such directory or no tmem mount, 4 denied, 5 no daemon.\n";
 
 /* A process that is busy answers late; one that is stopped never. */
 #define ANSWER_MS 10000
@@ -346,10 +351,13 @@ static enum tm_exit parse_watch(int count, char **arguments, int *at, struct req
 enum tm_exit tm_cli_stats(int count, char **arguments)
 {
     struct request request = {.path = NULL};
+    const char *socket = NULL;
     for (int i = 1; i < count; i++) {
         enum tm_exit code = TM_EXIT_OK;
         if (strcmp(arguments[i], "--json") == 0)
             request.as_json = true;
+        else if (strcmp(arguments[i], "--socket") == 0 && i + 1 < count)
+            socket = arguments[++i];
         else if (strcmp(arguments[i], "--watch") == 0 || strncmp(arguments[i], "--watch=", 8) == 0)
             code = parse_watch(count, arguments, &i, &request);
         else if (arguments[i][0] == '-')
@@ -361,7 +369,11 @@ enum tm_exit tm_cli_stats(int count, char **arguments)
         if (code != TM_EXIT_OK)
             return code;
     }
-    if (request.path == NULL || *request.path == '\0')
-        return tm_cli_usage("stats", "no mount point");
+    if (request.path == NULL && request.watch_seconds > 0)
+        return tm_cli_usage("stats", "--watch needs a mount point");
+    if (request.path == NULL)
+        return tm_cli_daemon_stats(socket, request.as_json);
+    if (*request.path == '\0' || socket != NULL)
+        return tm_cli_usage("stats", socket != NULL ? "both a mount point and --socket" : "no mount point");
     return request.watch_seconds > 0 ? watch(&request) : show_once(&request);
 }

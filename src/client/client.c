@@ -46,6 +46,22 @@ enum tmem_result tmem_client_set_cap(struct tmem_client *client, uint64_t cap_by
     return home->client_set_cap != NULL ? home->client_set_cap(client, cap_bytes) : TMEM_UNSUPPORTED;
 }
 
+enum tmem_result tmem_client_set_compress(struct tmem_client *client, bool compress)
+{
+    if (client == NULL)
+        return TMEM_INVALID;
+    const struct tm_home *home = tm_home_of(client);
+    return home->client_set_compress != NULL ? home->client_set_compress(client, compress) : TMEM_UNSUPPORTED;
+}
+
+enum tmem_result tmem_client_reclaim(struct tmem_client *client, uint64_t bytes, uint64_t *released_bytes)
+{
+    if (client == NULL || released_bytes == NULL)
+        return TMEM_INVALID;
+    const struct tm_home *home = tm_home_of(client);
+    return home->client_reclaim != NULL ? home->client_reclaim(client, bytes, released_bytes) : TMEM_UNSUPPORTED;
+}
+
 static enum tmem_result set_frozen(struct tmem_client *client, bool is_frozen)
 {
     if (client == NULL)

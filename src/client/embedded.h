@@ -54,6 +54,8 @@ enum tmem_result tm_embedded_client_open(struct tmem_store *store, const char *n
 void tm_embedded_client_destroy(struct tmem_client *client);
 enum tmem_result tm_embedded_client_set_weight(struct tmem_client *client, uint32_t weight);
 enum tmem_result tm_embedded_client_set_cap(struct tmem_client *client, uint64_t cap_bytes);
+enum tmem_result tm_embedded_client_reclaim(struct tmem_client *client, uint64_t bytes, uint64_t *released_bytes);
+enum tmem_result tm_embedded_client_set_compress(struct tmem_client *client, bool compress);
 enum tmem_result tm_embedded_client_set_frozen(struct tmem_client *client, bool is_frozen);
 enum tmem_result tm_embedded_client_authorise(struct tmem_client *client, const struct tmem_uuid *uuid);
 enum tmem_result tm_embedded_client_deauthorise(struct tmem_client *client, const struct tmem_uuid *uuid);

@@ -47,6 +47,18 @@ enum tmem_result tm_embedded_client_set_cap(struct tmem_client *client, uint64_t
     return TMEM_OK;
 }
 
+enum tmem_result tm_embedded_client_reclaim(struct tmem_client *client, uint64_t bytes, uint64_t *released_bytes)
+{
+    *released_bytes = tm_client_reclaim(tm_client_of(client), bytes);
+    return TMEM_OK;
+}
+
+enum tmem_result tm_embedded_client_set_compress(struct tmem_client *client, bool compress)
+{
+    tm_client_set_compress(tm_client_of(client), compress);
+    return TMEM_OK;
+}
+
 enum tmem_result tm_embedded_client_set_frozen(struct tmem_client *client, bool is_frozen)
 {
     tm_client_set_frozen(tm_client_of(client), is_frozen);
@@ -134,6 +146,7 @@ enum tmem_result tm_embedded_client_stats(struct tmem_client *client, struct tme
     *stats = (struct tmem_client_stats){
         .weight = figures.weight,
         .frozen = figures.frozen,
+        .uncompressed = !figures.compress,
         .cap_bytes = figures.cap_bytes,
         .charged_bytes = figures.charged_bytes,
         .charged_max_bytes = figures.charged_max_bytes,

@@ -17,10 +17,13 @@
 #include "daemon/control_verb.h"
 #include "daemon/door.h"
 #include "daemon/log.h"
+#include "daemon/tenant.h"
 
 #define GROUPS_MAX 256u
 /* How long nobody is let in after the kernel had no descriptor left. */
 #define PAUSE_MS 100
+/* How often is told what clients lose. */
+#define WATCH_MS 1000
 
 struct tm_control_connection {
     struct tm_control *control;
@@ -246,14 +249,19 @@ static void *listen_there(void *argument)
     struct tm_control *control = argument;
     struct pollfd waits[2] = {{control->stop, POLLIN, 0}, {control->door.socket, POLLIN, 0}};
     nfds_t count = 2;
+    uint64_t watched_ns = tm_now_ns();
     for (;;) {
-        int ready = poll(waits, count, count == 2 ? -1 : PAUSE_MS);
+        int ready = poll(waits, count, count == 2 ? WATCH_MS : PAUSE_MS);
         if (ready > 0 && waits[0].revents != 0)
             return NULL;
-        if (count == 1) {
-            count = 2;
-            continue;
+        if (tm_now_ns() - watched_ns >= WATCH_MS * UINT64_C(1000000)) {
+            tm_tenants_watch(control->daemon->tenants);
+            watched_ns = tm_now_ns();
         }
+        if (count == 1)
+            count = 2;
+        if (ready <= 0 || waits[1].revents == 0)
+            continue;
         int socket = accept4(control->door.socket, NULL, NULL, SOCK_CLOEXEC);
         if (socket >= 0)
             let_in(control, socket);

@@ -2,10 +2,10 @@
 /* control_json.c - see control_json.h. */
 #include "daemon/control_json.h"
 
-#include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "daemon/uuid.h"
 
 json_int_t tm_json_number(uint64_t value)
 {
@@ -73,15 +73,6 @@ json_t *tm_json_of_counters(const struct tmem_counters *counters)
     return json_of_members(counters, members, TM_ARRAY_SIZE(members));
 }
 
-const char *tm_uuid_format(const struct tmem_uuid *uuid, char text[static TM_UUID_TEXT_SIZE])
-{
-    uint64_t high = uuid->word[1];
-    uint64_t low = uuid->word[0];
-    (void)snprintf(text, TM_UUID_TEXT_SIZE, "%08" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%012" PRIx64,
-                   high >> 32, high >> 16 & 0xffffu, high & 0xffffu, low >> 48, low & UINT64_C(0xffffffffffff));
-    return text;
-}
-
 json_t *tm_json_of_pool(const struct tmem_pool_stats *stats)
 {
     char uuid[TM_UUID_TEXT_SIZE];
@@ -96,12 +87,12 @@ json_t *tm_json_of_pool(const struct tmem_pool_stats *stats)
 
 json_t *tm_json_of_client(const struct tmem_client_stats *stats)
 {
-    json_t *client = json_pack("{s:s, s:b, s:I, s:o, s:I, s:I, s:I, s:I}", "client", stats->name, "frozen",
-                               (int)(stats->frozen != 0), "weight", (json_int_t)stats->weight, "cap_bytes",
-                               tm_json_limit(stats->cap_bytes), "charged_bytes", tm_json_number(stats->charged_bytes),
-                               "charged_max_bytes", tm_json_number(stats->charged_max_bytes), "pools",
-                               tm_json_number(stats->pools), "evicted_for_others",
-                               tm_json_number(stats->evicted_for_others));
+    json_t *client = json_pack(
+        "{s:s, s:b, s:b, s:I, s:o, s:I, s:I, s:I, s:I}", "client", stats->name, "frozen", (int)(stats->frozen != 0),
+        "compress", (int)(stats->uncompressed == 0), "weight", (json_int_t)stats->weight, "cap_bytes",
+        tm_json_limit(stats->cap_bytes), "charged_bytes", tm_json_number(stats->charged_bytes), "charged_max_bytes",
+        tm_json_number(stats->charged_max_bytes), "pools", tm_json_number(stats->pools), "evicted_for_others",
+        tm_json_number(stats->evicted_for_others));
     return tm_json_joined(client, tm_json_of_counters(&stats->counters));
 }
 

@@ -21,7 +21,4 @@ json_t *tm_json_of_pool(const struct tmem_pool_stats *stats);
 json_t *tm_json_of_client(const struct tmem_client_stats *stats);
 json_t *tm_json_of_store(const struct tmem_store_stats *stats);
 
-#define TM_UUID_TEXT_SIZE 37u
-const char *tm_uuid_format(const struct tmem_uuid *uuid, char text[static TM_UUID_TEXT_SIZE]);
-
 #endif

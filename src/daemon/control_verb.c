@@ -16,10 +16,59 @@ static const struct tm_control_field list_fields[] = {
     {"activity", TM_CONTROL_SWITCH, false},
 };
 
+static const struct tm_control_field client_fields[] = {
+    {"client", TM_CONTROL_TEXT, true},
+};
+
+static const struct tm_control_field clients_fields[] = {
+    {"client", TM_CONTROL_TEXT, false},
+    {"all", TM_CONTROL_SWITCH, false},
+};
+
+static const struct tm_control_field set_fields[] = {
+    {"client", TM_CONTROL_TEXT, false},
+    {"all", TM_CONTROL_SWITCH, false},
+    {"weight", TM_CONTROL_NUMBER, false},
+    {"cap_bytes", TM_CONTROL_LIMIT, false},
+    {"compress", TM_CONTROL_SWITCH, false},
+};
+
+static const struct tm_control_field shared_auth_fields[] = {
+    {"client", TM_CONTROL_TEXT, false},
+    {"all", TM_CONTROL_SWITCH, false},
+    {"uuid", TM_CONTROL_TEXT, true},
+    {"allow", TM_CONTROL_SWITCH, true},
+};
+
+static const struct tm_control_field reclaim_fields[] = {
+    {"bytes", TM_CONTROL_NUMBER, true},
+    {"client", TM_CONTROL_TEXT, false},
+};
+
+static const struct tm_control_field size_fields[] = {
+    {"size_bytes", TM_CONTROL_NUMBER, true},
+};
+
+static const struct tm_control_field events_fields[] = {
+    {"follow", TM_CONTROL_SWITCH, false},
+    {"from", TM_CONTROL_NUMBER, false},
+    {"new", TM_CONTROL_SWITCH, false},
+};
+
 /* A new verb is a row here. */
 static const struct tm_control_verb verbs[] = {
     {"list", tm_control_list, TM_CONTROL_FIELDS(list_fields)},
     {"latency", tm_control_latency, NULL, 0},
+    {"freeze", tm_control_freeze, TM_CONTROL_FIELDS(clients_fields)},
+    {"thaw", tm_control_thaw, TM_CONTROL_FIELDS(clients_fields)},
+    {"destroy", tm_control_destroy_client, TM_CONTROL_FIELDS(client_fields)},
+    {"set", tm_control_set, TM_CONTROL_FIELDS(set_fields)},
+    {"shared-auth", tm_control_shared_auth, TM_CONTROL_FIELDS(shared_auth_fields)},
+    {"freeable", tm_control_freeable, NULL, 0},
+    {"reclaim", tm_control_reclaim, TM_CONTROL_FIELDS(reclaim_fields)},
+    {"size", tm_control_size, TM_CONTROL_FIELDS(size_fields)},
+    {"stats", tm_control_stats, NULL, 0},
+    {"events", tm_control_events, TM_CONTROL_FIELDS(events_fields)},
     {"version", tm_control_version, NULL, 0},
 };
 
@@ -87,13 +136,18 @@ bool tm_control_number(const struct tm_control_call *call, const char *field, ui
     const json_t *found = json_object_get(call->request, field);
     if (found == NULL)
         return false;
-    *value = (uint64_t)json_integer_value(found);
+    *value = json_is_null(found) ? UINT64_MAX : (uint64_t)json_integer_value(found);
     return true;
 }
 
 bool tm_control_switch(const struct tm_control_call *call, const char *field)
 {
     return json_is_true(json_object_get(call->request, field));
+}
+
+bool tm_control_has(const struct tm_control_call *call, const char *field)
+{
+    return json_object_get(call->request, field) != NULL;
 }
 
 /* ---- checks ---- */
@@ -105,6 +159,8 @@ static bool has_type(const json_t *value, enum tm_control_type type)
         return json_is_string(value);
     case TM_CONTROL_NUMBER:
         return json_is_integer(value) && json_integer_value(value) >= 0;
+    case TM_CONTROL_LIMIT:
+        return json_is_null(value) || has_type(value, TM_CONTROL_NUMBER);
     case TM_CONTROL_SWITCH:
         return json_is_boolean(value);
     }
@@ -118,6 +174,8 @@ static const char *type_text(enum tm_control_type type)
         return "a string";
     case TM_CONTROL_NUMBER:
         return "an integer from 0 on";
+    case TM_CONTROL_LIMIT:
+        return "an integer from 0 on, or null";
     case TM_CONTROL_SWITCH:
         return "true or false";
     }

@@ -16,6 +16,7 @@
 enum tm_control_type {
     TM_CONTROL_TEXT,
     TM_CONTROL_NUMBER, /* an integer, 0 or more */
+    TM_CONTROL_LIMIT,  /* the same, or null: none, UINT64_MAX */
     TM_CONTROL_SWITCH, /* true or false */
 };
 
@@ -53,6 +54,9 @@ const char *tm_control_text(const struct tm_control_call *call, const char *fiel
 bool tm_control_number(const struct tm_control_call *call, const char *field, uint64_t *value);
 bool tm_control_switch(const struct tm_control_call *call, const char *field);
 
+/* True: the field is there. */
+bool tm_control_has(const struct tm_control_call *call, const char *field);
+
 /* The descriptor that came along as number @index, now the caller's to close; -1: there is none. */
 int tm_control_take_descriptor(struct tm_control_call *call, unsigned index);
 
@@ -89,7 +93,17 @@ json_t *tm_control_no_client(const char *name);
 json_t *tm_control_answer(struct tm_control_call *call, const char *line, size_t bytes);
 
 tm_control_function tm_control_latency;
+tm_control_function tm_control_destroy_client;
+tm_control_function tm_control_events;
+tm_control_function tm_control_freeable;
+tm_control_function tm_control_freeze;
 tm_control_function tm_control_list;
+tm_control_function tm_control_reclaim;
+tm_control_function tm_control_set;
+tm_control_function tm_control_shared_auth;
+tm_control_function tm_control_size;
+tm_control_function tm_control_stats;
+tm_control_function tm_control_thaw;
 tm_control_function tm_control_version;
 
 #endif

@@ -77,12 +77,34 @@ void tm_events_add(struct tm_events *events, enum tm_event_kind kind, const char
     unlock(events);
 }
 
+/* Under the lock. */
+static uint64_t oldest_of(const struct tm_events *events)
+{
+    return events->next > RING_EVENTS ? events->next - RING_EVENTS : 1u;
+}
+
+uint64_t tm_events_oldest(struct tm_events *events)
+{
+    lock(events);
+    uint64_t oldest = oldest_of(events);
+    unlock(events);
+    return oldest;
+}
+
+uint64_t tm_events_next(struct tm_events *events)
+{
+    lock(events);
+    uint64_t next = events->next;
+    unlock(events);
+    return next;
+}
+
 size_t tm_events_read(struct tm_events *events, uint64_t *from, struct tm_event *copies, size_t capacity,
                       uint64_t *missed)
 {
     size_t count = 0;
     lock(events);
-    uint64_t oldest = events->next > RING_EVENTS ? events->next - RING_EVENTS : 1u;
+    uint64_t oldest = oldest_of(events);
     *missed = *from < oldest ? oldest - *from : 0;
     *from = tm_max_u64(*from, oldest);
     for (; count < capacity && *from < events->next; (*from)++)

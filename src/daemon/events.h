@@ -69,6 +69,10 @@ void tm_events_add(struct tm_events *events, enum tm_event_kind kind, const char
 size_t tm_events_read(struct tm_events *events, uint64_t *from, struct tm_event *copies, size_t capacity,
                       uint64_t *missed);
 
+/* The number of the oldest event that is there, and of the next one that will be. */
+uint64_t tm_events_oldest(struct tm_events *events);
+uint64_t tm_events_next(struct tm_events *events);
+
 /* tm_events_follow, tm_events_unfollow - have @wake, a non-blocking eventfd, written to whenever one is added. False:
  * there are too many readers. */
 bool tm_events_follow(struct tm_events *events, int wake);

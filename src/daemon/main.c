@@ -264,6 +264,7 @@ static void let_in(const struct tm_daemon *daemon, int socket)
         return;
     }
     if (!tm_crowd_enter(daemon->crowd, who.uid)) {
+        tm_events_add(daemon->events, TM_EVENT_CONNECTION_REFUSED, NULL, who.uid, (uint64_t)who.pid, NULL);
         tm_log_limited(&limit, tm_now_ns(), "user %u has too many connections, or all together have: one refused",
                        (unsigned)who.uid);
         refuse(socket);

@@ -39,8 +39,6 @@ static void close_if_open(int descriptor)
 void tm_session_destroy(struct tm_session *session, bool disconnects)
 {
     bool leaves = disconnects && session->leaves;
-    if (!leaves)
-        close_if_open(session->socket);
     close_if_open(session->wake_daemon);
     close_if_open(session->wake_client);
     for (unsigned i = 1; i <= TM_WIRE_REGIONS_MAX; i++)
@@ -52,6 +50,9 @@ void tm_session_destroy(struct tm_session *session, bool disconnects)
         tm_tenant_leave(session->daemon->tenants, session->tenant, session->socket, session->farewell_number);
     else if (session->tenant != NULL && disconnects)
         tm_tenant_disconnect(session->daemon->tenants, session->tenant);
+    /* Not before, since until then operators may hang up on it. */
+    if (!leaves)
+        close_if_open(session->socket);
     tm_crowd_leave(session->daemon->crowd, session->uid);
     free(session);
 }

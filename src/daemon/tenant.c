@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tenant.c - see tenant.h. */
-#include "daemon/tenant.h"
+#include "daemon/tenant_internal.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +11,9 @@
 #include <unistd.h>
 
 #include "client/client.h"
+#include "daemon/events.h"
 #include "daemon/log.h"
 #include "daemon/reaper.h"
-
-struct tm_tenants {
-    const struct tm_daemon *daemon;
-    pthread_mutex_t mutex;
-    pthread_cond_t released; /* some tenant is held no more */
-    struct tm_tenant *first;
-};
 
 struct tm_tenants *tm_tenants_create(const struct tm_daemon *daemon)
 {
@@ -55,18 +48,6 @@ void tm_tenants_destroy(struct tm_tenants *tenants)
     (void)pthread_cond_destroy(&tenants->released);
     (void)pthread_mutex_destroy(&tenants->mutex);
     free(tenants);
-}
-
-static void lock(struct tm_tenants *tenants)
-{
-    int error = pthread_mutex_lock(&tenants->mutex);
-    TM_ASSERT(error == 0);
-}
-
-static void unlock(struct tm_tenants *tenants)
-{
-    int error = pthread_mutex_unlock(&tenants->mutex);
-    TM_ASSERT(error == 0);
 }
 
 /* ---- tokens ---- */
@@ -108,7 +89,7 @@ static void write_note(const struct tm_tenant *tenant)
 
 /* ---- connecting ---- */
 
-static struct tm_tenant *find(const struct tm_tenants *tenants, const char *name)
+struct tm_tenant *tm_tenants_find(const struct tm_tenants *tenants, const char *name)
 {
     struct tm_tenant *tenant = tenants->first;
     while (tenant != NULL && strcmp(tenant->name, name) != 0)
@@ -156,6 +137,8 @@ static uint64_t bounded(uint64_t allowed, uint64_t wish)
 static void add(struct tm_tenants *tenants, struct tm_tenant *tenant)
 {
     tenant->farewell = -1;
+    tenant->socket = -1;
+    tenant->serial = ++tenants->last_serial;
     tenant->next = tenants->first;
     tenants->first = tenant;
 }
@@ -212,26 +195,31 @@ enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_t
     const struct tm_rule *rule = tm_config_rule(tenants->daemon->config, wish->uid, wish->name, name, text, text_size);
     if (rule == NULL)
         return TMEM_DENIED;
-    lock(tenants);
-    struct tm_tenant *found = find(tenants, name);
+    tm_tenants_lock(tenants);
+    struct tm_tenant *found = tm_tenants_find(tenants, name);
     *claimed = found != NULL;
     enum tmem_result result = found != NULL ? reconnect(found, wish, text, text_size)
                                             : make_another(tenants, rule, wish, name, &found, text, text_size);
     if (result == TMEM_OK) {
         found->state = TM_TENANT_CONNECTED;
+        found->socket = wish->socket;
+        found->orphan_until_ns = 0;
         write_note(found); /* before the client is told its token */
         *tenant = found;
+        tm_events_add(tenants->daemon->events, *claimed ? TM_EVENT_CLIENT_RETURNED : TM_EVENT_CLIENT_CAME, name,
+                      wish->uid, 0, NULL);
     }
-    unlock(tenants);
+    tm_tenants_unlock(tenants);
     return result;
 }
 
 void tm_tenant_disconnect(struct tm_tenants *tenants, struct tm_tenant *tenant)
 {
-    lock(tenants);
+    tm_tenants_lock(tenants);
     TM_ASSERT(tenant->state == TM_TENANT_CONNECTED);
     tenant->state = TM_TENANT_ENDING;
-    unlock(tenants);
+    tenant->socket = -1;
+    tm_tenants_unlock(tenants);
     tm_reaper_add(tenants->daemon->reaper, tenant);
 }
 
@@ -286,12 +274,13 @@ static void bid_farewell(struct tm_tenant *tenant)
 static void end(struct tm_tenants *tenants, struct tm_tenant *tenant)
 {
     tmem_client_destroy(tenant->client);
-    lock(tenants);
+    tm_tenants_lock(tenants);
     struct tm_tenant **at = &tenants->first;
     while (*at != tenant)
         at = &(*at)->next;
     *at = tenant->next;
-    unlock(tenants);
+    (void)pthread_cond_broadcast(&tenants->released);
+    tm_tenants_unlock(tenants);
     /* From here on its name is free. */
     if (tenant->farewell >= 0)
         bid_farewell(tenant);
@@ -299,12 +288,20 @@ static void end(struct tm_tenants *tenants, struct tm_tenant *tenant)
 }
 
 /* It is ENDING, so nobody comes to hold it. */
-static void wait_for_release(struct tm_tenants *tenants, const struct tm_tenant *tenant)
+static void wait_for_release(struct tm_tenants *tenants, struct tm_tenant *tenant)
 {
-    lock(tenants);
+    tm_tenants_lock(tenants);
     while (tenant->holds != 0)
         (void)pthread_cond_wait(&tenants->released, &tenants->mutex);
-    unlock(tenants);
+    tenant->leaves = tenant->leaves || tenant->is_doomed;
+    tm_tenants_unlock(tenants);
+}
+
+static void tell_of_end(const struct tm_tenants *tenants, const struct tm_tenant *tenant)
+{
+    enum tm_event_kind kind = tenant->orphan_until_ns != 0 ? TM_EVENT_ORPHAN_ENDED : TM_EVENT_CLIENT_LEFT;
+    tm_events_add(tenants->daemon->events, tenant->is_doomed ? TM_EVENT_CLIENT_DESTROYED : kind, tenant->name, 0, 0,
+                  NULL);
 }
 
 void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
@@ -314,6 +311,7 @@ void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
     wait_for_release(tenants, tenant);
     uint64_t pages = tenant->leaves ? 0 : keep_persistent(tenant);
     if (pages == 0 || grace_seconds == 0) {
+        tell_of_end(tenants, tenant);
         end(tenants, tenant);
         return;
     }
@@ -321,11 +319,12 @@ void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
     uint64_t until_ns = now_ns + grace_seconds * TM_SECOND_NS;
     tm_log_limited(&limit, now_ns, "client '%s' is gone; its %llu persistent pages wait %u s for it", tenant->name,
                    (unsigned long long)pages, grace_seconds);
-    lock(tenants);
+    tm_tenants_lock(tenants);
     tenant->orphan_until_ns = until_ns;
     tenant->state = TM_TENANT_ORPHAN;
     write_note(tenant);
-    unlock(tenants);
+    tm_tenants_unlock(tenants);
+    tm_events_add(tenants->daemon->events, TM_EVENT_CLIENT_ORPHANED, tenant->name, pages, grace_seconds, NULL);
 }
 
 struct tm_tenant *tm_tenants_expire(struct tm_tenants *tenants, uint64_t now_ns, uint64_t *next_ns)
@@ -333,7 +332,7 @@ struct tm_tenant *tm_tenants_expire(struct tm_tenants *tenants, uint64_t now_ns,
     static struct tm_log_limit limit;
     struct tm_tenant *found = NULL;
     *next_ns = UINT64_MAX;
-    lock(tenants);
+    tm_tenants_lock(tenants);
     for (struct tm_tenant *tenant = tenants->first; tenant != NULL && found == NULL; tenant = tenant->next) {
         if (tenant->state != TM_TENANT_ORPHAN)
             continue;
@@ -346,7 +345,7 @@ struct tm_tenant *tm_tenants_expire(struct tm_tenants *tenants, uint64_t now_ns,
         found->state = TM_TENANT_ENDING;
         found->leaves = true;
     }
-    unlock(tenants);
+    tm_tenants_unlock(tenants);
     if (found != NULL)
         tm_log_limited(&limit, now_ns, "client '%s' did not come back: its persistent pages go", found->name);
     return found;
@@ -355,7 +354,7 @@ struct tm_tenant *tm_tenants_expire(struct tm_tenants *tenants, uint64_t now_ns,
 void tm_tenants_sum(struct tm_tenants *tenants, struct tm_tenants_sum *sum)
 {
     *sum = (struct tm_tenants_sum){0, 0};
-    lock(tenants);
+    tm_tenants_lock(tenants);
     for (struct tm_tenant *tenant = tenants->first; tenant != NULL; tenant = tenant->next) {
         uint64_t pages = 0;
         for (uint32_t i = 0; i < tenant->pool_count; i++)
@@ -364,54 +363,7 @@ void tm_tenants_sum(struct tm_tenants *tenants, struct tm_tenants_sum *sum)
         sum->persistent_pages += pages;
         sum->clients += pages != 0;
     }
-    unlock(tenants);
-}
-
-/* ---- for operators ---- */
-
-struct tm_tenant *tm_tenant_hold(struct tm_tenants *tenants, const char *name)
-{
-    lock(tenants);
-    struct tm_tenant *tenant = find(tenants, name);
-    if (tenant != NULL && tenant->state == TM_TENANT_ENDING)
-        tenant = NULL;
-    if (tenant != NULL)
-        tenant->holds++;
-    unlock(tenants);
-    return tenant;
-}
-
-struct tm_tenant *tm_tenants_hold_next(struct tm_tenants *tenants, const char *after)
-{
-    struct tm_tenant *next = NULL;
-    lock(tenants);
-    for (struct tm_tenant *tenant = tenants->first; tenant != NULL; tenant = tenant->next)
-        if (tenant->state != TM_TENANT_ENDING && strcmp(tenant->name, after) > 0 &&
-            (next == NULL || strcmp(tenant->name, next->name) < 0))
-            next = tenant;
-    if (next != NULL)
-        next->holds++;
-    unlock(tenants);
-    return next;
-}
-
-void tm_tenant_release(struct tm_tenants *tenants, struct tm_tenant *tenant)
-{
-    lock(tenants);
-    TM_ASSERT(tenant->holds > 0);
-    if (--tenant->holds == 0)
-        (void)pthread_cond_broadcast(&tenants->released);
-    unlock(tenants);
-}
-
-bool tm_tenant_waits(struct tm_tenants *tenants, const struct tm_tenant *tenant, uint64_t *left_ns)
-{
-    uint64_t now_ns = tm_now_ns();
-    lock(tenants);
-    bool waits = tenant->state == TM_TENANT_ORPHAN;
-    *left_ns = waits && tenant->orphan_until_ns > now_ns ? tenant->orphan_until_ns - now_ns : 0;
-    unlock(tenants);
-    return waits;
+    tm_tenants_unlock(tenants);
 }
 
 /* ---- pools ---- */

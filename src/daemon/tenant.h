@@ -26,6 +26,13 @@ enum tm_tenant_state {
     TM_TENANT_ORPHAN,
 };
 
+/* What was told of a tenant's losses. */
+struct tm_tenant_watch {
+    uint64_t refused[TMEM_REFUSAL_COUNT];
+    struct tmem_evictor evictors[TMEM_EVICTORS_MAX];
+    size_t evictor_count;
+};
+
 struct tm_tenant_pool {
     uint64_t id;
     struct tmem_pool *pool;
@@ -43,7 +50,11 @@ struct tm_tenant {
     struct tm_wire_token token; /* the same for its life: a welcome that got lost loses nothing */
     uint64_t orphan_until_ns;
     struct tm_latency_sums latency; /* counted by whose thread serves it */
+    uint64_t serial;                /* no other tenant has it, also none of this name */
+    int socket;                     /* of its connection, while it is CONNECTED */
+    bool is_doomed;                 /* an operator ends it: nothing waits */
     unsigned holds;                 /* operators who look at it: it does not end before they are done */
+    struct tm_tenant_watch watch;
     /* What the reaper does: */
     bool leaves;  /* everything goes, nothing waits */
     int farewell; /* a socket on which the end is answered and which is closed then, or -1 */
@@ -63,6 +74,7 @@ struct tm_tenant_wish {
     uint64_t cap_bytes;
     uint32_t weight;
     struct tm_wire_token token;
+    int socket; /* the connection's */
 };
 
 /*
@@ -122,7 +134,7 @@ struct tm_tenants_sum {
 };
 void tm_tenants_sum(struct tm_tenants *tenants, struct tm_tenants_sum *sum);
 
-/* ---- for operators, in any thread ---- */
+/* ---- for operators, in any thread (tenant_operators.c) ---- */
 
 /*
  * tm_tenant_hold - the tenant of this name, which does not end before tm_tenant_release(): its client may be used.
@@ -133,6 +145,18 @@ struct tm_tenant *tm_tenant_hold(struct tm_tenants *tenants, const char *name);
 /* tm_tenants_hold_next - the same for the one with the least name above @after. */
 struct tm_tenant *tm_tenants_hold_next(struct tm_tenants *tenants, const char *after);
 void tm_tenant_release(struct tm_tenants *tenants, struct tm_tenant *tenant);
+
+/*
+ * tm_tenant_doom - end the tenant of this name with all its pages, and its connection; it is gone when this returns.
+ *
+ * @pages  receives how many it had.
+ *
+ * False: there is none.
+ */
+bool tm_tenant_doom(struct tm_tenants *tenants, const char *name, uint64_t *pages);
+
+/* tm_tenants_watch - tell, as events, which pages and puts tenants have lost since the last call. One thread. */
+void tm_tenants_watch(struct tm_tenants *tenants);
 
 /* tm_tenant_waits - true: it left persistent pages, which wait for so long still. */
 bool tm_tenant_waits(struct tm_tenants *tenants, const struct tm_tenant *tenant, uint64_t *left_ns);

@@ -138,7 +138,7 @@ void tm_session_welcome(struct tm_session *session, struct tm_scratch *scratch)
         return;
     }
     struct tm_tenant_wish wish = {session->uid, hello->name, hello->size_bytes,
-                                  hello->cap_bytes, hello->weight, hello->token};
+                                  hello->cap_bytes, hello->weight, hello->token, session->socket};
     enum tmem_result result = tm_tenant_connect(session->daemon->tenants, &wish, &session->tenant, &claimed, text,
                                                 sizeof text);
     if (result != TMEM_OK) {

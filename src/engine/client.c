@@ -187,6 +187,7 @@ static void fill(struct tm_client *client, const char *name, uint32_t weight, ui
     /* Whoever looks for a victim may look here, too, before it sees that the client has ended. */
     tm_store_relaxed(&client->weight, weight);
     tm_store_relaxed(&client->frozen, 0u);
+    tm_store_relaxed(&client->plain, 0u);
     tm_store_relaxed(&client->cap_bytes, cap_bytes);
     tm_store_relaxed(&client->charged, UINT64_C(0));
     tm_store_relaxed(&client->charged_max, UINT64_C(0));
@@ -369,6 +370,12 @@ void tm_client_set_frozen(struct tm_client *client, bool frozen)
     tm_lock_release(&client->engine->control, TM_LOCK_control);
 }
 
+void tm_client_set_compress(struct tm_client *client, bool compress)
+{
+    TM_MAGIC_CHECK(client, TM_CLIENT_MAGIC);
+    tm_store_relaxed(&client->plain, compress ? 0u : 1u);
+}
+
 void tm_client_set_note(struct tm_client *client, const uint64_t note[TM_CLIENT_NOTE_WORDS])
 {
     TM_MAGIC_CHECK(client, TM_CLIENT_MAGIC);
@@ -395,6 +402,26 @@ static struct tm_pool *ephemeral_pool(struct tm_client *client, unsigned skip)
     return NULL;
 }
 
+/* Drops ephemeral pages until the charge is no more than @bytes, or there are none. */
+static void shrink_charge(struct tm_client *client, uint64_t bytes, enum tm_eviction why)
+{
+    struct tm_engine *engine = client->engine;
+    struct tm_worker *worker = tm_worker_acquire(engine->store);
+    for (unsigned skip = 0; tm_load_relaxed(&client->charged) > bytes; skip++) {
+        tm_lock_acquire(&engine->control, TM_LOCK_control);
+        struct tm_pool *pool = ephemeral_pool(client, skip);
+        bool pinned = pool != NULL && tm_pool_pin(pool);
+        tm_lock_release(&engine->control, TM_LOCK_control);
+        if (pool == NULL)
+            break;
+        while (pinned && tm_load_relaxed(&client->charged) > bytes && tm_make_room_in(pool, worker, why)) {
+        }
+        if (pinned)
+            tm_pool_unpin(pool);
+    }
+    tm_worker_release(engine->store, worker);
+}
+
 void tm_client_set_cap(struct tm_client *client, uint64_t cap_bytes)
 {
     TM_MAGIC_CHECK(client, TM_CLIENT_MAGIC);
@@ -403,21 +430,16 @@ void tm_client_set_cap(struct tm_client *client, uint64_t cap_bytes)
     tm_store_release(&client->cap_bytes, cap_bytes);
     write_record(client);
     tm_lock_release(&engine->control, TM_LOCK_control);
+    shrink_charge(client, cap_bytes, TM_EVICTED_CAP);
+}
 
-    struct tm_worker *worker = tm_worker_acquire(engine->store);
-    for (unsigned skip = 0; tm_load_relaxed(&client->charged) > cap_bytes; skip++) {
-        tm_lock_acquire(&engine->control, TM_LOCK_control);
-        struct tm_pool *pool = ephemeral_pool(client, skip);
-        bool pinned = pool != NULL && tm_pool_pin(pool);
-        tm_lock_release(&engine->control, TM_LOCK_control);
-        if (pool == NULL)
-            break;
-        while (pinned && tm_load_relaxed(&client->charged) > cap_bytes && tm_make_room_in(pool, worker)) {
-        }
-        if (pinned)
-            tm_pool_unpin(pool);
-    }
-    tm_worker_release(engine->store, worker);
+uint64_t tm_client_reclaim(struct tm_client *client, uint64_t bytes)
+{
+    TM_MAGIC_CHECK(client, TM_CLIENT_MAGIC);
+    uint64_t before = tm_load_relaxed(&client->charged);
+    shrink_charge(client, before - tm_min_u64(before, bytes), TM_EVICTED_RECLAIM);
+    uint64_t after = tm_load_relaxed(&client->charged);
+    return before - tm_min_u64(before, after);
 }
 
 /* ---- rights to join shared pools ---- */

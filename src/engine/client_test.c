@@ -273,6 +273,33 @@ static void a_lower_cap_drops_ephemeral_pages_at_once(void **state)
         assert_true(tm_test_has(test.persistent, 1, index, TM_TEST_RAW, 1000u + index + 1u));
 }
 
+static void what_is_reclaimed_from_a_client_is_its_ephemeral_pages_only(void **state)
+{
+    (void)state;
+    struct tm_client *other = tm_test_client(&test, "other", 100, UINT64_MAX);
+    struct tm_member *others = tm_test_pool(other, 0, NULL);
+    struct tm_ledger ledger;
+    fill(others, 1, 100, TM_TEST_RAW);
+    fill(test.persistent, 1, 50, TM_TEST_RAW);
+    uint64_t persistent_bytes = charged(test.client);
+    fill(test.ephemeral, 1, 400, TM_TEST_RAW);
+    uint64_t before = charged(test.client);
+    assert_int_equal(tm_client_reclaim(test.client, 0), 0);
+    assert_int_equal(charged(test.client), before);
+    uint64_t released = tm_client_reclaim(test.client, 100000);
+    assert_true(released >= 100000);
+    assert_int_equal(charged(test.client), before - released);
+    assert_int_equal(tm_client_reclaim(test.client, UINT64_MAX), before - released - persistent_bytes);
+    assert_int_equal(charged(test.client), persistent_bytes);
+    assert_int_equal(tm_client_reclaim(test.client, 1), 0);
+    assert_int_equal(tm_test_counts(test.persistent).pages, 50);
+    assert_int_equal(tm_test_counts(others).pages, 100);
+    tm_client_ledger(test.client, &ledger);
+    assert_int_equal(ledger.evicted[TM_EVICTED_RECLAIM], 400);
+    assert_int_equal(ledger.evicted[TM_EVICTED_CAP], 0);
+    tm_engine_check(test.engine);
+}
+
 /* ---- the end ---- */
 
 static void an_end_leaves_nothing_behind(void **state)
@@ -334,6 +361,7 @@ int main(void)
         TEST(the_charge_is_never_above_the_cap_by_a_byte),
         TEST(an_ephemeral_pool_at_its_cap_makes_room_in_itself),
         TEST(a_lower_cap_drops_ephemeral_pages_at_once),
+        TEST(what_is_reclaimed_from_a_client_is_its_ephemeral_pages_only),
         TEST(an_end_leaves_nothing_behind),
         TEST(rights_are_listed),
     };

@@ -149,6 +149,7 @@ void tm_client_figures(struct tm_client *client, struct tm_client_figures *out)
     memcpy(out->name, client->name, sizeof out->name);
     out->weight = tm_load_relaxed(&client->weight);
     out->frozen = tm_load_relaxed(&client->frozen) != 0;
+    out->compress = tm_load_relaxed(&client->plain) == 0;
     out->cap_bytes = tm_load_relaxed(&client->cap_bytes);
     out->charged_bytes = tm_load_relaxed(&client->charged);
     out->charged_max_bytes = tm_max_u64(tm_client_charged_max(client), out->charged_bytes);

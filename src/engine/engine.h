@@ -105,7 +105,11 @@ void tm_client_destroy(struct tm_client *client);
 
 TM_MUST_USE enum tm_result tm_client_set_weight(struct tm_client *client, uint32_t weight);
 void tm_client_set_cap(struct tm_client *client, uint64_t cap_bytes);
+/* See tmem_client_reclaim(): what the charge has gone down by. */
+uint64_t tm_client_reclaim(struct tm_client *client, uint64_t bytes);
 void tm_client_set_frozen(struct tm_client *client, bool frozen);
+/* See tmem_client_set_compress(). */
+void tm_client_set_compress(struct tm_client *client, bool compress);
 /* Results: TM_OK, TM_NOMEM. */
 TM_MUST_USE enum tm_result tm_client_authorise(struct tm_client *client, const struct tm_uuid *uuid);
 /* Results: TM_OK, TM_NOT_FOUND. */
@@ -273,6 +277,7 @@ struct tm_client_figures {
     char name[TM_CLIENT_NAME_BYTES];
     uint32_t weight;
     bool frozen;
+    bool compress;
     uint64_t cap_bytes, charged_bytes, charged_max_bytes, pools, evicted_for_others;
     struct tm_page_counts counts; /* of its private pools and the shared ones that it is a member of */
 };

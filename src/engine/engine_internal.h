@@ -169,6 +169,7 @@ struct tm_client {
 
     uint32_t weight;                /* atomic */
     uint32_t frozen;                /* atomic */
+    uint32_t plain;                 /* atomic: its pages are stored as they are */
     tm_atomic64 cap_bytes;          /* atomic */
     tm_atomic64 charged;            /* atomic */
     tm_atomic64 charged_max;        /* atomic */
@@ -423,7 +424,7 @@ struct tm_room {
  * that the put had better fail. */
 bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, struct tm_room *room);
 /* One step towards a smaller charge of the pool's payers. False: nothing of theirs can go. */
-bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker);
+bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker, enum tm_eviction why);
 /* Before the store is full: a bit of eviction with each put of whoever will lose pages next. */
 void tm_evict_ahead(struct tm_engine *engine, struct tm_worker *worker, struct tm_account *account,
                     const struct tm_client *client);

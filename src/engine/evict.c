@@ -489,7 +489,7 @@ static bool code_account(struct tm_pool *pool, struct tm_worker *worker)
     return false;
 }
 
-bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)
+bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker, enum tm_eviction why)
 {
     struct tm_engine *engine = pool->engine;
     struct tm_client *client = pool->is_shared ? NULL : pool->members->client;
@@ -502,7 +502,7 @@ bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker)
     bool done = (has_segments(account) && evict_segment(engine, worker, account, &dropped)) ||
                 (pool->is_shared ? evict_chunks_of_pool(engine, pool, &dropped)
                                  : evict_chunks(engine, client, false, &dropped));
-    tm_note_evicted(engine, client, TM_EVICTED_CAP, dropped);
+    tm_note_evicted(engine, client, why, dropped);
     return done;
 }
 

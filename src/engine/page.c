@@ -82,7 +82,7 @@ static bool charge_page(struct put *put)
             put->only_over = put->page.bytes;
             return true;
         }
-        if (!tm_make_room_in(put->place.pool, put->worker))
+        if (!tm_make_room_in(put->place.pool, put->worker, TM_EVICTED_CAP))
             return false;
     }
 }
@@ -157,7 +157,7 @@ static enum tm_result commit_page(struct put *put, tm_slot *old)
         case TM_SET_NOT_LARGER:
             return TM_REFUSED; /* what it was to replace has gone meanwhile */
         case TM_SET_OVER_CAP:
-            if (!tm_make_room_in(put->place.pool, put->worker))
+            if (!tm_make_room_in(put->place.pool, put->worker, TM_EVICTED_CAP))
                 return TM_REFUSED;
             break;
         case TM_SET_NOMEM:
@@ -280,6 +280,7 @@ static enum tm_result put_with(struct tm_worker *worker, struct tm_member *membe
     if (tm_load_relaxed(&member->client->frozen) != 0)
         return fail_put(&put, TM_REFUSED);
     put.page.page = page;
+    put.page.no_code = tm_load_relaxed(&member->client->plain) != 0;
     tm_put_prepare(put.place.engine->store, worker, &put.page);
     tm_index_expect_chunk(&put.place);
     return end_put(&put, store_page(&put));

@@ -452,7 +452,7 @@ static void trim_shared(struct tm_pool *pool)
             is_over = is_over ||
                       tm_load_relaxed(&member->client->charged) > tm_load_relaxed(&member->client->cap_bytes);
         tm_lock_release(&pool->members_lock, TM_LOCK_account_members);
-        is_over = is_over && tm_make_room_in(pool, worker);
+        is_over = is_over && tm_make_room_in(pool, worker, TM_EVICTED_CAP);
         tm_pool_unpin(pool);
     }
     tm_worker_release(engine->store, worker);

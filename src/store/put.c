@@ -78,7 +78,7 @@ void tm_put_prepare(struct tm_store *store, struct tm_worker *worker, struct tm_
         return;
     }
     bool may_look = store->config.dedup && !put->no_dedup;
-    put->is_deferred = !put->is_tight && tm_store_may_defer(store);
+    put->is_deferred = !put->is_tight && !put->no_code && tm_store_may_defer(store);
     if (may_look && !put->is_tight && (put->is_deferred || store->codec.encodes == TM_CODEC_RAW) &&
         worker->twins < TM_TWINS_ALWAYS / LATE_PART) {
         put->looks_late = true;
@@ -100,7 +100,7 @@ void tm_put_prepare(struct tm_store *store, struct tm_worker *worker, struct tm_
     }
     enum tm_codec_id codec = TM_CODEC_RAW;
     size_t bytes = 0;
-    if (!put->is_deferred)
+    if (!put->is_deferred && !put->no_code)
         bytes = store->codec.encode(&store->codec, worker->context, put->page, worker->body, &codec);
     if (bytes != 0 && bytes <= TM_CODEC_ENCODED_MAX)
         set_body(worker, put, codec, (uint32_t)bytes);

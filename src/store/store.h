@@ -253,6 +253,7 @@ struct tm_page_put {
     uint8_t number;       /* page of that chunk, 0 ... 63 */
     bool no_dedup;        /* do not look for an equal page */
     bool is_tight;        /* compress it, and look for an equal page, before room is taken for it */
+    bool no_code;         /* store it as it is */
     enum tm_tier tier;    /* how far above its size the store may go for it */
 
     /* Set by tm_put_prepare(). */

@@ -23,11 +23,13 @@ completes() {
 }
 
 [ "$(complete -p tmem)" = 'complete -F _tmem tmem' ] || { echo "FAILED: $(complete -p tmem)" >&2; failures=1; }
-completes 'mount umount stats top doctor bench version help --help --version' ''
+completes "$("$tmem" --help | sed -n 's/^  \([a-z-]*\) .*/\1/p' | tr '\n' ' ')help --help --version" ''
 completes 'mount' m
 completes '' nonsense
-completes '--watch --writeback' mount --w
+completes '--writeback --watch' mount --w
 completes '--json' stats --j
+completes 'gets' top --order g
+completes '--once --order' top --o
 completes '--json' doctor --j
 completes '--lazy' umount --l
 completes '--corpus' bench engine --co
@@ -37,19 +39,15 @@ completes 'auto fanotify inotify off' mount --watch ''
 completes 'ro rw read-ahead=' mount -o r
 completes '' mount --threads ''
 completes 'engine policy' bench ''
-completes 'gets' top --order g
-completes '--once --order' top --o
-completes 'doctor' help d
-
-# Mount points, as the kernel's table has them, a blank in one.
-_tmem_points() {
-    printf '%s\n' '/srv/a' '/srv/b c'
-}
-completes '/srv/a /srv/b\ c' umount ''
-completes '/srv/b\ c' stats /srv/b
+completes 'destroy doctor' help d
+completes '0 1' set -p ''
+completes 'none' set --cap n
+completes '--weight' set --w
+completes 'check' config ''
+completes '' reclaim ''
 
 # The verbs that are completed are those that there are.
-verbs=$("$tmem" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' | sort | tr '\n' ' ')
+verbs=$("$tmem" --help | sed -n 's/^  \([a-z-]*\) .*/\1/p' | sort | tr '\n' ' ')
 COMP_WORDS=("$tmem" '') COMP_CWORD=1
 _tmem
 known=$(printf '%s\n' "${COMPREPLY[@]}" | grep -v -e '^-' -e '^help$' | sort | tr '\n' ' ')

@@ -22,6 +22,12 @@ PAGES = {
     'tmem-mount.8': [[TMEM, 'mount']],
     'tmem-umount.8': [[TMEM, 'umount']],
     'tmem-stats.1': [[TMEM, 'stats']],
+    'tmem-list.1': [[TMEM, 'list']],
+    'tmem-set.1': [[TMEM, 'set'], [TMEM, 'freeze'], [TMEM, 'thaw'], [TMEM, 'destroy'], [TMEM, 'shared-auth']],
+    'tmem-reclaim.1': [[TMEM, 'reclaim'], [TMEM, 'freeable'], [TMEM, 'size']],
+    'tmem-events.1': [[TMEM, 'events']],
+    'tmem-config.1': [[TMEM, 'config']],
+    'tmem-version.1': [[TMEM, 'version']],
     'tmem-doctor.1': [[TMEM, 'doctor']],
     'tmem-top.1': [[TMEM, 'top']],
     'tmem-bench.1': [[TMEM, 'bench'], [TMEM, 'bench', 'policy']],
@@ -96,8 +102,8 @@ class Options(unittest.TestCase):
             self.assertEqual(run(TMEM, 'mount', '-o', word, '/', '/no/such/directory').returncode, 2)
 
     def test_verbs(self):
-        told = set(re.findall(r'^  ([a-z]+) ', self.help_of([TMEM]), flags=re.M))
-        self.assertEqual(told, set(re.findall(r'^\.TP\n\.B ([a-z]+)$', page('tmem.1'), flags=re.M)))
+        told = set(re.findall(r'^  ([a-z-]+) ', self.help_of([TMEM]), flags=re.M))
+        self.assertEqual(told, set(re.findall(r'^\.TP\n\.B ([a-z-]+)$', page('tmem.1'), flags=re.M)))
 
     def test_keys_of_the_daemon(self):
         sections = dict(re.findall(r'^\.SS \[([a-z]+)[^]]*\]\n(.*?)(?=^\.S[SH])', page('tmemd.8'), flags=re.M | re.S))

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tenant_operators.c - see tenant.h: what operators do with tenants, while their own threads go on. */
+#include "daemon/tenant_internal.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "daemon/reaper.h"
+
+struct tm_tenant *tm_tenant_hold(struct tm_tenants *tenants, const char *name)
+{
+    tm_tenants_lock(tenants);
+    struct tm_tenant *tenant = tm_tenants_find(tenants, name);
+    if (tenant != NULL && tenant->state == TM_TENANT_ENDING)
+        tenant = NULL;
+    if (tenant != NULL)
+        tenant->holds++;
+    tm_tenants_unlock(tenants);
+    return tenant;
+}
+
+struct tm_tenant *tm_tenants_hold_next(struct tm_tenants *tenants, const char *after)
+{
+    struct tm_tenant *next = NULL;
+    tm_tenants_lock(tenants);
+    for (struct tm_tenant *tenant = tenants->first; tenant != NULL; tenant = tenant->next)
+        if (tenant->state != TM_TENANT_ENDING && strcmp(tenant->name, after) > 0 &&
+            (next == NULL || strcmp(tenant->name, next->name) < 0))
+            next = tenant;
+    if (next != NULL)
+        next->holds++;
+    tm_tenants_unlock(tenants);
+    return next;
+}
+
+void tm_tenant_release(struct tm_tenants *tenants, struct tm_tenant *tenant)
+{
+    tm_tenants_lock(tenants);
+    TM_ASSERT(tenant->holds > 0);
+    if (--tenant->holds == 0)
+        (void)pthread_cond_broadcast(&tenants->released);
+    tm_tenants_unlock(tenants);
+}
+
+bool tm_tenant_waits(struct tm_tenants *tenants, const struct tm_tenant *tenant, uint64_t *left_ns)
+{
+    uint64_t now_ns = tm_now_ns();
+    tm_tenants_lock(tenants);
+    bool waits = tenant->state == TM_TENANT_ORPHAN;
+    *left_ns = waits && tenant->orphan_until_ns > now_ns ? tenant->orphan_until_ns - now_ns : 0;
+    tm_tenants_unlock(tenants);
+    return waits;
+}
+
+/* Under the lock. */
+static bool is_there(const struct tm_tenants *tenants, uint64_t serial)
+{
+    const struct tm_tenant *tenant = tenants->first;
+    while (tenant != NULL && tenant->serial != serial)
+        tenant = tenant->next;
+    return tenant != NULL;
+}
+
+/* Under the lock. True: the reaper is to be told. */
+static bool doom(struct tm_tenant *tenant, uint64_t *pages)
+{
+    struct tmem_client_stats stats;
+    bool is_orphan = tenant->state == TM_TENANT_ORPHAN;
+    *pages = 0;
+    if (tenant->state != TM_TENANT_ENDING && tmem_client_stats(tenant->client, &stats, sizeof stats) == TMEM_OK)
+        *pages = stats.counters.pages;
+    tenant->is_doomed = true;
+    /* Its thread sees a hang-up. */
+    if (tenant->state == TM_TENANT_CONNECTED && tenant->socket >= 0)
+        (void)shutdown(tenant->socket, SHUT_RDWR);
+    if (is_orphan)
+        tenant->state = TM_TENANT_ENDING;
+    return is_orphan;
+}
+
+bool tm_tenant_doom(struct tm_tenants *tenants, const char *name, uint64_t *pages)
+{
+    tm_tenants_lock(tenants);
+    struct tm_tenant *tenant = tm_tenants_find(tenants, name);
+    uint64_t serial = tenant != NULL ? tenant->serial : 0;
+    bool is_orphan = tenant != NULL && doom(tenant, pages);
+    tm_tenants_unlock(tenants);
+    if (tenant == NULL)
+        return false;
+    if (is_orphan)
+        tm_reaper_add(tenants->daemon->reaper, tenant);
+    tm_tenants_lock(tenants);
+    while (is_there(tenants, serial))
+        (void)pthread_cond_wait(&tenants->released, &tenants->mutex);
+    tm_tenants_unlock(tenants);
+    return true;
+}
