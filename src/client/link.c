@@ -307,6 +307,28 @@ void tm_link_break(struct tm_link *link)
     pthread_mutex_unlock(&link->lock);
 }
 
+static bool has_hung_up(int socket)
+{
+    struct pollfd wait = {socket, POLLRDHUP, 0};
+    return poll(&wait, 1, 0) > 0;
+}
+
+enum tm_link_health tm_link_health(struct tm_link *link)
+{
+    enum tm_link_health health = TM_LINK_LOST;
+    pthread_mutex_lock(&link->lock);
+    uint32_t state = tm_load_relaxed(&link->state);
+    if (state == TM_LINK_OPEN && !has_hung_up(link->socket))
+        health = TM_LINK_FINE;
+    else if (state == TM_LINK_RESTORING ||
+             (state == TM_LINK_OPEN && (link->in_use != 0 || tm_load_relaxed(&link->free) != all_places(link))))
+        health = TM_LINK_LOST_IN_USE;
+    pthread_mutex_unlock(&link->lock);
+    if (health == TM_LINK_LOST)
+        tm_link_break(link);
+    return health;
+}
+
 /* Under the lock. When this returns nobody has a place, and nobody gets one. */
 static void take_all(struct tm_link *link)
 {

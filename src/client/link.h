@@ -136,6 +136,15 @@ void tm_link_close(struct tm_link *link);
 
 bool tm_link_is_open(struct tm_link *link);
 
+/* Whether there is still a daemon at the other end. One who hung up on an open link that nobody uses makes it broken
+ * here; whoever uses it finds out himself, after the answers that are there. */
+enum tm_link_health {
+    TM_LINK_FINE,
+    TM_LINK_LOST_IN_USE,
+    TM_LINK_LOST
+};
+enum tm_link_health tm_link_health(struct tm_link *link);
+
 /* enum tm_wire_feature, those agreed on; none while it is not open. */
 uint32_t tm_link_features(struct tm_link *link);
 

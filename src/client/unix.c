@@ -115,6 +115,7 @@ static void forget_all(struct tm_unix_store *store)
 {
     for (struct tm_unix_client *client = store->clients; client != NULL; client = client->next)
         tm_link_forget(&client->link);
+    tm_unix_watch_forget(&store->watch);
 }
 
 static void unix_close(struct tmem_store *public_store)
@@ -124,6 +125,7 @@ static void unix_close(struct tmem_store *public_store)
         forget_all(store);
         return;
     }
+    tm_unix_watch_fini(&store->watch);
     while (store->clients != NULL) {
         struct tm_unix_client *client = store->clients;
         store->clients = client->next;
@@ -157,6 +159,11 @@ enum tmem_result tm_unix_open(const struct tm_uri *uri, struct tmem_store **resu
     store->uri = *uri;
     if (!watch_forks(store)) {
         tm_error_set(error, "no memory to tell a forked child by");
+        free_store(store);
+        return TMEM_NOMEM;
+    }
+    if (!tm_unix_watch_init(&store->watch)) {
+        tm_error_set(error, "no descriptors to watch connections by (is a limit set? see ulimit -n)");
         free_store(store);
         return TMEM_NOMEM;
     }

@@ -3,10 +3,11 @@
  * unix.h - the home of a store in a daemon: what stands behind the public handles.
  *
  * Each client has a connection of its own, and the daemon knows it by that. When the connection is lost, whoever called
- * then gets TMEM_UNAVAILABLE; a later call connects again, at most once in so many milliseconds, shows the token that
- * the daemon gave the last time, and restores the pools under the same handles: persistent ones are opened again,
- * ephemeral ones begin empty, since it is not known what became of the last requests. A persistent pool that the daemon
- * has no more is *lost*: its calls answer TMEM_UNAVAILABLE until it is destroyed, since its pages are no miss.
+ * then gets TMEM_UNAVAILABLE; a later call, or a thread of the store's own, connects again, at most once in so many
+ * milliseconds, shows the token that the daemon gave the last time, and restores the pools under the same handles:
+ * persistent ones are opened again, ephemeral ones begin empty, since it is not known what became of the last requests.
+ * A persistent pool that the daemon has no more is *lost*: its calls answer TMEM_UNAVAILABLE until it is destroyed,
+ * since its pages are no miss.
  *
  * Handles of clients and pools are addresses with the lowest bit set, by which the public calls tell them from those of
  * an engine in this process.
@@ -31,12 +32,23 @@
 #define TM_UNIX_CLIENT_MAGIC 0x75636c69u
 #define TM_UNIX_POOL_MAGIC 0x75706f6fu
 
+/* What sees that connections end. */
+struct tm_unix_watch {
+    int events; /* epoll: the clients' sockets, and */
+    int knock;  /* an eventfd */
+    bool is_running;
+    uint32_t stops; /* atomic */
+    pthread_t thread;
+    pthread_cond_t unwatched; /* a client is not watched any more */
+};
+
 struct tm_unix_store {
     struct tmem_store base;
     struct tm_uri uri;
     uint32_t *alive; /* a page of its own: 1, and 0 in a forked child */
     pthread_mutex_t lock;
     struct tm_unix_client *clients;
+    struct tm_unix_watch watch;
 };
 
 struct tm_unix_client {
@@ -49,6 +61,7 @@ struct tm_unix_client {
     pthread_mutex_t connecting;
     uint64_t retry_at_ms;
     uint32_t retry_ms;
+    bool is_watched; /* the store's thread connects it just now; store's lock */
     pthread_mutex_t pools_lock;
     struct tm_unix_pool *pools;
 };
@@ -122,6 +135,9 @@ enum tmem_result tm_unix_connect(struct tm_unix_store *store, const char *name,
                                  const struct tmem_client_options *options, struct tm_unix_client **client);
 void tm_unix_disconnect(struct tm_unix_client *client, bool leaves);
 
+/* Connects again, unless it is too early for another try. True: there is a connection. */
+bool tm_unix_revive(struct tm_unix_client *client);
+
 /* Takes places of the client's link as tm_link_take(), connecting again where that is needed and may be tried. */
 uint32_t tm_unix_take(struct tm_unix_client *client, uint32_t wanted, uint32_t *places);
 
@@ -132,6 +148,18 @@ enum tm_wire_result tm_unix_call(struct tm_unix_client *client, struct tm_wire_r
 /* One question, connecting again where that is needed and may be tried. */
 enum tm_wire_result tm_unix_ask(struct tm_unix_client *client, union tm_wire_any *question,
                                 enum tm_wire_kind expected, union tm_wire_any *answer);
+
+/* ---- unix_watch.c ---- */
+
+bool tm_unix_watch_init(struct tm_unix_watch *watch);
+/* Ends its thread, if there is one; nobody calls the store any more. */
+void tm_unix_watch_fini(struct tm_unix_watch *watch);
+/* In a forked child, which has no such thread. */
+void tm_unix_watch_forget(struct tm_unix_watch *watch);
+/* Under the store's lock: begins with the first client. Where there is no thread to be had only calls connect again. */
+void tm_unix_watch_start(struct tm_unix_store *store);
+/* A client has a new connection. */
+void tm_unix_watch_socket(struct tm_unix_watch *watch, int socket);
 
 /* ---- unix.c ---- */
 

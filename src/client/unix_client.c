@@ -43,6 +43,7 @@ enum tmem_result tm_unix_client_create(struct tmem_store *public_store, const ch
     struct tm_unix_client **at = find_client(store, name);
     client->next = *at;
     *at = client;
+    tm_unix_watch_start(store);
     pthread_mutex_unlock(&store->lock);
     *result = tm_unix_client_handle(client);
     return TMEM_OK;
@@ -74,6 +75,8 @@ void tm_unix_client_destroy(struct tmem_client *handle)
     while (*at != client)
         at = &(*at)->next;
     *at = client->next;
+    while (client->is_watched)
+        pthread_cond_wait(&store->watch.unwatched, &store->lock);
     pthread_mutex_unlock(&store->lock);
     tm_unix_disconnect(client, true);
 }

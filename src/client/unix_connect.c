@@ -110,6 +110,7 @@ static enum tm_wire_result connect_once(struct tm_unix_client *client, unsigned 
         return result;
     client->hello.token = welcome.token;
     *is_claimed = welcome.claimed != 0;
+    tm_unix_watch_socket(&client->store->watch, client->link.socket);
     return TM_WIRE_OK;
 }
 
@@ -139,7 +140,7 @@ static bool revive_locked(struct tm_unix_client *client)
     return false;
 }
 
-static bool revive(struct tm_unix_client *client)
+bool tm_unix_revive(struct tm_unix_client *client)
 {
     pthread_mutex_lock(&client->connecting);
     bool is_open = revive_locked(client);
@@ -152,7 +153,7 @@ uint32_t tm_unix_take(struct tm_unix_client *client, uint32_t wanted, uint32_t *
     if (!tm_unix_is_alive(client->store))
         return 0;
     uint32_t count = tm_link_take(&client->link, wanted, places, false);
-    if (count == 0 && revive(client))
+    if (count == 0 && tm_unix_revive(client))
         count = tm_link_take(&client->link, wanted, places, false);
     return count;
 }
@@ -172,7 +173,7 @@ enum tm_wire_result tm_unix_call(struct tm_unix_client *client, struct tm_wire_r
 enum tm_wire_result tm_unix_ask(struct tm_unix_client *client, union tm_wire_any *question,
                                 enum tm_wire_kind expected, union tm_wire_any *answer)
 {
-    if (!tm_unix_is_alive(client->store) || (!tm_link_is_open(&client->link) && !revive(client)))
+    if (!tm_unix_is_alive(client->store) || (!tm_link_is_open(&client->link) && !tm_unix_revive(client)))
         return TM_WIRE_UNAVAILABLE;
     return tm_link_ask(&client->link, question, expected, answer, false);
 }

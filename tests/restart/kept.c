@@ -103,9 +103,11 @@ void kept_await_daemon(struct kept *kept)
 {
     pid_t before = kept->daemon;
     for (uint64_t end = kept_now_us() + PATIENCE_US;;) {
-        kept->daemon = child_of(kept->keeper);
-        if (kept->daemon > 0 && kept->daemon != before)
+        pid_t child = child_of(kept->keeper);
+        if (child > 0 && child != before) {
+            kept->daemon = child;
             return;
+        }
         if (kept_now_us() > end)
             kept_fail(kept, "there is no next daemon");
         usleep(200);

@@ -17,7 +17,7 @@ struct kept {
     char uri[104];
     char log[96];
     pid_t keeper;
-    pid_t daemon;
+    _Atomic pid_t daemon;
 };
 
 /* False: this machine does not say which processes are whose children. */

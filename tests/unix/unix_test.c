@@ -435,6 +435,31 @@ static void what_is_lost_is_no_miss(void **state)
     assert_int_equal(get(fresh, 1, TMEM_GET_INCLUSIVE), TMEM_OK);
 }
 
+/* Two of one store: while the first is connected again the second waits. */
+static void who_does_nothing_is_connected_again_all_the_same(void **state)
+{
+    struct tmem_client *second;
+    uint64_t connections = atomic_load(&manners->connections);
+    (void)state;
+    assert_int_equal(tmem_client_create(store, "second", NULL, &second), TMEM_OK);
+    assert_int_equal(put(swap, 1), TMEM_OK);
+    for (unsigned round = 1; round <= 3; round++) {
+        peer_stop(peer);
+        usleep(round * 20000);
+        peer_start(peer, false);
+        for (unsigned i = 0; i < 1000 && atomic_load(&manners->connections) < connections + 1 + 2 * round; i++)
+            usleep(10000);
+        assert_int_equal(atomic_load(&manners->connections), connections + 1 + 2 * round);
+    }
+    assert_true(comes_back(swap));
+    assert_int_equal(get(swap, 1, TMEM_GET_INCLUSIVE), TMEM_OK);
+    assert_int_equal(atomic_load(&manners->connections), connections + 7);
+    peer_stop(peer);
+    tmem_client_destroy(second); /* while it is being connected, perhaps */
+    peer_start(peer, false);
+    assert_true(comes_back(swap));
+}
+
 static void nobody_waits_for_a_daemon_that_is_away(void **state)
 {
     uint64_t connections = atomic_load(&manners->connections);
@@ -526,6 +551,7 @@ int main(void)
         CASE(whoever_waits_learns_that_the_daemon_died),
         CASE(pools_come_back_under_their_handles),
         CASE(what_is_lost_is_no_miss),
+        CASE(who_does_nothing_is_connected_again_all_the_same),
         CASE(nobody_waits_for_a_daemon_that_is_away),
         CASE(a_store_without_a_daemon_is_not_opened),
         CASE(a_forked_child_is_refused_and_harms_nothing),
