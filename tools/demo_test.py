@@ -17,11 +17,13 @@ TOOLS = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(TOOLS, 'demo.d'))
 import cgroup  # noqa: E402
 import command  # noqa: E402
+import daemon  # noqa: E402
 import material  # noqa: E402
 import measure  # noqa: E402
 import mount  # noqa: E402
 import picture  # noqa: E402
 import searches  # noqa: E402
+import shares  # noqa: E402
 import split  # noqa: E402
 import table  # noqa: E402
 import toolchain  # noqa: E402
@@ -72,6 +74,46 @@ class LastLines(unittest.TestCase):
         self.assertEqual(1, len({len(line) for line in lines}), lines)
 
 
+class Tenants(unittest.TestCase):
+    """Of --daemon: what is made of its samples. The demonstration itself is a test of suite 'long'."""
+
+    def demonstration(self, gold, silver, **last):
+        shown = daemon.Demonstration(mock.Mock(json=False, picture=Path('x.svg')), 'nowhere')
+        shown.samples = [(0.1 * i, {'gold': gold * MIB, 'silver': silver * MIB}) for i in range(400)]
+        shown.answered = [seconds for seconds, _ in shown.samples if not 17 < seconds < 17.5]
+        shown.marks = [(0.0, 'gold joins'), (17.0, 'kill -9')]
+        told = [(0.1 * i, {'gets': 100 * i, 'hits': 50 * i}) for i in range(400)]
+        for name in ('gold', 'silver'):
+            shown.tenants[name] = mock.Mock(hit_ratio=lambda begin, end: daemon.Tenant.hit_ratio(
+                mock.Mock(told=told), begin, end))
+            shown.last[name] = {'kept': 5, 'whole': 5, 'wrong': 0, 'gets': 9, 'gone': 0, **last}
+        return shown
+
+    def test_shares_are_those_of_the_weights_or_it_is_said(self):
+        shown = self.demonstration(30, 10)
+        phases = list(shown.phases())
+        self.assertEqual([3.0] * 4, [phase['ratio'] for phase in phases])
+        self.assertEqual({'gold': 0.5, 'silver': 0.5}, phases[0]['hit_ratio'])
+        self.assertEqual([], list(shown.judge(phases)))
+        shown = self.demonstration(20, 20)
+        self.assertEqual(2, len(list(shown.judge(list(shown.phases())))))
+
+    def test_what_is_lost_or_late_is_said(self):
+        shown = self.demonstration(30, 10, whole=4)
+        self.assertIn('4 of 5 persistent pages', list(shown.judge(list(shown.phases())))[0])
+        shown = self.demonstration(30, 10, wrong=1)
+        self.assertIn('1 wrong pages', list(shown.judge(list(shown.phases())))[0])
+        shown = self.demonstration(30, 10)
+        shown.answered = [seconds for seconds in shown.answered if not 17 < seconds < 20]
+        self.assertRegex(list(shown.judge(list(shown.phases())))[0], r'gone for 3\.[01] s')
+
+    def test_the_picture_is_well_formed(self):
+        shown = self.demonstration(30, 10)
+        text = shares.draw(shown.samples, ['gold', 'silver'], shown.marks, 48 * MIB, 'Gold & <silver>')
+        drawing = xml.etree.ElementTree.fromstring(text)
+        self.assertEqual(2, len(drawing.findall('{http://www.w3.org/2000/svg}polygon')))
+
+
 class Picture(unittest.TestCase):
     def test_it_is_well_formed_and_has_a_curve_for_each_side_and_one_for_the_store(self):
         pairs = [(run_of(f'{percent} %', False, [1000000] * 8), run_of(f'{percent} %', True, [1000000] + [0] * 7))
@@ -84,7 +126,7 @@ class Picture(unittest.TestCase):
 
     def test_curves_stay_inside_their_plot(self):
         for value in (0.0003, 0.7, 1, 3.014, 9.99, 140, 1e9):
-            top = picture._round_up(value)
+            top = picture.round_up(value)
             self.assertGreaterEqual(top, value)
             self.assertLess(top, 2 * value + 1e-12)
 

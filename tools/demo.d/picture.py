@@ -12,7 +12,7 @@ LEAST_WIDTH = 580  # the heading's
 WITHOUT, WITH, GRID, INK = "#b5483a", "#20639b", "#d8d8d8", "#222222"
 
 
-def _round_up(value):
+def round_up(value):
     """A scale's end: a round number, not below the value."""
     if value <= 0:
         return 1.0
@@ -24,11 +24,11 @@ def _round_up(value):
     return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= value)
 
 
-def _number(value):
+def number_text(value):
     return f"{value:g}" if value < 1000 else f"{value:,.0f}"
 
 
-class _Drawing:
+class Drawing:
     """SVG text under construction."""
 
     def __init__(self, width, height):
@@ -51,6 +51,10 @@ class _Drawing:
         self._parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" '
                            'stroke-width="2" stroke-linejoin="round"/>')
 
+    def area(self, points, colour):
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        self._parts.append(f'<polygon points="{path}" fill="{colour}"/>')
+
     def finish(self):
         return "\n".join(self._parts + ["</svg>", ""])
 
@@ -65,14 +69,14 @@ class _Plot:
             y = top + ROW - ROW * part / 4
             drawing.line(left, y, left + COLUMN, y)
             if labels:
-                drawing.text(left - 8, y + 4, _number(most * part / 4), "end")
+                drawing.text(left - 8, y + 4, number_text(most * part / 4), "end")
         drawing.line(left, top, left, top + ROW, INK)
         drawing.line(left, top + ROW, left + COLUMN, top + ROW, INK)
 
     def seconds_axis(self):
         for part in (0, 1, 2):
             x = self._left + COLUMN * part / 2
-            self._drawing.text(x, self._top + ROW + 18, f"{_number(self._seconds * part / 2)} s",
+            self._drawing.text(x, self._top + ROW + 18, f"{number_text(self._seconds * part / 2)} s",
                                ("start", "middle", "end")[part])
 
     def curve(self, samples, colour):
@@ -84,11 +88,11 @@ class _Plot:
 def draw(pairs, subject):
     """The picture of [(run without, run with)], one pair for each amount of memory."""
     width = max(LEAST_WIDTH, LEFT + len(pairs) * (COLUMN + GAP) + 10)
-    drawing = _Drawing(width, TOP + 2 * ROW + 34 + BOTTOM)
+    drawing = Drawing(width, TOP + 2 * ROW + 34 + BOTTOM)
     runs = [run for pair in pairs for run in pair]
-    seconds = _round_up(max(run.samples[-1][0] for run in runs))
-    sectors = _round_up(max(run.samples[-1][1] for run in runs) / 1e6)
-    store = _round_up(max(sample[2] for run in runs for sample in run.samples) / MIB)
+    seconds = round_up(max(run.samples[-1][0] for run in runs))
+    sectors = round_up(max(run.samples[-1][1] for run in runs) / 1e6)
+    store = round_up(max(sample[2] for run in runs for sample in run.samples) / MIB)
     drawing.text(LEFT, 22, f"{subject}: same memory, without and with tmem", size=15)
     drawing.line(LEFT, 40, LEFT + 24, 40, WITHOUT, 3)
     drawing.text(LEFT + 30, 44, "without tmem")
