@@ -50,13 +50,11 @@ static void check_findable(struct tm_pool *pool, const struct tm_chunk *chunk)
     tm_index_unlock(&place, &found);
 }
 
-static void check_object(struct tm_pool *pool, uint64_t ref, const struct tm_object *object, struct books *books)
+static void check_chunks(struct tm_pool *pool, uint64_t ref, const struct tm_object *object, struct books *books)
 {
     struct tm_store *store = pool->engine->store;
     uint32_t count = 0;
     uint64_t last = 0;
-    TM_ASSERT(object->kind == TM_RECORD_LIVE(TM_RECORD_OBJECT));
-    TM_ASSERT(object->pool == pool->number);
     for (uint64_t at = object->first_chunk; at != 0; count++) {
         const struct tm_chunk *chunk = tm_record_at(store, pool->kind, at);
         TM_ASSERT(memcmp(chunk->id, object->id, sizeof chunk->id) == 0);
@@ -69,8 +67,25 @@ static void check_object(struct tm_pool *pool, uint64_t ref, const struct tm_obj
     const struct tm_chunk *first = tm_record_at(store, pool->kind, object->first_chunk);
     TM_ASSERT(first->prev == last);
     TM_ASSERT(count == object->chunk_count);
-    books->objects++;
     books->bytes += tm_record_bytes(TM_RECORD_OBJECT);
+}
+
+static void check_object(struct tm_pool *pool, uint64_t ref, struct books *books)
+{
+    struct tm_object_id id;
+    const struct tm_object *object = tm_object_at(pool, ref);
+    books->objects++;
+    memcpy(id.word, object->id, sizeof id.word);
+    TM_ASSERT(object->pool == pool->number);
+    TM_ASSERT(tm_object_find(pool, &id, tm_object_hash(pool, id.word)) == ref);
+    if (!tm_stands_alone(pool, ref)) {
+        check_chunks(pool, ref, object, books);
+        return;
+    }
+    const struct tm_chunk *chunk = tm_record_at(pool->engine->store, pool->kind, ref);
+    TM_ASSERT(chunk->number == 0);
+    check_chunk(pool, 0, chunk, books);
+    check_findable(pool, chunk);
 }
 
 static void check_pool(struct tm_pool *pool, struct books *books)
@@ -80,9 +95,9 @@ static void check_pool(struct tm_pool *pool, struct books *books)
     for (unsigned i = 0; i < TM_POOL_STRIPES; i++) {
         uint64_t before = 0;
         for (uint64_t ref = pool->stripe[i].first_object; ref != 0;) {
-            const struct tm_object *object = tm_record_at(pool->engine->store, pool->kind, ref);
+            const struct tm_object *object = tm_object_at(pool, ref);
             TM_ASSERT(object->prev == before);
-            check_object(pool, ref, object, books);
+            check_object(pool, ref, books);
             before = ref;
             ref = object->next;
         }

@@ -1,167 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * chunk.c - chunks and objects coming and going.
+ * chunk.c - chunks coming and going, and objects with them.
  *
- * An object has a record while it has chunks. Its stripe's lock covers the object's list of chunks and the
- * pool's list of objects; a chunk is in the index exactly while it is on its object's list. Records are
- * allocated before any lock is taken, and freed after all are released.
+ * The lock of an object's stripe covers the object's list of chunks and the pool's list of objects (object.c); a
+ * chunk is in the index exactly while it is on its object's list, or alone on the pool's. Records are allocated
+ * before any lock is taken, and freed after all are released.
  *
  * A chunk grows by being copied into a larger record under its bucket's lock. For a restart that finds both,
  * they say the same, and the larger one is taken.
  */
-#include "base/mix.h"
 #include "engine/index_internal.h"
 
-/* Objects are in the index under a chunk number that no page has. */
-#define OBJECT_NUMBER UINT64_MAX
-
-static uint32_t object_hash(const struct tm_engine *engine, const struct tm_pool *pool, const struct tm_object_id *id)
+static struct tm_chunk *chunk_at(const struct tm_pool *pool, uint64_t ref)
 {
-    return (uint32_t)tm_mix_handle(engine->seeds, pool->number, id->word, OBJECT_NUMBER);
-}
-
-void tm_index_hashes(void *user, enum tm_arena_kind arena, const uint64_t *refs, unsigned count, uint32_t *hashes)
-{
-    const struct tm_engine *engine = user;
-    for (unsigned i = 0; i < count; i++)
-        tm_prefetch(tm_record_at(engine->store, arena, refs[i]));
-    for (unsigned i = 0; i < count; i++) {
-        const struct tm_chunk *chunk = tm_record_at(engine->store, arena, refs[i]);
-        const struct tm_object *object = (const struct tm_object *)(const void *)chunk;
-        hashes[i] = tm_is_chunk(chunk)
-                        ? (uint32_t)tm_chunk_hash(engine, chunk)
-                        : (uint32_t)tm_mix_handle(engine->seeds, object->pool, object->id, OBJECT_NUMBER);
-    }
-}
-
-static struct tm_stripe *stripe_of(struct tm_pool *pool, uint32_t hash)
-{
-    return &pool->stripe[(hash >> 24) % TM_POOL_STRIPES];
-}
-
-static struct tm_chunk *chunk_at(const struct tm_engine *engine, const struct tm_pool *pool, uint64_t ref)
-{
-    return tm_record_at(engine->store, pool->kind, ref);
-}
-
-static struct tm_object *object_at(const struct tm_engine *engine, const struct tm_pool *pool, uint64_t ref)
-{
-    return tm_record_at(engine->store, pool->kind, ref);
-}
-
-/* ---- objects; stripe's lock held ---- */
-
-static uint64_t find_object(struct tm_engine *engine, struct tm_pool *pool, const struct tm_object_id *id,
-                            uint32_t hash)
-{
-    struct tm_table *table = &engine->index[pool->kind];
-    struct tm_bucket *bucket = tm_table_lock(table, hash);
-    struct tm_table_scan scan = {NULL, 0};
-    uint64_t ref;
-    while ((ref = tm_table_next(table, bucket, hash, &scan)) != 0) {
-        const struct tm_object *object = object_at(engine, pool, ref);
-        if (object->kind == TM_RECORD_LIVE(TM_RECORD_OBJECT) && object->pool == pool->number &&
-            memcmp(object->id, id->word, sizeof object->id) == 0)
-            break;
-    }
-    tm_table_unlock(table, bucket);
-    return ref;
-}
-
-static bool enter_object(struct tm_engine *engine, struct tm_pool *pool, const struct tm_object_id *id, uint32_t hash,
-                         uint64_t ref)
-{
-    struct tm_table *table = &engine->index[pool->kind];
-    struct tm_object *object = object_at(engine, pool, ref);
-    object->pool = pool->number;
-    memcpy(object->id, id->word, sizeof object->id);
-    tm_store_release(&object->kind, TM_RECORD_LIVE(TM_RECORD_OBJECT));
-    struct tm_bucket *bucket = tm_table_lock(table, hash);
-    bool done = tm_table_insert(table, bucket, hash, ref);
-    tm_table_unlock(table, bucket);
-    if (!done)
-        return false;
-    struct tm_stripe *stripe = stripe_of(pool, hash);
-    object->next = stripe->first_object;
-    object->prev = 0;
-    if (object->next != 0)
-        object_at(engine, pool, object->next)->prev = ref;
-    else
-        stripe->last_object = ref;
-    stripe->first_object = ref;
-    tm_tally_add(pool, 0, TM_TALLY_OBJECTS, 1);
-    return true;
-}
-
-static void remove_object(struct tm_engine *engine, struct tm_pool *pool, uint32_t hash, uint64_t ref)
-{
-    struct tm_table *table = &engine->index[pool->kind];
-    struct tm_object *object = object_at(engine, pool, ref);
-    TM_ASSERT(object->chunk_count == 0);
-    struct tm_bucket *bucket = tm_table_lock(table, hash);
-    bool was_there = tm_table_remove(table, bucket, hash, ref);
-    tm_table_unlock(table, bucket);
-    TM_ASSERT(was_there);
-    if (object->next != 0)
-        object_at(engine, pool, object->next)->prev = object->prev;
-    else
-        stripe_of(pool, hash)->last_object = object->prev;
-    if (object->prev != 0)
-        object_at(engine, pool, object->prev)->next = object->next;
-    else
-        stripe_of(pool, hash)->first_object = object->next;
-    tm_tally_add(pool, 0, TM_TALLY_OBJECTS, (uint64_t)-1);
-}
-
-static void link_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t object_ref, uint64_t ref)
-{
-    struct tm_object *object = object_at(engine, pool, object_ref);
-    struct tm_chunk *chunk = chunk_at(engine, pool, ref);
-    chunk->object = object_ref;
-    chunk->next = object->first_chunk;
-    chunk->prev = ref;
-    if (chunk->next != 0) {
-        struct tm_chunk *next = chunk_at(engine, pool, chunk->next);
-        chunk->prev = next->prev; /* the last */
-        next->prev = ref;
-    }
-    object->first_chunk = ref;
-    object->chunk_count++;
-}
-
-static void unlink_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t ref)
-{
-    struct tm_chunk *chunk = chunk_at(engine, pool, ref);
-    struct tm_object *object = object_at(engine, pool, chunk->object);
-    bool is_first = object->first_chunk == ref;
-    TM_ASSERT(object->chunk_count > 0);
-    if (!is_first)
-        chunk_at(engine, pool, chunk->prev)->next = chunk->next;
-    if (chunk->next != 0)
-        chunk_at(engine, pool, chunk->next)->prev = chunk->prev;
-    else if (!is_first)
-        chunk_at(engine, pool, object->first_chunk)->prev = chunk->prev; /* a new last */
-    if (is_first)
-        object->first_chunk = chunk->next;
-    object->chunk_count--;
-}
-
-/* The larger record takes the smaller one's place in its object's list. */
-static void relink_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t from, uint64_t to)
-{
-    struct tm_chunk *chunk = chunk_at(engine, pool, to);
-    struct tm_object *object = object_at(engine, pool, chunk->object);
-    bool is_first = object->first_chunk == from;
-    if (is_first)
-        object->first_chunk = to;
-    else
-        chunk_at(engine, pool, chunk->prev)->next = to;
-    if (chunk->next != 0)
-        chunk_at(engine, pool, chunk->next)->prev = to;
-    else
-        chunk_at(engine, pool, object->first_chunk)->prev = to;
-    if (is_first && chunk->next == 0)
-        chunk->prev = to;
+    return tm_record_at(pool->engine->store, pool->kind, ref);
 }
 
 /* ---- adding ---- */
@@ -197,13 +49,16 @@ static void choose_window(const struct tm_place *place, const struct tm_chunk *s
     add->class_of_chunk = class_for(pages);
 }
 
-static bool object_exists(const struct tm_place *place, uint32_t hash)
+/* True when the chunk cannot be added without a record for its object, as far as one can say without the lock. */
+static bool needs_object(const struct tm_place *place, uint32_t hash)
 {
-    struct tm_stripe *stripe = stripe_of(place->pool, hash);
-    tm_lock_acquire(&stripe->lock, TM_LOCK_object_stripe);
-    bool exists = find_object(place->engine, place->pool, &place->id, hash) != 0;
-    tm_lock_release(&stripe->lock, TM_LOCK_object_stripe);
-    return exists;
+    if (place->chunk == 0)
+        return false;
+    tm_stripe_lock(place->pool, hash);
+    uint64_t object = tm_object_find(place->pool, &place->id, hash);
+    bool needs = object == 0 || tm_stands_alone(place->pool, object);
+    tm_stripe_unlock(place->pool, hash);
+    return needs;
 }
 
 static void drop_addition(const struct tm_place *place, struct addition *add)
@@ -245,12 +100,11 @@ static void fill_chunk(const struct tm_place *place, const struct addition *add,
 }
 
 /* Stripe's lock held: enters a new chunk. False: there is one already, or no memory (*nomem). */
-static bool enter_chunk(const struct tm_place *place, const struct addition *add, uint64_t object_ref, bool *nomem)
+static bool enter_chunk(const struct tm_place *place, const struct addition *add, bool *nomem)
 {
-    struct tm_chunk *chunk = chunk_at(place->engine, place->pool, add->chunk);
+    struct tm_chunk *chunk = chunk_at(place->pool, add->chunk);
     struct tm_table_scan scan = {NULL, 0};
     fill_chunk(place, add, chunk);
-    chunk->object = object_ref;
     struct tm_bucket *bucket = tm_table_lock(place->index, place->hash);
     bool done = tm_find_chunk(place, bucket, &scan) == NULL;
     if (done) {
@@ -259,16 +113,15 @@ static bool enter_chunk(const struct tm_place *place, const struct addition *add
         *nomem = !done;
     }
     tm_table_unlock(place->index, bucket);
-    if (done)
-        link_chunk(place->engine, place->pool, object_ref, add->chunk);
     return done;
 }
 
 /* Stripe's lock held: replaces the chunk by a larger one. Answers the old record, 0: it is not what was seen. */
-static uint64_t grow_chunk(const struct tm_place *place, const struct addition *add, const struct tm_chunk *shape)
+static uint64_t grow_chunk(const struct tm_place *place, const struct addition *add, const struct tm_chunk *shape,
+                           uint32_t hash)
 {
     struct tm_table_scan scan = {NULL, 0};
-    struct tm_chunk *chunk = chunk_at(place->engine, place->pool, add->chunk);
+    struct tm_chunk *chunk = chunk_at(place->pool, add->chunk);
     uint64_t from = 0;
     struct tm_bucket *bucket = tm_table_lock(place->index, place->hash);
     struct tm_chunk *old = tm_find_chunk(place, bucket, &scan);
@@ -286,7 +139,7 @@ static uint64_t grow_chunk(const struct tm_place *place, const struct addition *
     }
     tm_table_unlock(place->index, bucket);
     if (from != 0)
-        relink_chunk(place->engine, place->pool, from, add->chunk);
+        tm_object_relink(place->pool, hash, from, add->chunk);
     return from;
 }
 
@@ -299,10 +152,9 @@ static enum tm_set add_by_growing(const struct tm_place *place, const struct tm_
         drop_addition(place, add);
         return result;
     }
-    struct tm_stripe *stripe = stripe_of(place->pool, hash);
-    tm_lock_acquire(&stripe->lock, TM_LOCK_object_stripe);
-    uint64_t old = grow_chunk(place, add, shape);
-    tm_lock_release(&stripe->lock, TM_LOCK_object_stripe);
+    tm_stripe_lock(place->pool, hash);
+    uint64_t old = grow_chunk(place, add, shape, hash);
+    tm_stripe_unlock(place->pool, hash);
     if (old == 0) {
         drop_addition(place, add);
         return TM_SET_OK;
@@ -312,40 +164,50 @@ static enum tm_set add_by_growing(const struct tm_place *place, const struct tm_
     return TM_SET_OK;
 }
 
+/* Stripe's lock held: enters what was brought; what is used of it is the caller's no more. */
+static enum tm_set enter(const struct tm_place *place, struct addition *add, uint32_t hash)
+{
+    struct tm_pool *pool = place->pool;
+    uint64_t found = tm_object_find(pool, &place->id, hash);
+    uint64_t alone = found != 0 && tm_stands_alone(pool, found) ? found : 0;
+    uint64_t object = alone != 0 ? 0 : found;
+    bool nomem = false;
+    bool will_stand_alone = found == 0 && place->chunk == 0;
+    if (object == 0 && !will_stand_alone) {
+        /* Without the record, what others did meanwhile comes to be looked at anew. */
+        if (add->object == 0 || place->chunk == 0)
+            return TM_SET_OK;
+        if (!tm_object_make(pool, &place->id, hash, alone, add->object))
+            return TM_SET_NOMEM;
+        object = add->object;
+    }
+    if (enter_chunk(place, add, &nomem)) {
+        tm_object_add(pool, hash, object, add->chunk);
+        add->charged -= tm_record_bytes(add->class_of_chunk);
+        add->chunk = 0;
+    }
+    if (object != 0 && object == add->object && !tm_object_end(pool, hash, object)) {
+        add->charged -= tm_record_bytes(TM_RECORD_OBJECT);
+        add->object = 0;
+    }
+    return nomem ? TM_SET_NOMEM : TM_SET_OK;
+}
+
 static enum tm_set add_new(const struct tm_place *place, struct addition *add, uint32_t hash)
 {
-    enum tm_set result = get_records(place, add, !object_exists(place, hash));
-    if (result != TM_SET_OK) {
-        drop_addition(place, add);
-        return result;
+    enum tm_set result = get_records(place, add, needs_object(place, hash));
+    if (result == TM_SET_OK) {
+        tm_stripe_lock(place->pool, hash);
+        result = enter(place, add, hash);
+        tm_stripe_unlock(place->pool, hash);
     }
-    struct tm_engine *engine = place->engine;
-    struct tm_pool *pool = place->pool;
-    struct tm_stripe *stripe = stripe_of(pool, hash);
-    bool nomem = false;
-    tm_lock_acquire(&stripe->lock, TM_LOCK_object_stripe);
-    uint64_t object = find_object(engine, pool, &place->id, hash);
-    if (object == 0 && add->object != 0) {
-        nomem = !enter_object(engine, pool, &place->id, hash, add->object);
-        object = nomem ? 0 : add->object;
-    }
-    if (object != 0 && enter_chunk(place, add, object, &nomem)) {
-        add->chunk = 0;
-        add->charged = object == add->object ? 0 : add->object != 0 ? tm_record_bytes(TM_RECORD_OBJECT)
-                                                                    : 0;
-        add->object = object == add->object ? 0 : add->object;
-    } else if (object != 0 && object == add->object) {
-        if (object_at(engine, pool, object)->chunk_count == 0)
-            remove_object(engine, pool, hash, object);
-    }
-    tm_lock_release(&stripe->lock, TM_LOCK_object_stripe);
     drop_addition(place, add);
-    return nomem ? TM_SET_NOMEM : TM_SET_OK;
+    return result;
 }
 
 enum tm_set tm_chunk_add(const struct tm_place *place, const struct tm_chunk *shape)
 {
-    uint32_t hash = object_hash(place->engine, place->pool, &place->id);
+    uint32_t hash = tm_object_hash(place->pool, place->id.word);
     struct addition add = {0};
     choose_window(place, shape, &add);
     enum tm_set result =
@@ -358,51 +220,33 @@ enum tm_set tm_chunk_add(const struct tm_place *place, const struct tm_chunk *sh
 
 void tm_index_reap(const struct tm_place *place)
 {
-    struct tm_engine *engine = place->engine;
     struct tm_pool *pool = place->pool;
-    uint32_t hash = object_hash(engine, pool, &place->id);
-    struct tm_stripe *stripe = stripe_of(pool, hash);
+    struct tm_store *store = place->engine->store;
+    uint32_t hash = tm_object_hash(pool, place->id.word);
     struct tm_table_scan scan = {NULL, 0};
     uint64_t object = 0;
     uint64_t ref = 0;
     uint64_t bytes = 0;
-    tm_lock_acquire(&stripe->lock, TM_LOCK_object_stripe);
+    tm_stripe_lock(pool, hash);
     struct tm_bucket *bucket = tm_table_lock(place->index, place->hash);
     struct tm_chunk *chunk = tm_find_chunk(place, bucket, &scan);
     if (chunk != NULL && chunk->count == 0) {
         ref = tm_table_found(bucket, &scan);
         bytes = tm_record_bytes(class_for(chunk->pages));
         tm_store_release(&chunk->kind, 0u);
-        tm_table_remove(place->index, bucket, place->hash, ref);
+        tm_table_remove_found(place->index, bucket, &scan);
     }
     tm_table_unlock(place->index, bucket);
-    if (ref != 0) {
-        object = chunk->object;
-        unlink_chunk(engine, pool, ref);
-        if (object_at(engine, pool, object)->chunk_count == 0)
-            remove_object(engine, pool, hash, object);
-        else
-            object = 0;
-    }
-    tm_lock_release(&stripe->lock, TM_LOCK_object_stripe);
+    if (ref != 0)
+        object = tm_object_drop(pool, hash, ref);
+    tm_stripe_unlock(pool, hash);
     if (ref == 0)
         return;
-    tm_record_free(engine->store, pool->kind, ref);
+    tm_record_free(store, pool->kind, ref);
     if (object != 0) {
-        tm_record_free(engine->store, pool->kind, object);
+        tm_record_free(store, pool->kind, object);
         bytes += tm_record_bytes(TM_RECORD_OBJECT);
     }
-    tm_uncharge(pool, bytes);
-}
-
-/* The chunk is out of the index: its pages are gone for everybody. Frees what they refer to. */
-static void free_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t ref, unsigned shard)
-{
-    struct tm_chunk *chunk = chunk_at(engine, pool, ref);
-    uint64_t bytes = tm_record_bytes(class_for(chunk->pages));
-    bytes += tm_note_removed(pool, shard, chunk->slot, chunk->pages);
-    tm_slots_release(engine->store, pool->kind, chunk->slot, chunk->pages);
-    tm_record_free(engine->store, pool->kind, ref);
     tm_uncharge(pool, bytes);
 }
 
@@ -416,68 +260,64 @@ static uint64_t pages_in(const struct tm_chunk *chunk)
     return pages;
 }
 
-/* Stripe's lock held: takes the object's last chunk out of the index and the list. */
-static uint64_t detach_last_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t object_ref)
-{
-    struct tm_object *object = object_at(engine, pool, object_ref);
-    uint64_t ref = chunk_at(engine, pool, object->first_chunk)->prev;
-    struct tm_chunk *chunk = chunk_at(engine, pool, ref);
-    uint32_t hash = (uint32_t)tm_chunk_hash(engine, chunk);
-    struct tm_table *table = &engine->index[pool->kind];
-    struct tm_bucket *bucket = tm_table_lock(table, hash);
-    /* First for a restart, then for everybody: from here on the pages are gone. */
-    tm_store_release(&chunk->kind, 0u);
-    bool was_there = tm_table_remove(table, bucket, hash, ref);
-    tm_dirty_note(pool, hash, chunk->id, chunk->number, pages_in(chunk));
-    tm_table_unlock(table, bucket);
-    TM_ASSERT(was_there);
-    unlink_chunk(engine, pool, ref);
-    return ref;
-}
-
 /* What was taken out under a stripe's lock, to be freed without it. */
 struct detached {
     uint64_t chunk;
-    uint64_t object;      /* 0: it has other chunks */
+    uint64_t object;      /* 0: it has other chunks, or no record */
     uint32_t chunks_left; /* of the object */
 };
 
-/* Stripe's lock held: takes an object's last chunk out, and the object with its only one. */
-static struct detached detach(struct tm_engine *engine, struct tm_pool *pool, uint64_t object, uint32_t hash)
+/* Stripe's lock held: takes an object's oldest chunk out of index and lists, and the object with its only one. */
+static struct detached detach(struct tm_pool *pool, uint64_t object, uint32_t object_hash)
 {
-    struct detached detached = {.chunk = detach_last_chunk(engine, pool, object)};
-    detached.chunks_left = object_at(engine, pool, object)->chunk_count;
-    if (detached.chunks_left == 0) {
-        remove_object(engine, pool, hash, object);
-        detached.object = object;
-    }
+    struct detached detached = {.chunk = tm_object_oldest(pool, object)};
+    struct tm_chunk *chunk = chunk_at(pool, detached.chunk);
+    bool is_only = tm_stands_alone(pool, object);
+    uint32_t hash = (uint32_t)tm_chunk_hash(pool->engine, chunk);
+    struct tm_table *table = &pool->engine->index[pool->kind];
+    struct tm_bucket *bucket = tm_table_lock(table, hash);
+    /* First for a restart, then for everybody: from here on the pages are gone. */
+    tm_store_release(&chunk->kind, 0u);
+    bool was_there = tm_table_remove(table, bucket, hash, detached.chunk);
+    tm_dirty_note(pool, hash, chunk->id, chunk->number, pages_in(chunk));
+    tm_table_unlock(table, bucket);
+    TM_ASSERT(was_there);
+    detached.object = tm_object_drop(pool, object_hash, detached.chunk);
+    if (!is_only && detached.object == 0)
+        detached.chunks_left = tm_object_at(pool, object)->chunk_count;
     return detached;
 }
 
-static void free_detached(struct tm_engine *engine, struct tm_pool *pool, const struct detached *detached,
-                          unsigned shard)
+/* They are gone for everybody. Frees what the chunk's pages refer to, and the records. */
+static void free_detached(struct tm_pool *pool, const struct detached *detached, unsigned shard)
 {
-    free_chunk(engine, pool, detached->chunk, shard);
-    if (detached->object == 0)
-        return;
-    tm_record_free(engine->store, pool->kind, detached->object);
-    tm_uncharge(pool, tm_record_bytes(TM_RECORD_OBJECT));
+    struct tm_store *store = pool->engine->store;
+    struct tm_chunk *chunk = chunk_at(pool, detached->chunk);
+    uint64_t bytes = tm_record_bytes(class_for(chunk->pages));
+    bytes += tm_note_removed(pool, shard, chunk->slot, chunk->pages);
+    tm_slots_release(store, pool->kind, chunk->slot, chunk->pages);
+    tm_record_free(store, pool->kind, detached->chunk);
+    if (detached->object != 0) {
+        tm_record_free(store, pool->kind, detached->object);
+        bytes += tm_record_bytes(TM_RECORD_OBJECT);
+    }
+    tm_uncharge(pool, bytes);
 }
 
 /* Removes one chunk of an object, and the object with its last. False: there was none. Answers in *left how
  * many chunks are left. */
-static bool remove_one_chunk(struct tm_engine *engine, struct tm_pool *pool, struct tm_stripe *stripe,
-                             const struct tm_object_id *id, uint32_t hash, unsigned shard, uint32_t *left)
+static bool remove_one_chunk(struct tm_pool *pool, const struct tm_object_id *id, uint32_t hash, unsigned shard,
+                             uint32_t *left)
 {
     struct detached detached = {0};
-    tm_lock_acquire(&stripe->lock, TM_LOCK_object_stripe);
-    uint64_t object = find_object(engine, pool, id, hash);
+    tm_stripe_lock(pool, hash);
+    uint64_t object = tm_object_find(pool, id, hash);
     if (object != 0)
-        detached = detach(engine, pool, object, hash);
-    tm_lock_release(&stripe->lock, TM_LOCK_object_stripe);
+        detached = detach(pool, object, hash);
+    tm_stripe_unlock(pool, hash);
     *left = detached.chunks_left;
     if (object != 0)
-        free_detached(engine, pool, &detached, shard);
+        free_detached(pool, &detached, shard);
     return object != 0;
 }
 
@@ -485,21 +325,19 @@ static bool remove_one_chunk(struct tm_engine *engine, struct tm_pool *pool, str
  * Chunk by chunk, oldest first, so that nobody waits long for the stripe. New chunks come in front: after as many
  * as there were, those that were there at the begin are gone, whatever others add meanwhile.
  */
-bool tm_index_remove_object(struct tm_engine *engine, struct tm_pool *pool, const struct tm_object_id *id,
-                            unsigned shard)
+bool tm_index_remove_object(struct tm_pool *pool, const struct tm_object_id *id, unsigned shard)
 {
-    uint32_t hash = object_hash(engine, pool, id);
-    struct tm_stripe *stripe = stripe_of(pool, hash);
+    uint32_t hash = tm_object_hash(pool, id->word);
     uint32_t left;
-    if (!remove_one_chunk(engine, pool, stripe, id, hash, shard, &left))
+    if (!remove_one_chunk(pool, id, hash, shard, &left))
         return false;
     for (uint32_t more = left; more > 0; more--)
-        if (!remove_one_chunk(engine, pool, stripe, id, hash, shard, &left))
+        if (!remove_one_chunk(pool, id, hash, shard, &left))
             break;
     return true;
 }
 
-bool tm_index_evict_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t *dropped)
+bool tm_index_evict_chunk(struct tm_pool *pool, uint64_t *dropped)
 {
     unsigned first = tm_fetch_add_relaxed(&pool->evict_stripe, 1u);
     for (unsigned i = 0; i < TM_POOL_STRIPES; i++) {
@@ -507,23 +345,20 @@ bool tm_index_evict_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64
         struct detached detached = {0};
         tm_lock_acquire(&stripe->lock, TM_LOCK_object_stripe);
         uint64_t object = stripe->last_object;
-        if (object != 0) {
-            struct tm_object_id id;
-            memcpy(id.word, object_at(engine, pool, object)->id, sizeof id.word);
-            detached = detach(engine, pool, object, object_hash(engine, pool, &id));
-        }
+        if (object != 0)
+            detached = detach(pool, object, tm_object_hash(pool, tm_object_at(pool, object)->id));
         tm_lock_release(&stripe->lock, TM_LOCK_object_stripe);
         if (object == 0)
             continue;
-        *dropped = chunk_at(engine, pool, detached.chunk)->count;
+        *dropped = chunk_at(pool, detached.chunk)->count;
         tm_tally_add(pool, first % TM_SHARDS, TM_TALLY_EVICTED, *dropped);
-        free_detached(engine, pool, &detached, first % TM_SHARDS);
+        free_detached(pool, &detached, first % TM_SHARDS);
         return true;
     }
     return false;
 }
 
-void tm_index_remove_pool(struct tm_engine *engine, struct tm_pool *pool)
+void tm_index_remove_pool(struct tm_pool *pool)
 {
     for (unsigned i = 0; i < TM_POOL_STRIPES; i++) {
         struct tm_stripe *stripe = &pool->stripe[i];
@@ -532,11 +367,11 @@ void tm_index_remove_pool(struct tm_engine *engine, struct tm_pool *pool)
             tm_lock_acquire(&stripe->lock, TM_LOCK_object_stripe);
             uint64_t object = stripe->first_object;
             if (object != 0)
-                memcpy(id.word, object_at(engine, pool, object)->id, sizeof id.word);
+                memcpy(id.word, tm_object_at(pool, object)->id, sizeof id.word);
             tm_lock_release(&stripe->lock, TM_LOCK_object_stripe);
             if (object == 0)
                 break;
-            tm_index_remove_object(engine, pool, &id, 0);
+            tm_index_remove_object(pool, &id, 0);
         }
     }
 }
@@ -547,7 +382,7 @@ void tm_index_remove_pool(struct tm_engine *engine, struct tm_pool *pool)
 static bool resolve_twice(struct tm_engine *engine, struct tm_place *place, uint64_t ref)
 {
     struct tm_table_scan scan = {NULL, 0};
-    struct tm_chunk *chunk = chunk_at(engine, place->pool, ref);
+    struct tm_chunk *chunk = chunk_at(place->pool, ref);
     struct tm_bucket *bucket = tm_table_lock(place->index, place->hash);
     struct tm_chunk *other = tm_find_chunk(place, bucket, &scan);
     uint64_t other_ref = 0;
@@ -590,7 +425,7 @@ static void adopt_slots(struct tm_engine *engine, struct tm_pool *pool, struct t
 /* False: no memory for the object or the index. The chunk's numbers have been checked. */
 bool tm_index_adopt_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t ref, struct tm_worker *worker)
 {
-    struct tm_chunk *chunk = chunk_at(engine, pool, ref);
+    struct tm_chunk *chunk = chunk_at(pool, ref);
     struct tm_place place;
     struct tm_object_id id;
     memcpy(id.word, chunk->id, sizeof id.word);
@@ -602,11 +437,13 @@ bool tm_index_adopt_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64
         return true;
     }
 
-    uint32_t hash = object_hash(engine, pool, &id);
-    uint64_t object = find_object(engine, pool, &id, hash);
-    if (object == 0) {
+    uint32_t hash = tm_object_hash(pool, id.word);
+    uint64_t found = tm_object_find(pool, &id, hash);
+    uint64_t alone = found != 0 && tm_stands_alone(pool, found) ? found : 0;
+    uint64_t object = alone != 0 ? 0 : found;
+    if (object == 0 && (alone != 0 || chunk->number != 0)) {
         object = tm_record_alloc(engine->store, pool->kind, TM_RECORD_OBJECT, TM_TIER_COPY);
-        if (object == 0 || !enter_object(engine, pool, &id, hash, object))
+        if (object == 0 || !tm_object_make(pool, &id, hash, alone, object))
             return false;
         tm_charge_anyway(pool, tm_record_bytes(TM_RECORD_OBJECT));
     }
@@ -615,7 +452,7 @@ bool tm_index_adopt_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64
     tm_table_unlock(place.index, bucket);
     if (!done)
         return false;
-    link_chunk(engine, pool, object, ref);
+    tm_object_add(pool, hash, object, ref);
     tm_charge_anyway(pool, tm_record_bytes(class_for(chunk->pages)));
     adopt_slots(engine, pool, chunk, place.hash, worker);
     tm_table_grow(place.index);

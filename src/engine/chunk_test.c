@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* chunk_test.c - chunks and objects: windows, growth, lists, what two puts at once do, and no memory for them. */
-#include "engine/engine_internal.h"
+#include "engine/index_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "base/mix.h"
 #include "tests/support/test_engine.h"
 
 static struct tm_test_engine test;
@@ -71,8 +70,7 @@ static void a_chunk_grows_from_4_to_16_to_64_pages(void **state)
     for (unsigned i = 0; i < TM_ARRAY_SIZE(all); i++)
         assert_true(has(test.persistent, 1, all[i]));
     assert_int_equal(tm_test_client_figures(test.client).charged_bytes,
-                     tm_record_bytes(TM_RECORD_OBJECT) + tm_record_bytes(TM_RECORD_CHUNK_64) +
-                         5u * tm_slot_bytes(tm_test_slot(test.persistent, 1, 1)));
+                     tm_record_bytes(TM_RECORD_CHUNK_64) + 5u * tm_slot_bytes(tm_test_slot(test.persistent, 1, 1)));
 }
 
 static void a_window_lies_where_its_first_page_is(void **state)
@@ -346,7 +344,8 @@ static void a_chunk_that_does_not_fit_under_the_cap_is_not_made(void **state)
 
 /* ---- equal hashes ---- */
 
-/* Names that differ in one part only; of two objects, the last, it is the object's hash that counts for the second. */
+/* Names that differ in one part only; of two objects with records, the last, it is the object's hash that counts for the
+ * second. */
 enum part {
     PART_WORD_0,
     PART_WORD_1,
@@ -364,6 +363,8 @@ struct name {
 static struct name name_at(enum part part, uint32_t number)
 {
     struct name name = {{{7, 7, 7}}, 0};
+    if (part == PART_OBJECT)
+        name.index = TM_INDEX_OF_CHUNK(1);
     if (part == PART_CHUNK)
         name.index = TM_INDEX_OF_CHUNK(number);
     else
@@ -380,9 +381,7 @@ static uint32_t hash_of(struct tm_member *member, const struct name *name)
 
 static uint32_t second_hash_of(struct tm_member *member, enum part part, const struct name *name)
 {
-    if (part != PART_OBJECT)
-        return hash_of(member, name);
-    return (uint32_t)tm_mix_handle(test.engine->seeds, member->pool->number, name->id.word, UINT64_MAX);
+    return part == PART_OBJECT ? tm_object_hash(member->pool, name->id.word) : hash_of(member, name);
 }
 
 #define NAMES (1u << 20)

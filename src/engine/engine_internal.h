@@ -20,7 +20,7 @@
 /*
  * The slots of up to 64 neighbouring pages of an object: an aligned window of 4, 16 or 64 of them. Everything but
  * the slots and `count` is constant while the index names the chunk; object, next and prev belong to the
- * object's stripe.
+ * object's stripe. A chunk without an object's record stands alone: see object.c.
  */
 struct tm_chunk {
     uint32_t kind;   /* TM_RECORD_LIVE(class) */
@@ -30,22 +30,23 @@ struct tm_chunk {
     uint32_t pool;   /* number */
     uint32_t number; /* index / 64 */
     uint64_t id[3];
-    uint64_t object;     /* record */
-    uint64_t next, prev; /* records: the object's other chunks, newest first */
+    uint64_t object;     /* record; 0: none, this is all of the object */
+    uint64_t next, prev; /* records: the object's other chunks, newest first; or, alone, the stripe's objects */
     tm_slot slot[];
 };
 TM_STATIC_ASSERT(sizeof(struct tm_chunk) == 64);
 
-/* An object that has chunks. Everything belongs to its stripe. The chunks are a list from first_chunk along
- * `next`; going back, `prev` of the first is the last. */
+/* An object that has, or had, more than chunk 0. Everything belongs to its stripe. The chunks are a list from
+ * first_chunk along `next`; going back, `prev` of the first is the last. The words that objects are found and listed by
+ * are where a chunk has them. */
 struct tm_object {
     uint32_t kind;
+    uint32_t chunk_count;
     uint32_t pool;
+    uint32_t reserved;
     uint64_t id[3];
     uint64_t first_chunk;
-    uint64_t next, prev; /* of the stripe's objects */
-    uint32_t chunk_count;
-    uint32_t reserved;
+    uint64_t next, prev; /* of the stripe's objects: records, or chunks that stand alone */
 };
 TM_STATIC_ASSERT(sizeof(struct tm_object) == 64);
 
@@ -95,7 +96,7 @@ struct tm_account {
 
 struct tm_stripe {
     struct tm_lock lock;
-    uint64_t first_object; /* records: the newest, */
+    uint64_t first_object; /* records, or chunks that stand alone: the newest, */
     uint64_t last_object;  /* and the oldest */
 } TM_ALIGNED(TM_CACHE_LINE);
 
@@ -382,12 +383,11 @@ enum tm_set tm_index_set(const struct tm_place *place, struct tm_worker *worker,
                          tm_slot *old);
 
 /* Removes chunks of the object until there are none of those that were there at the begin. */
-bool tm_index_remove_object(struct tm_engine *engine, struct tm_pool *pool, const struct tm_object_id *id,
-                            unsigned shard);
+bool tm_index_remove_object(struct tm_pool *pool, const struct tm_object_id *id, unsigned shard);
 /* Evicts the oldest chunk of one of the pool's oldest objects. *dropped: its pages. False: the pool is empty. */
-bool tm_index_evict_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t *dropped);
+bool tm_index_evict_chunk(struct tm_pool *pool, uint64_t *dropped);
 /* Removes everything of a pool. */
-void tm_index_remove_pool(struct tm_engine *engine, struct tm_pool *pool);
+void tm_index_remove_pool(struct tm_pool *pool);
 /* Rebuilding: enters a chunk record. False: no memory. */
 bool tm_index_adopt_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t ref, struct tm_worker *worker);
 

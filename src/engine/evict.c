@@ -200,11 +200,11 @@ static bool evict_largest(struct tm_engine *engine, struct tm_worker *worker, st
  * Same-filled pages have no bytes, and neither have pages whose shared content was evicted; but their chunks take
  * memory and are charged. When an account has no segments left, these go, oldest first.
  */
-static bool evict_chunks_of_pool(struct tm_engine *engine, struct tm_pool *pool, uint64_t *dropped)
+static bool evict_chunks_of_pool(struct tm_pool *pool, uint64_t *dropped)
 {
     unsigned chunks = 0;
     uint64_t pages;
-    for (; chunks < CHUNKS_AT_ONCE && tm_index_evict_chunk(engine, pool, &pages); chunks++)
+    for (; chunks < CHUNKS_AT_ONCE && tm_index_evict_chunk(pool, &pages); chunks++)
         *dropped += pages;
     return chunks != 0;
 }
@@ -218,7 +218,7 @@ static bool evict_chunks(struct tm_engine *engine, const struct tm_client *clien
         if (!tm_pool_pin(pool))
             continue;
         bool fits = pool->kind == TM_ARENA_EPHEMERAL && (with_shared || !pool->is_shared) && is_member(pool, client);
-        bool done = fits && evict_chunks_of_pool(engine, pool, dropped);
+        bool done = fits && evict_chunks_of_pool(pool, dropped);
         tm_pool_unpin(pool);
         if (done)
             return true;
@@ -500,7 +500,7 @@ bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker, enum tm_evi
     if (pool->is_shared && pool->kind != TM_ARENA_EPHEMERAL)
         return false;
     bool done = (has_segments(account) && evict_segment(engine, worker, account, &dropped)) ||
-                (pool->is_shared ? evict_chunks_of_pool(engine, pool, &dropped)
+                (pool->is_shared ? evict_chunks_of_pool(pool, &dropped)
                                  : evict_chunks(engine, client, false, &dropped));
     tm_note_evicted(engine, client, why, dropped);
     return done;

@@ -642,7 +642,7 @@ enum tm_result tm_object_invalidate(struct tm_member *member, const struct tm_ob
     struct tm_pool *pool = member->pool;
     unsigned shard = tm_shard_of_thread(pool->engine);
     tm_tally_add(pool, shard, TM_TALLY_OBJECT_INVALIDATES, 1);
-    if (!tm_index_remove_object(pool->engine, pool, object, shard))
+    if (!tm_index_remove_object(pool, object, shard))
         return TM_MISS;
     tm_tally_add(pool, shard, TM_TALLY_OBJECT_INVALIDATES_FOUND, 1);
     return TM_OK;

@@ -467,7 +467,7 @@ static void end_pool(struct tm_member *last)
         struct tm_pool_record *record = tm_record_at(engine->store, TM_ARENA_PERSISTENT, pool->record);
         tm_store_release(&record->kind, 0u);
     }
-    tm_index_remove_pool(engine, pool);
+    tm_index_remove_pool(pool);
     for (unsigned attempt = 0; tm_load_seq(&pool->pins) != 0; attempt++)
         tm_platform_wait(attempt);
     TM_ASSERT(tm_tally_of(pool, TM_TALLY_PAGES) == 0);

@@ -60,7 +60,7 @@ bool tm_pool_walk(struct tm_member *member, uint64_t position[4], struct tm_page
     struct tm_table *table = &pool->engine->index[pool->kind];
     *count = 0;
     /* Each look at a bucket is a step; an empty stretch of the index ends the call, too. */
-    for (unsigned steps = 0; steps < 256 && position[1] == 0; steps++) {
+    for (unsigned steps = 0; steps < 64 && position[1] == 0; steps++) {
         uint32_t next;
         uint64_t order = 0;
         uint32_t at = (uint32_t)(position[0] >> 32);

@@ -340,7 +340,8 @@ static void check_engine(struct sim_world *world)
     totals->cooled += figures.cooled_pages;
     totals->warmed += figures.warmed_pages;
     totals->shared_found += figures.pages_shared;
-    totals->splits += world->engine->index[0].bucket_count + world->engine->index[1].bucket_count - (2u << TM_TABLE_BASE_BITS);
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++)
+        totals->splits += world->engine->index[kind].bucket_count - (1u << TM_TABLE_BASE_BITS);
 }
 
 /* The handles of clients and pools that were known before, from an engine that was made again. */
