@@ -126,7 +126,7 @@ TMEM_ZCACHE_API int tmem_put(struct tmem_pool *pool, struct tmem_oid *oid, uint3
 /*
  * tmem_get - copy out what is under a handle, by get_data() or get_data_and_free().
  *
- * @get_and_free  1: it is removed; -1: it stays; 0: it is removed from an ephemeral pool, and stays in a persistent one.
+ * @get_and_free  1: it is removed; -1: it stays; 0: it is removed from an ephemeral pool, stays in a persistent one.
  *
  * Results: 0, -1 (there is nothing), or what the function answered if that was negative.
  */
