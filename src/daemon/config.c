@@ -13,6 +13,7 @@
 
 #include "command/command.h"
 #include "command/size.h"
+#include "daemon/uuid.h"
 
 #define LINE_SIZE 512u
 #define PROBLEM_SIZE 400u
@@ -68,6 +69,8 @@ void tm_config_init(struct tm_config *config)
 
 void tm_config_fini(struct tm_config *config)
 {
+    for (size_t i = 0; i < config->rule_count; i++)
+        free(config->rules[i].uuids);
     free(config->rules);
     config->rules = NULL;
     config->rule_count = 0;
@@ -226,11 +229,42 @@ static bool set_limit(struct reader *reader, const char *key, const char *value)
     return true;
 }
 
+static void add_uuid(struct reader *reader, const char *word)
+{
+    struct tm_rule *rule = reader->rule;
+    struct tmem_uuid uuid;
+    if (!tm_uuid_parse(word, &uuid)) {
+        problem(reader, "uuids: '%s' is no uuid (32 hexadecimal digits, with hyphens or without)", word);
+        return;
+    }
+    struct tmem_uuid *uuids = reallocarray(rule->uuids, rule->uuid_count + 1u, sizeof *uuids);
+    if (uuids == NULL) {
+        problem(reader, "uuids: no memory");
+        return;
+    }
+    rule->uuids = uuids;
+    rule->uuids[rule->uuid_count++] = uuid;
+}
+
+/* Names of shared pools, with blanks or commas between. */
+static void set_uuids(struct reader *reader, const char *value)
+{
+    char words[LINE_SIZE];
+    char *rest;
+    reader->rule->uuid_count = 0;
+    (void)snprintf(words, sizeof words, "%s", value);
+    for (char *word = strtok_r(words, ", \t", &rest); word != NULL; word = strtok_r(NULL, ", \t", &rest))
+        add_uuid(reader, word);
+}
+
 static bool set_client(struct reader *reader, const char *key, const char *value)
 {
-    if (strcmp(key, "uid") != 0)
+    if (strcmp(key, "uid") == 0)
+        set_user(reader, key, value, reader->rule);
+    else if (strcmp(key, "uuids") == 0)
+        set_uuids(reader, value);
+    else
         return set_limit(reader, key, value);
-    set_user(reader, key, value, reader->rule);
     return true;
 }
 
@@ -295,7 +329,7 @@ static const struct section {
 } sections[] = {
     {"daemon", "socket, threads, grace, connections", set_daemon},
     {"store", "size, codec, dedup, defer, cold", set_store},
-    {"client", "uid, weight, cap, persistent, pools, clients", set_client},
+    {"client", "uid, weight, cap, persistent, pools, clients, uuids", set_client},
     {"others", "allow, weight, cap, persistent, pools, clients", set_others},
     {"control", "socket, group, mode", set_control},
     {"metrics", "listen, socket, clients", set_metrics},

@@ -4,7 +4,7 @@
  *
  *   [daemon]         socket, threads, grace, connections
  *   [store]          size, codec, dedup, defer, cold
- *   [client NAME]    uid, weight, cap, persistent, pools, clients: whoever connects as this user is NAME
+ *   [client NAME]    uid, weight, cap, persistent, pools, clients, uuids: whoever connects as this user is NAME
  *   [others]         allow, weight, cap, persistent, pools, clients: users that no section names
  *   [control]        socket, group, mode: where operators ask, and who may
  *   [metrics]        listen, socket, clients: where metrics are served, and for how many clients
@@ -33,12 +33,14 @@ struct tm_rule {
     char name[TMEM_CLIENT_NAME_SIZE]; /* empty: the clients are called after their user */
     bool has_uid;
     uid_t uid;
-    uint32_t weight;    /* the most; one that wishes for none has 100 */
-    uint64_t cap_bytes; /* UINT64_MAX: none */
-    bool persistent;    /* may make persistent pools */
-    uint32_t pools;     /* most at once */
-    uint32_t clients;   /* most at once, those included that have left pages behind */
-    bool allowed;       /* of [others]: may connect at all */
+    uint32_t weight;         /* the most; one that wishes for none has 100 */
+    uint64_t cap_bytes;      /* UINT64_MAX: none */
+    bool persistent;         /* may make persistent pools */
+    uint32_t pools;          /* most at once */
+    uint32_t clients;        /* most at once, those included that have left pages behind */
+    struct tmem_uuid *uuids; /* of shared pools that it may join */
+    size_t uuid_count;
+    bool allowed; /* of [others]: may connect at all */
 };
 
 struct tm_config {

@@ -127,6 +127,7 @@ static void everything_can_be_set(void **state)
                                "persistent = no\n"
                                "pools = 5\n"
                                "clients = 2\n"
+                               "uuids = 00000000-0000-0001-0000-000000000002, 0000000000000003000000000000000F\n"
                                "[others]\n"
                                "allow = no\n"
                                "cap = none\n"
@@ -155,6 +156,11 @@ static void everything_can_be_set(void **state)
     assert_false(rule->persistent);
     assert_int_equal(rule->pools, 5);
     assert_int_equal(rule->clients, 2);
+    assert_int_equal(rule->uuid_count, 2);
+    assert_int_equal(rule->uuids[0].word[1], 1);
+    assert_int_equal(rule->uuids[0].word[0], 2);
+    assert_int_equal(rule->uuids[1].word[1], 3);
+    assert_int_equal(rule->uuids[1].word[0], 15);
     assert_false(config.others.allowed);
     assert_string_equal(config.control_socket, "/run/control");
     assert_string_equal(config.control_group, "wheel");
@@ -200,6 +206,13 @@ static void each_problem_is_told_with_its_line(void **state)
         {"[client a]\n", "c: [client a] has no uid"},
         {"[client a]\nuid = 1\nweight = 0\n", "c:3: weight = 0: expected a number from 1 to 1000000"},
         {"[client a]\nuid = 1\nallow = no\n", "c:3: allow: no such key in [client]"},
+        {"[client a]\nuid = 1\nuuids = 1\n", "c:3: uuids: '1' is no uuid"},
+        {"[client a]\nuid = 1\nuuids = 0000000000000001-0000000000000002-\n", "c:3: uuids: '0"},
+        {"[client a]\nuid = 1\nuuids = -00000000000000010000000000000002\n", "c:3: uuids: '-"},
+        {"[client a]\nuid = 1\nuuids = 00000000--000000010000000000000002\n", "c:3: uuids: '0"},
+        {"[client a]\nuid = 1\nuuids = 000000000000000100000000000000023\n", "c:3: uuids: '0"},
+        {"[client a]\nuid = 1\nuuids = 0000000000000001000000000000000g\n", "c:3: uuids: '0"},
+        {"[others]\nuuids = 00000000000000010000000000000002\n", "c:2: uuids: no such key in [others]"},
         {"[others]\nuid = 1\n", "c:2: uid: no such key in [others]"},
         {"[metrics]\nlisten = localhost:9753\n", "c:2: listen = localhost:9753: expected an address and a port"},
         {"[metrics]\nclients = 4097\n", "c:2: clients = 4097: expected a number from 0 to 4096"},

@@ -124,14 +124,17 @@ enum tm_control_heard tm_control_line_next(struct tm_control_line *line, const c
 
 bool tm_control_line_send(struct tm_control_line *line, const char *text, size_t bytes)
 {
-    while (bytes > 0) {
+    while (bytes > 0 && !tm_load_relaxed(&line->is_cut)) {
         ssize_t sent = send(line->socket, text, bytes, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
-        if (sent <= 0)
+        if (sent <= 0) {
+            /* Nor is anything else said to him: half a line may be out. */
+            tm_control_line_cut(line);
             return false;
+        }
         text += sent;
         bytes -= (size_t)sent;
     }
-    return true;
+    return bytes == 0;
 }

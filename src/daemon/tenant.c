@@ -143,6 +143,15 @@ static void add(struct tm_tenants *tenants, struct tm_tenant *tenant)
     tenants->first = tenant;
 }
 
+/* The shared pools of its rule, also for one that comes back after the configuration has changed. */
+static enum tmem_result authorise(struct tmem_client *client, const struct tm_rule *rule)
+{
+    enum tmem_result result = TMEM_OK;
+    for (size_t i = 0; i < rule->uuid_count && result == TMEM_OK; i++)
+        result = tmem_client_authorise(client, &rule->uuids[i]);
+    return result;
+}
+
 static enum tmem_result make(struct tm_tenants *tenants, const struct tm_rule *rule,
                              const struct tm_tenant_wish *wish, const char *name, struct tm_tenant **result)
 {
@@ -157,6 +166,11 @@ static enum tmem_result make(struct tm_tenants *tenants, const struct tm_rule *r
     options.weight = (uint32_t)bounded(rule->weight, wish->weight != 0 ? wish->weight : options.weight);
     options.cap_bytes = bounded(bounded(rule->cap_bytes, wish->cap_bytes), wish->size_bytes);
     enum tmem_result outcome = tmem_client_create(tenants->daemon->store, name, &options, &tenant->client);
+    if (outcome == TMEM_OK) {
+        outcome = authorise(tenant->client, rule);
+        if (outcome != TMEM_OK)
+            tmem_client_destroy(tenant->client);
+    }
     if (outcome != TMEM_OK) {
         free(tenant);
         return outcome;
@@ -200,6 +214,8 @@ enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_t
     *claimed = found != NULL;
     enum tmem_result result = found != NULL ? reconnect(found, wish, text, text_size)
                                             : make_another(tenants, rule, wish, name, &found, text, text_size);
+    if (result == TMEM_OK && *claimed && (result = authorise(found->client, rule)) != TMEM_OK)
+        snprintf(text, text_size, "client '%s': %s", name, tmem_result_text(result));
     if (result == TMEM_OK) {
         found->state = TM_TENANT_CONNECTED;
         found->socket = wish->socket;

@@ -300,6 +300,25 @@ static void what_is_reclaimed_from_a_client_is_its_ephemeral_pages_only(void **s
     tm_engine_check(test.engine);
 }
 
+static void pages_are_compressed_unless_their_client_does_without(void **state)
+{
+    (void)state;
+    tm_client_set_compress(test.client, false);
+    assert_false(tm_test_client_figures(test.client).compress);
+    assert_int_equal(tm_test_put(test.persistent, 1, 1, TM_TEST_SHORT, 1), TM_OK);
+    uint64_t plain = charged(test.client);
+    assert_true(plain > TM_PAGE_BYTES);
+    assert_int_equal(tm_test_put(test.persistent, 1, 2, TM_TEST_SMALL, 2), TM_OK);
+    assert_true(charged(test.client) < plain + 256u); /* one word repeated */
+    tm_client_set_compress(test.client, true);
+    assert_true(tm_test_client_figures(test.client).compress);
+    assert_true(tm_test_has(test.persistent, 1, 1, TM_TEST_SHORT, 1));
+    assert_int_equal(tm_test_put(test.persistent, 1, 1, TM_TEST_SHORT, 3), TM_OK);
+    assert_true(charged(test.client) < TM_PAGE_BYTES);
+    assert_true(tm_test_has(test.persistent, 1, 1, TM_TEST_SHORT, 3));
+    tm_engine_check(test.engine);
+}
+
 /* ---- the end ---- */
 
 static void an_end_leaves_nothing_behind(void **state)
@@ -362,6 +381,7 @@ int main(void)
         TEST(an_ephemeral_pool_at_its_cap_makes_room_in_itself),
         TEST(a_lower_cap_drops_ephemeral_pages_at_once),
         TEST(what_is_reclaimed_from_a_client_is_its_ephemeral_pages_only),
+        TEST(pages_are_compressed_unless_their_client_does_without),
         TEST(an_end_leaves_nothing_behind),
         TEST(rights_are_listed),
     };
