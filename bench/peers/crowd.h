@@ -14,7 +14,8 @@
 
 struct crowd;
 
-/* crowd_create - the clients, each with a pool and an eighth of the first @pages pages of @from. NULL after a message. */
+/* crowd_create - the clients, each with a pool and an eighth of the first @pages pages of @from. NULL after a
+ * message. */
 struct crowd *crowd_create(const struct bench_store *from, uint64_t pages);
 
 /* crowd_get - @pages gets at random, all clients together. Time that passes for each page; negative after a message. */

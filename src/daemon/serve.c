@@ -8,6 +8,9 @@
 
 #include "codec/codec.h"
 
+/* Chunks of up to 64 pages that go in one step of what takes long: about as much work as a turn. */
+#define STEP_CHUNKS 16u
+
 TM_STATIC_ASSERT((int)TM_WIRE_UNAVAILABLE == (int)TMEM_UNAVAILABLE && (int)TM_WIRE_INVALID == (int)TMEM_INVALID);
 TM_STATIC_ASSERT((int)TM_WIRE_RESULT_COUNT == (int)TMEM_RESULT_COUNT);
 TM_STATIC_ASSERT((int)TM_WIRE_PUT_KEEP == (int)TMEM_PUT_KEEP);
@@ -60,8 +63,6 @@ static enum tmem_result operate(struct tm_session *session, struct tm_scratch *s
     const struct tmem_object_id object = {{request->object[0], request->object[1], request->object[2]}};
     if (request->operation == TM_WIRE_POOL_CREATE)
         return create_pool(session, request, answer);
-    if (request->operation == TM_WIRE_POOL_DESTROY)
-        return tm_tenant_pool_destroy(session->tenant, request->pool);
     struct tmem_pool *pool = tm_tenant_pool(session->tenant, request->pool);
     if (pool == NULL)
         return TMEM_NOT_FOUND;
@@ -77,18 +78,23 @@ static enum tmem_result operate(struct tm_session *session, struct tm_scratch *s
         return tmem_get(pool, &object, request->index, page, (enum tmem_get_mode)request->flags);
     case TM_WIRE_INVALIDATE_PAGE:
         return tmem_invalidate_page(pool, &object, request->index);
-    case TM_WIRE_INVALIDATE_OBJECT:
-        return tmem_invalidate_object(pool, &object);
     case TM_WIRE_PUT_STORED:
         return put_stored(pool, &object, request, page, &scratch->stored);
     case TM_WIRE_GET_STORED:
         return get_stored(pool, &object, request, page, &scratch->stored, answer);
     case TM_WIRE_POOL_CREATE:
     case TM_WIRE_POOL_DESTROY:
+    case TM_WIRE_INVALIDATE_OBJECT:
     case TM_WIRE_OPERATION_COUNT:
         break;
     }
     return TMEM_UNSUPPORTED;
+}
+
+static void note_latency(struct tm_session *session, struct tm_scratch *scratch, unsigned operation, uint64_t took_ns)
+{
+    tm_latency_note(&scratch->latencies.of[operation], took_ns);
+    tm_latency_sums_note(&session->tenant->latency, operation, took_ns);
 }
 
 /* The same, timed now and then. */
@@ -99,9 +105,7 @@ static enum tmem_result operate_timed(struct tm_session *session, struct tm_scra
         return operate(session, scratch, request, answer);
     uint64_t began_ns = tm_now_ns();
     enum tmem_result result = operate(session, scratch, request, answer);
-    uint64_t took_ns = tm_now_ns() - began_ns;
-    tm_latency_note(&scratch->latencies.of[request->operation], took_ns);
-    tm_latency_sums_note(&session->tenant->latency, request->operation, took_ns);
+    note_latency(session, scratch, request->operation, tm_now_ns() - began_ns);
     return result;
 }
 
@@ -113,52 +117,112 @@ static void wake_client(const struct tm_session *session)
     (void)written;
 }
 
-/* A request that was taken, and what was made of it so far. */
-struct taken {
-    struct tm_wire_request request;
-    enum tm_wire_result result;
-};
+/* ---- requests that may take long ---- */
 
-/* Takes and judges a request. Its page is with another CPU: it is asked for while the request before is worked on. */
-static void take(struct tm_session *session, struct taken *taken)
+static bool may_take_long(const struct tm_wire_request *request)
 {
-    tm_ring_take(&session->requests, &taken->request);
+    return request->operation == TM_WIRE_INVALIDATE_OBJECT || request->operation == TM_WIRE_POOL_DESTROY;
+}
+
+static void begin_long(struct tm_session *session, struct tm_scratch *scratch, const struct tm_wire_request *request)
+{
+    session->unfinished = (struct tm_long_request){
+        .is_under_way = true,
+        .request = *request,
+        .began_ns = tm_latency_is_due(&scratch->latencies) ? tm_now_ns() : 0,
+    };
+}
+
+/* A step of destroying a pool. True: it is done, with this result. */
+static bool destroy_some(struct tm_session *session, enum tmem_result *result)
+{
+    *result = TMEM_OK;
+    if (session->tenant->ending_pool == NULL) {
+        *result = tm_tenant_pool_destroy_begin(session->tenant, session->unfinished.request.pool);
+        if (*result != TMEM_OK)
+            return true;
+    }
+    return !tm_tenant_pool_destroy_step(session->tenant, STEP_CHUNKS);
+}
+
+/* A step of invalidating an object. */
+static bool invalidate_some(struct tm_session *session, enum tmem_result *result)
+{
+    struct tm_long_request *it = &session->unfinished;
+    struct tm_object_id object;
+    struct tmem_pool *pool = tm_tenant_pool(session->tenant, it->request.pool);
+    *result = TMEM_NOT_FOUND;
+    if (pool == NULL)
+        return true;
+    memcpy(object.word, it->request.object, sizeof object.word);
+    bool is_done = !tm_object_invalidate_step(tm_member_of(pool), &object, &it->invalidation, STEP_CHUNKS);
+    *result = (enum tmem_result)it->invalidation.result;
+    return is_done;
+}
+
+/* A step of what is under way. True: it is done, and this is its answer. */
+static bool go_on(struct tm_session *session, struct tm_scratch *scratch, struct tm_wire_answer *answer)
+{
+    struct tm_long_request *it = &session->unfinished;
+    enum tmem_result result;
+    bool is_done = it->request.operation == TM_WIRE_POOL_DESTROY ? destroy_some(session, &result)
+                                                                 : invalidate_some(session, &result);
+    if (!is_done)
+        return false;
+    it->is_under_way = false;
+    *answer = (struct tm_wire_answer){.tag = it->request.tag, .result = (uint32_t)result};
+    if (it->began_ns != 0)
+        note_latency(session, scratch, it->request.operation, tm_now_ns() - it->began_ns);
+    return true;
+}
+
+/* ---- turns ---- */
+
+/* One request. False: it is not done yet. */
+static bool serve_next(struct tm_session *session, struct tm_scratch *scratch, struct tm_wire_answer *answer)
+{
+    struct tm_wire_request request;
+    tm_ring_take(&session->requests, &request);
     tm_ring_publish(&session->requests);
-    taken->result = tm_request_judge(&taken->request, &session->bounds);
-    if (taken->result != TM_WIRE_OK || taken->request.operation != TM_WIRE_PUT)
-        return;
-    const unsigned char *page = session->regions[taken->request.region].base + taken->request.place;
-    for (size_t at = 0; at < TM_PAGE_BYTES; at += TM_CACHE_LINE)
-        __builtin_prefetch(page + at);
+    *answer = (struct tm_wire_answer){.tag = request.tag};
+    answer->result = (uint32_t)tm_request_judge(&request, &session->bounds);
+    if (answer->result != TM_WIRE_OK)
+        return true;
+    if (may_take_long(&request)) {
+        begin_long(session, scratch, &request);
+        return go_on(session, scratch, answer);
+    }
+    answer->result = (uint32_t)operate_timed(session, scratch, &request, answer);
+    return true;
 }
 
 uint32_t tm_session_serve(struct tm_session *session, uint32_t most, struct tm_scratch *scratch)
 {
-    struct taken taken[2];
+    struct tm_wire_answer answer;
+    uint32_t answered = 0;
+    bool is_long = session->unfinished.is_under_way;
     uint32_t count = (uint32_t)tm_min_u64(tm_ring_waiting(&session->requests, most), most);
-    if (count != 0)
-        count = (uint32_t)tm_min_u64(tm_ring_room(&session->answers, count), count);
-    if (count != 0)
-        take(session, &taken[0]);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct taken *now = &taken[i % 2u];
-        struct tm_wire_answer answer = {.tag = now->request.tag, .result = (uint32_t)now->result};
-        if (i + 1u < count)
-            take(session, &taken[(i + 1u) % 2u]);
-        if (now->result == TM_WIRE_OK)
-            answer.result = (uint32_t)operate_timed(session, scratch, &now->request, &answer);
+    count = is_long ? 1 : count != 0 ? (uint32_t)tm_min_u64(tm_ring_room(&session->answers, count), count)
+                                     : 0;
+    for (; answered < count; answered++) {
+        bool is_done = is_long ? go_on(session, scratch, &answer) : serve_next(session, scratch, &answer);
+        is_long = is_long || !is_done;
+        if (!is_done)
+            break;
         tm_ring_write(&session->answers, &answer);
         tm_ring_publish(&session->answers);
     }
-    if (count != 0 && tm_sleep_must_wake(&session->head->client))
+    if (answered != 0 && tm_sleep_must_wake(&session->head->client))
         wake_client(session);
     if (session->requests.state == TM_RING_BROKEN || session->answers.state == TM_RING_BROKEN)
         tm_session_break(session, "an impossible count in a ring");
-    return count;
+    return is_long ? most : answered;
 }
 
 bool tm_session_has_work(struct tm_session *session)
 {
+    if (session->unfinished.is_under_way)
+        return true;
     bool has_requests = tm_ring_waiting(&session->requests, 1) != 0 && tm_ring_room(&session->answers, 1) != 0;
     return has_requests || session->requests.state == TM_RING_BROKEN || session->answers.state == TM_RING_BROKEN;
 }

@@ -46,6 +46,9 @@ void tm_session_destroy(struct tm_session *session, bool disconnects)
             (void)munmap(session->regions[i].base, (size_t)session->regions[i].bytes);
     if (session->head != NULL)
         (void)munmap(session->head, (size_t)session->memory_bytes);
+    if (!disconnects && session->tenant != NULL)
+        while (tm_tenant_pool_destroy_step(session->tenant, UINT32_MAX)) {
+        }
     if (leaves)
         tm_tenant_leave(session->daemon->tenants, session->tenant, session->socket, session->farewell_number);
     else if (session->tenant != NULL && disconnects)

@@ -14,6 +14,7 @@
 #ifndef TM_DAEMON_SESSION_H
 #define TM_DAEMON_SESSION_H
 
+#include "client/client.h"
 #include "daemon/tenant.h"
 #include "wire/request.h"
 #include "wire/ring.h"
@@ -41,6 +42,14 @@ struct tm_scratch {
     union tm_wire_any question;
     union tm_wire_any answer;
     struct tm_latencies latencies;
+};
+
+/* A request that takes many steps: the client's others wait for it, and nobody else. */
+struct tm_long_request {
+    bool is_under_way;
+    uint64_t began_ns; /* 0: its time is not noted */
+    struct tm_wire_request request;
+    struct tm_invalidation invalidation;
 };
 
 struct tm_session {
@@ -75,6 +84,7 @@ struct tm_session {
     struct tm_ring requests;
     struct tm_ring answers;
     struct tm_wire_bounds bounds;
+    struct tm_long_request unfinished;
     struct tm_session_region regions[TM_WIRE_REGIONS_MAX + 1u]; /* [0]: the slots */
 };
 
@@ -91,8 +101,8 @@ void tm_session_destroy(struct tm_session *session, bool disconnects);
 void tm_session_hear(struct tm_session *session, struct tm_scratch *scratch);
 
 /*
- * tm_session_serve - take up to @most requests and answer them (serve.c). Returns their number; afterwards the state
- * says whether it is over.
+ * tm_session_serve - take up to @most requests, at least one, and answer them (serve.c). What takes long is done in
+ * steps, each a turn of its own. Returns what it comes to in requests; afterwards the state says whether it is over.
  */
 uint32_t tm_session_serve(struct tm_session *session, uint32_t most, struct tm_scratch *scratch);
 

@@ -325,6 +325,8 @@ void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
     static struct tm_log_limit limit;
     uint32_t grace_seconds = tenants->daemon->config->grace_seconds;
     wait_for_release(tenants, tenant);
+    while (tm_tenant_pool_destroy_step(tenant, UINT32_MAX)) {
+    }
     uint64_t pages = tenant->leaves ? 0 : keep_persistent(tenant);
     if (pages == 0 || grace_seconds == 0) {
         tell_of_end(tenants, tenant);
@@ -446,16 +448,26 @@ enum tmem_result tm_tenant_pool_create(struct tm_tenant *tenant, uint32_t flags,
     return TMEM_OK;
 }
 
-enum tmem_result tm_tenant_pool_destroy(struct tm_tenant *tenant, uint64_t id)
+enum tmem_result tm_tenant_pool_destroy_begin(struct tm_tenant *tenant, uint64_t id)
 {
     struct tmem_pool *pool = tm_tenant_pool(tenant, id);
+    TM_ASSERT(tenant->ending_pool == NULL);
     if (pool == NULL)
         return TMEM_NOT_FOUND;
     uint32_t at = tenant->pool_last;
     tenant->pool_count--;
     memmove(&tenant->pools[at], &tenant->pools[at + 1u], (tenant->pool_count - at) * sizeof tenant->pools[0]);
-    tmem_pool_destroy(pool);
+    tm_pool_destroy_begin(tm_member_of(pool));
+    tenant->ending_pool = pool;
     return TMEM_OK;
+}
+
+bool tm_tenant_pool_destroy_step(struct tm_tenant *tenant, uint32_t chunks)
+{
+    if (tenant->ending_pool != NULL && tm_pool_destroy_step(tm_member_of(tenant->ending_pool), chunks))
+        return true;
+    tenant->ending_pool = NULL;
+    return false;
 }
 
 /* ---- after a restart ---- */

@@ -64,6 +64,7 @@ struct tm_tenant {
     uint32_t pool_count;
     uint32_t pool_capacity;
     uint32_t pool_last; /* where the last one was found */
+    struct tmem_pool *ending_pool; /* gone for the client, and not freed yet; or NULL */
 };
 
 /* What a connection asks for. */
@@ -175,7 +176,12 @@ struct tmem_pool *tm_tenant_pool(struct tm_tenant *tenant, uint64_t id);
 enum tmem_result tm_tenant_pool_create(struct tm_tenant *tenant, uint32_t flags, const struct tmem_uuid *uuid,
                                        uint64_t *id);
 
-/* tm_tenant_pool_destroy - TMEM_OK or TMEM_NOT_FOUND. */
-enum tmem_result tm_tenant_pool_destroy(struct tm_tenant *tenant, uint64_t id);
+/*
+ * tm_tenant_pool_destroy_begin - TMEM_OK or TMEM_NOT_FOUND. On TMEM_OK the pool is gone for its client and for a
+ * restart; before anything else is done to the tenant, tm_tenant_pool_destroy_step() until it answers false, or its
+ * end, frees it.
+ */
+enum tmem_result tm_tenant_pool_destroy_begin(struct tm_tenant *tenant, uint64_t id);
+bool tm_tenant_pool_destroy_step(struct tm_tenant *tenant, uint32_t chunks);
 
 #endif

@@ -325,16 +325,18 @@ static bool remove_one_chunk(struct tm_pool *pool, const struct tm_object_id *id
  * Chunk by chunk, oldest first, so that nobody waits long for the stripe. New chunks come in front: after as many
  * as there were, those that were there at the begin are gone, whatever others add meanwhile.
  */
-bool tm_index_remove_object(struct tm_pool *pool, const struct tm_object_id *id, unsigned shard)
+bool tm_index_remove_object(struct tm_pool *pool, const struct tm_object_id *id, unsigned shard, uint32_t chunks,
+                            uint32_t *left)
 {
     uint32_t hash = tm_object_hash(pool, id->word);
-    uint32_t left;
-    if (!remove_one_chunk(pool, id, hash, shard, &left))
-        return false;
-    for (uint32_t more = left; more > 0; more--)
-        if (!remove_one_chunk(pool, id, hash, shard, &left))
-            break;
-    return true;
+    uint32_t there;
+    bool begins = *left == 0;
+    bool found = remove_one_chunk(pool, id, hash, shard, &there);
+    *left = !found ? 0 : begins ? there
+                                : *left - 1u;
+    while (*left > 0 && --chunks > 0)
+        *left = remove_one_chunk(pool, id, hash, shard, &there) ? *left - 1u : 0;
+    return found;
 }
 
 bool tm_index_evict_chunk(struct tm_pool *pool, uint64_t *dropped)
@@ -358,22 +360,25 @@ bool tm_index_evict_chunk(struct tm_pool *pool, uint64_t *dropped)
     return false;
 }
 
-void tm_index_remove_pool(struct tm_pool *pool)
+bool tm_index_remove_some(struct tm_pool *pool, uint32_t chunks)
 {
     for (unsigned i = 0; i < TM_POOL_STRIPES; i++) {
         struct tm_stripe *stripe = &pool->stripe[i];
         for (;;) {
-            struct tm_object_id id = {{0, 0, 0}};
+            struct detached detached = {0};
             tm_lock_acquire(&stripe->lock, TM_LOCK_object_stripe);
             uint64_t object = stripe->first_object;
-            if (object != 0)
-                memcpy(id.word, tm_object_at(pool, object)->id, sizeof id.word);
+            if (object != 0 && chunks != 0)
+                detached = detach(pool, object, tm_object_hash(pool, tm_object_at(pool, object)->id));
             tm_lock_release(&stripe->lock, TM_LOCK_object_stripe);
             if (object == 0)
                 break;
-            tm_index_remove_object(pool, &id, 0);
+            if (chunks-- == 0)
+                return true;
+            free_detached(pool, &detached, 0);
         }
     }
+    return false;
 }
 
 /* ---- rebuilding ---- */

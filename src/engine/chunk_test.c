@@ -163,6 +163,42 @@ static void an_object_of_many_chunks_goes_as_a_whole(void **state)
     }
 }
 
+static void an_object_goes_in_steps_of_so_many_chunks(void **state)
+{
+    struct tm_object_id id = {{7, 0, 0}};
+    struct tm_invalidation invalidation = {0};
+    unsigned steps = 1;
+    (void)state;
+    assert_false(tm_object_invalidate_step(test.persistent, &id, &invalidation, 4));
+    assert_int_equal(invalidation.result, TM_MISS);
+    for (uint32_t chunk = 0; chunk < 11; chunk++)
+        put(test.persistent, 7, chunk * 64u);
+    invalidation = (struct tm_invalidation){0};
+    for (; tm_object_invalidate_step(test.persistent, &id, &invalidation, 4); steps++) {
+        assert_int_equal(tm_test_counts(test.persistent).pages, 11u - 4u * steps);
+        /* What is put meanwhile stays. */
+        assert_int_equal(tm_test_put(test.persistent, 7, 64000u, TM_TEST_SHORT, steps), TM_OK);
+        assert_int_equal(tm_test_invalidate(test.persistent, 7, 64000u), TM_OK);
+    }
+    assert_int_equal(steps, 3);
+    assert_int_equal(invalidation.result, TM_OK);
+    assert_int_equal(tm_test_counts(test.persistent).pages, 0);
+    assert_int_equal(tm_test_counts(test.persistent).objects, 0);
+}
+
+static void an_object_that_goes_otherwise_between_two_steps_is_gone(void **state)
+{
+    struct tm_object_id id = {{7, 0, 0}};
+    struct tm_invalidation invalidation = {0};
+    (void)state;
+    for (uint32_t chunk = 0; chunk < 4; chunk++)
+        put(test.persistent, 7, chunk * 64u);
+    assert_true(tm_object_invalidate_step(test.persistent, &id, &invalidation, 1));
+    assert_int_equal(tm_object_invalidate(test.persistent, &id), TM_OK);
+    assert_false(tm_object_invalidate_step(test.persistent, &id, &invalidation, 1));
+    assert_int_equal(invalidation.result, TM_OK);
+}
+
 static void a_pool_ends_with_all_its_objects(void **state)
 {
     (void)state;
@@ -453,6 +489,8 @@ int main(void)
         TEST(a_chunk_may_empty_wherever_it_is_in_its_object),
         TEST(objects_may_go_in_any_order),
         TEST(an_object_of_many_chunks_goes_as_a_whole),
+        TEST(an_object_goes_in_steps_of_so_many_chunks),
+        TEST(an_object_that_goes_otherwise_between_two_steps_is_gone),
         TEST(a_pool_ends_with_all_its_objects),
         TEST(two_puts_may_make_one_chunk),
         TEST(two_puts_may_make_one_object),

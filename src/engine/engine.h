@@ -151,6 +151,13 @@ struct tm_member *tm_pool_borrow(struct tm_client *client, uint64_t pool_id);
 void tm_pool_return(struct tm_member *borrowed);
 /* Destroys a private pool, leaves a shared one. */
 void tm_pool_destroy(struct tm_member *member);
+/*
+ * The same in steps, for who must not be held up: when the first returns the pool is gone for its client, and for a
+ * restart; nothing may be done to it but steps, each of which frees about so many chunks, until one answers false. Its
+ * client must not end before.
+ */
+void tm_pool_destroy_begin(struct tm_member *member);
+bool tm_pool_destroy_step(struct tm_member *member, uint32_t chunks);
 
 /* ------------------------------------------------------------------ pages */
 
@@ -172,6 +179,16 @@ TM_MUST_USE enum tm_result tm_page_get(struct tm_member *member, const struct tm
 TM_MUST_USE enum tm_result tm_page_invalidate(struct tm_member *member, const struct tm_object_id *object,
                                               uint32_t index);
 TM_MUST_USE enum tm_result tm_object_invalidate(struct tm_member *member, const struct tm_object_id *object);
+
+/* How far the invalidation of an object has come; all zero: it was not begun. */
+struct tm_invalidation {
+    bool is_begun;
+    enum tm_result result; /* once it is done */
+    uint32_t chunks_left;
+};
+/* The same in steps of so many chunks. True: there are more; nothing is known of the pages that are left until then. */
+bool tm_object_invalidate_step(struct tm_member *member, const struct tm_object_id *object,
+                               struct tm_invalidation *invalidation, uint32_t chunks);
 
 /* One page of a batch; laid out as struct tmem_io. */
 struct tm_page_io {

@@ -146,6 +146,7 @@ struct tm_member {
     struct tm_client *client;
     struct tm_member *next_of_pool;
     struct tm_member *next_of_client;
+    bool is_last;    /* once it leaves: the pool ends with it */
     uint64_t part;   /* of the shared pool's charge; members_lock */
     uint64_t record; /* 0: none */
 };
@@ -382,12 +383,16 @@ enum tm_set {
 enum tm_set tm_index_set(const struct tm_place *place, struct tm_worker *worker, tm_slot slot, uint32_t only_over,
                          tm_slot *old);
 
-/* Removes chunks of the object until there are none of those that were there at the begin. */
-bool tm_index_remove_object(struct tm_pool *pool, const struct tm_object_id *id, unsigned shard);
+/*
+ * Removes up to @chunks chunks of an object, at least one, oldest first, and the object with its last. *left: how many
+ * of those that were there at the begin are left; 0: this is the begin. False: there was none.
+ */
+bool tm_index_remove_object(struct tm_pool *pool, const struct tm_object_id *id, unsigned shard, uint32_t chunks,
+                            uint32_t *left);
 /* Evicts the oldest chunk of one of the pool's oldest objects. *dropped: its pages. False: the pool is empty. */
 bool tm_index_evict_chunk(struct tm_pool *pool, uint64_t *dropped);
-/* Removes everything of a pool. */
-void tm_index_remove_pool(struct tm_pool *pool);
+/* Removes up to @chunks chunks of a pool, to which nobody adds any. True: there are more. */
+bool tm_index_remove_some(struct tm_pool *pool, uint32_t chunks);
 /* Rebuilding: enters a chunk record. False: no memory. */
 bool tm_index_adopt_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t ref, struct tm_worker *worker);
 

@@ -636,14 +636,26 @@ enum tm_result tm_page_invalidate(struct tm_member *member, const struct tm_obje
     return TM_OK;
 }
 
-enum tm_result tm_object_invalidate(struct tm_member *member, const struct tm_object_id *object)
+bool tm_object_invalidate_step(struct tm_member *member, const struct tm_object_id *object,
+                               struct tm_invalidation *invalidation, uint32_t chunks)
 {
     TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
     struct tm_pool *pool = member->pool;
     unsigned shard = tm_shard_of_thread(pool->engine);
-    tm_tally_add(pool, shard, TM_TALLY_OBJECT_INVALIDATES, 1);
-    if (!tm_index_remove_object(pool, object, shard))
-        return TM_MISS;
-    tm_tally_add(pool, shard, TM_TALLY_OBJECT_INVALIDATES_FOUND, 1);
-    return TM_OK;
+    bool found = tm_index_remove_object(pool, object, shard, chunks, &invalidation->chunks_left);
+    if (!invalidation->is_begun) {
+        invalidation->is_begun = true;
+        invalidation->result = found ? TM_OK : TM_MISS;
+        tm_tally_add(pool, shard, TM_TALLY_OBJECT_INVALIDATES, 1);
+        if (found)
+            tm_tally_add(pool, shard, TM_TALLY_OBJECT_INVALIDATES_FOUND, 1);
+    }
+    return invalidation->chunks_left > 0;
+}
+
+enum tm_result tm_object_invalidate(struct tm_member *member, const struct tm_object_id *object)
+{
+    struct tm_invalidation invalidation = {0};
+    (void)tm_object_invalidate_step(member, object, &invalidation, UINT32_MAX);
+    return invalidation.result;
 }

@@ -461,13 +461,6 @@ static void trim_shared(struct tm_pool *pool)
 static void end_pool(struct tm_member *last)
 {
     struct tm_pool *pool = last->pool;
-    struct tm_engine *engine = pool->engine;
-    /* For a restart the pool ends here, with all its pages; then for everybody else, chunk by chunk. */
-    if (pool->record != 0) {
-        struct tm_pool_record *record = tm_record_at(engine->store, TM_ARENA_PERSISTENT, pool->record);
-        tm_store_release(&record->kind, 0u);
-    }
-    tm_index_remove_pool(pool);
     for (unsigned attempt = 0; tm_load_seq(&pool->pins) != 0; attempt++)
         tm_platform_wait(attempt);
     TM_ASSERT(tm_tally_of(pool, TM_TALLY_PAGES) == 0);
@@ -480,23 +473,43 @@ static void end_pool(struct tm_member *last)
     unmake(pool);
 }
 
-void tm_pool_destroy(struct tm_member *member)
+void tm_pool_destroy_begin(struct tm_member *member)
 {
     TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
     struct tm_pool *pool = member->pool;
     struct tm_engine *engine = pool->engine;
     tm_lock_acquire(&engine->control, TM_LOCK_control);
-    bool is_last = leave(member);
-    if (is_last) {
+    member->is_last = leave(member);
+    if (member->is_last) {
         tm_store_seq(&pool->life, (uint32_t)TM_LIFE_ENDING);
         engine->pool_count--;
     }
     tm_lock_release(&engine->control, TM_LOCK_control);
-    if (is_last)
+    /* For a restart the pool ends here, with all its pages; then for everybody else, chunk by chunk. */
+    if (member->is_last && pool->record != 0) {
+        struct tm_pool_record *record = tm_record_at(engine->store, TM_ARENA_PERSISTENT, pool->record);
+        tm_store_release(&record->kind, 0u);
+    }
+}
+
+bool tm_pool_destroy_step(struct tm_member *member, uint32_t chunks)
+{
+    struct tm_pool *pool = member->pool;
+    if (member->is_last && tm_index_remove_some(pool, chunks))
+        return true;
+    if (member->is_last)
         end_pool(member);
     else if (pool->kind == TM_ARENA_EPHEMERAL)
         trim_shared(pool);
     free_member(member);
+    return false;
+}
+
+void tm_pool_destroy(struct tm_member *member)
+{
+    tm_pool_destroy_begin(member);
+    while (tm_pool_destroy_step(member, UINT32_MAX)) {
+    }
 }
 
 void tm_pools_fini(struct tm_engine *engine)

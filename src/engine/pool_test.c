@@ -237,6 +237,27 @@ static void a_borrowed_pool_can_be_used_and_outlives_its_owners_handle(void **st
     tm_test_faults_host = NULL;
 }
 
+static void a_pool_is_gone_at_once_and_its_pages_in_steps(void **state)
+{
+    struct tm_member *member = tm_test_pool(test.client, TM_POOL_PERSISTENT, NULL);
+    uint64_t id = tm_pool_id(member);
+    uint64_t left_ids = 0;
+    unsigned steps = 0;
+    (void)state;
+    fill(member, 640); /* ten chunks */
+    uint64_t before = charged(test.client);
+    tm_pool_destroy_begin(member);
+    assert_null(tm_pool_find(test.client, id));
+    while (tm_pool_destroy_step(member, 3)) {
+        assert_true(charged(test.client) < before);
+        before = charged(test.client);
+        steps++;
+    }
+    assert_int_equal(steps, 3);
+    assert_int_equal(charged(test.client), 0);
+    assert_false(tm_pool_next_id(test.client, id, &left_ids));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -250,6 +271,7 @@ int main(void)
         TEST(a_pool_that_cannot_be_made_leaves_nothing),
         TEST(names_of_shared_pools_count_as_a_whole),
         TEST(a_borrowed_pool_can_be_used_and_outlives_its_owners_handle),
+        TEST(a_pool_is_gone_at_once_and_its_pages_in_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -320,11 +320,27 @@ static void what_could_not_be_made_is_not_found_after_a_restart(void **state)
     assert_true(rounds > 10);
 }
 
+static void a_pool_whose_end_was_begun_does_not_come_back(void **state)
+{
+    struct tm_member *member = tm_test_pool(test.client, TM_POOL_PERSISTENT, NULL);
+    uint64_t id = tm_pool_id(member);
+    (void)state;
+    fill(member);
+    fill(test.persistent);
+    tm_pool_destroy_begin(member);
+    assert_true(tm_pool_destroy_step(member, 3));
+    crash();
+    assert_null(tm_pool_find(test.client, id));
+    assert_filled(test.persistent);
+    assert_int_equal(tm_test_client_figures(test.client).counts.pages, 180);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(pages_are_there_after_a_crash_and_after_a_second),
+        TEST(a_pool_whose_end_was_begun_does_not_come_back),
         TEST(clients_come_back_with_their_settings_and_notes),
         TEST(shared_pools_come_back_with_members_and_rights),
         TEST(what_belongs_to_nobody_goes),
