@@ -582,12 +582,12 @@ const struct tm_rule *tm_config_rule_of(const struct tm_config *config, uid_t ui
 
 void tm_config_uri(const struct tm_config *config, int arena, char *uri, size_t uri_size)
 {
-    char cold[24] = "";
+    char cold[40] = "";
     char file[24] = "";
     if (arena >= 0)
         (void)snprintf(file, sizeof file, ",arena-fd=%d", arena);
     if (config->cold_percent != 0)
-        (void)snprintf(cold, sizeof cold, ",cold=%u", config->cold_percent);
+        (void)snprintf(cold, sizeof cold, ",cold=%u,cold-age=%u", config->cold_percent, TM_CONFIG_COLD_SECONDS);
     (void)snprintf(uri, uri_size, "embedded:size=%llu,codec=%s,dedup=%s,defer=%s,persistent=memfd%s%s",
                    (unsigned long long)config->size_bytes, config->codec, config->dedup ? "on" : "off",
                    config->defer ? "on" : "off", cold, file);

@@ -12,7 +12,7 @@
  * FILE.d/ may hold more, files *.conf in the order of their names; later lines replace earlier ones. Everything has a
  * default that works, so there need be no file.
  *
- * Who locks: nobody; it is read before there are threads.
+ * Who locks: nobody; once it is in use it does not change.
  */
 #ifndef TM_DAEMON_CONFIG_H
 #define TM_DAEMON_CONFIG_H
@@ -26,6 +26,7 @@
 
 #define TM_SOCKET_PATH_SIZE 108u /* as in struct sockaddr_un */
 #define TM_CODEC_NAME_SIZE 32u
+#define TM_CONFIG_COLD_SECONDS 60u /* how long nobody asked for a page that is cold */
 #define TM_GROUP_NAME_SIZE 64u
 
 /* What the clients of one section may have. Each limit is that of one client, and `clients` says how many. */
@@ -63,6 +64,7 @@ struct tm_config {
     struct tm_rule others;                    /* and all other users */
     struct tm_rule *rules;                    /* [client NAME] */
     size_t rule_count;
+    struct tm_config *before; /* that was in use before it */
 };
 
 /* Takes one problem: @place is FILE:LINE or FILE. */

@@ -146,7 +146,8 @@ static void everything_can_be_set(void **state)
     assert_int_equal(config.connections, 10);
     tm_config_uri(&config, -1, uri, sizeof uri);
     assert_string_equal(uri,
-                        "embedded:size=1610612736,codec=zstd:3,dedup=off,defer=on,persistent=memfd,cold=20");
+                        "embedded:size=1610612736,codec=zstd:3,dedup=off,defer=on,persistent=memfd,cold=20,"
+                        "cold-age=60");
     assert_int_equal(config.rule_count, 1);
     const struct tm_rule *rule = &config.rules[0];
     assert_string_equal(rule->name, "vm-1");

@@ -190,7 +190,7 @@ static bool may_ask(const struct tm_control *control, int socket, uid_t *uid)
         return false;
     if (who.uid == 0 || who.uid == geteuid())
         return true;
-    return getgrnam_r(control->daemon->config->control_group, &entry, room, sizeof room, &found) == 0 &&
+    return getgrnam_r(tm_config_of(control->daemon)->control_group, &entry, room, sizeof room, &found) == 0 &&
            found != NULL && is_in_group(socket, found->gr_gid, who.gid);
 }
 
@@ -236,7 +236,7 @@ static void let_in(struct tm_control *control, int socket)
         turn_away(socket, tm_control_error(TMEM_DENIED,
                                            "user %u is no operator of this daemon (be root, its own user, or a member "
                                            "of the group %s)",
-                                           (unsigned)uid, control->daemon->config->control_group));
+                                           (unsigned)uid, tm_config_of(control->daemon)->control_group));
     } else if (control->count >= TM_CONTROL_CONNECTIONS)
         turn_away(socket, tm_control_error(TMEM_REFUSED, "%u operators are connected already, as many as there may be",
                                            TM_CONTROL_CONNECTIONS));
@@ -312,8 +312,8 @@ struct tm_control *tm_control_create(const struct tm_daemon *daemon, const char 
     }
     control->daemon = daemon;
     control->kind = (struct tm_door_kind){.type = SOCK_STREAM,
-                                          .mode = daemon->config->control_mode,
-                                          .group = daemon->config->control_group,
+                                          .mode = tm_config_of(daemon)->control_mode,
+                                          .group = tm_config_of(daemon)->control_group,
                                           .remedy = "choose another place for the control socket: [control] socket"};
     if (!tm_door_open(&control->door, &control->kind, path, text, text_size)) {
         free(control);

@@ -81,6 +81,13 @@ static bool enter(struct tm_crowd *crowd, uid_t uid)
     return true;
 }
 
+void tm_crowd_set_most(struct tm_crowd *crowd, uint32_t most)
+{
+    (void)pthread_mutex_lock(&crowd->mutex);
+    crowd->most = most;
+    (void)pthread_mutex_unlock(&crowd->mutex);
+}
+
 bool tm_crowd_enter(struct tm_crowd *crowd, uid_t uid)
 {
     (void)pthread_mutex_lock(&crowd->mutex);

@@ -23,6 +23,7 @@
 
 #include <tmem/control.h>
 
+#include "base/atomic.h"
 #include "daemon/config.h"
 
 struct tm_control;
@@ -33,9 +34,9 @@ struct tm_tenants;
 struct tm_reaper;
 struct tm_workers;
 
-/* What all parts know. Made once, before the first connection; read only from then on. */
+/* What all parts know. Made once, before the first connection; read only from then on, but for the configuration. */
 struct tm_daemon {
-    const struct tm_config *config;
+    const struct tm_config *config; /* atomic: tm_config_of(); another one when it was read again */
     struct tmem_store *store;
     struct tm_events *events;
     struct tm_crowd *crowd;
@@ -45,6 +46,12 @@ struct tm_daemon {
     struct tm_control *control; /* nobody else needs it */
     struct tm_scrape *scrape;   /* nor this; NULL: no metrics are served */
 };
+
+/* The configuration as it is now; what was looked at stays until the daemon ends. */
+static inline const struct tm_config *tm_config_of(const struct tm_daemon *daemon)
+{
+    return tm_load_acquire(&daemon->config);
+}
 
 /* Monotonic time. */
 uint64_t tm_now_ns(void);

@@ -6,13 +6,9 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,20 +21,20 @@
 #include "daemon/events.h"
 #include "daemon/keep.h"
 #include "daemon/keeper.h"
+#include "daemon/listen.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
+#include "daemon/progress.h"
 #include "daemon/reaper.h"
 #include "daemon/restore.h"
 #include "daemon/scrape.h"
-#include "daemon/session.h"
+#include "daemon/settings.h"
 #include "daemon/tenant.h"
 #include "daemon/worker.h"
 
-/* Descriptors of a connection, and of the daemon itself. */
-#define DESCRIPTORS_EACH 3u
-#define DESCRIPTORS_OWN 256u
-/* How long nobody is let in after the kernel had no descriptor left. */
-#define PAUSE_MS 100
+/* How often those who wait are told that the store is still being opened, and how often not yet. */
+#define PROGRESS_MS 1000u
+#define PROGRESS_QUIET 2u
 
 struct options {
     const char *config;
@@ -159,48 +155,6 @@ static bool read_options(int count, char **arguments, struct options *options, e
 
 /* ---- configuration ---- */
 
-static void report(void *context, const char *place, const char *text)
-{
-    (void)context;
-    tm_log("%s: %s", place, text);
-}
-
-static bool default_config_path(char *path, size_t path_size)
-{
-    const char *configuration = getenv("XDG_CONFIG_HOME");
-    const char *home = getenv("HOME");
-    int length = -1;
-    if (geteuid() == 0)
-        length = snprintf(path, path_size, "/etc/tmem/tmemd.conf");
-    else if (configuration != NULL && configuration[0] == '/')
-        length = snprintf(path, path_size, "%s/tmem/tmemd.conf", configuration);
-    else if (home != NULL && home[0] == '/')
-        length = snprintf(path, path_size, "%s/.config/tmem/tmemd.conf", home);
-    return length > 0 && (size_t)length < path_size;
-}
-
-/* False: it has problems, which were told. */
-static enum tm_exit read_config(const struct options *options, struct tm_config *config)
-{
-    char path[PATH_MAX];
-    tm_config_init(config);
-    if (options->config != NULL && access(options->config, F_OK) != 0) {
-        char cause[TM_ERROR_TEXT_SIZE];
-        int error = errno;
-        tm_log("%s: cannot open it: %s (%s)", options->config, tm_error_text(error, cause),
-               tm_error_remedy(error, "is the name right?"));
-        return tm_exit_of_error(error);
-    }
-    const char *file = options->config;
-    if (file == NULL && default_config_path(path, sizeof path))
-        file = path;
-    if (file != NULL && tm_config_read(config, file, options->config != NULL, report, NULL) != 0)
-        return TM_EXIT_FAILED;
-    if (options->size_bytes != 0)
-        config->size_bytes = options->size_bytes;
-    return TM_EXIT_OK;
-}
-
 static enum tm_exit choose_path(const struct options *options, const struct tm_config *config,
                                 char path[static TM_SOCKET_PATH_SIZE])
 {
@@ -240,102 +194,7 @@ static enum tm_exit check_config(const struct tm_config *config)
     return tm_print_stdout("tmemd: the configuration can be used\n");
 }
 
-/* ---- letting in ---- */
-
-static void refuse(int socket)
-{
-    union tm_wire_any answer;
-    size_t bytes = tm_message_begin(&answer, TM_WIRE_FAILED, TM_WIRE_VERSION_MAX, 0);
-    answer.failed.result = TM_WIRE_REFUSED;
-    (void)snprintf(answer.failed.text, sizeof answer.failed.text,
-                   "the daemon has as many connections as it takes (see `connections` in its configuration)");
-    ssize_t sent = send(socket, &answer, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-    (void)sent;
-    (void)close(socket);
-}
-
-static void let_in(const struct tm_daemon *daemon, int socket)
-{
-    static struct tm_log_limit limit;
-    struct ucred who;
-    socklen_t size = sizeof who;
-    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) {
-        (void)close(socket);
-        return;
-    }
-    if (!tm_crowd_enter(daemon->crowd, who.uid)) {
-        tm_events_add(daemon->events, TM_EVENT_CONNECTION_REFUSED, NULL, who.uid, (uint64_t)who.pid, NULL);
-        tm_log_limited(&limit, tm_now_ns(), "user %u has too many connections, or all together have: one refused",
-                       (unsigned)who.uid);
-        refuse(socket);
-        return;
-    }
-    struct tm_session *session = tm_session_create(daemon, socket, who.uid, who.pid);
-    if (session == NULL) {
-        tm_crowd_leave(daemon->crowd, who.uid);
-        refuse(socket);
-        return;
-    }
-    tm_workers_add(daemon->workers, session);
-}
-
-/* False: the kernel has no descriptor left, so it is of no use to try again at once. */
-static bool let_all_in(const struct tm_daemon *daemon, int door)
-{
-    static struct tm_log_limit limit;
-    for (;;) {
-        int socket = accept4(door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (socket >= 0) {
-            let_in(daemon, socket);
-            continue;
-        }
-        if (errno == EINTR || errno == ECONNABORTED)
-            continue;
-        if (errno == EAGAIN)
-            return true;
-        char cause[TM_ERROR_TEXT_SIZE];
-        tm_log_limited(&limit, tm_now_ns(), "cannot let somebody in: %s", tm_error_text(errno, cause));
-        return false;
-    }
-}
-
-/* Until a signal says that it is time to end; returns it. */
-static int listen_on(const struct tm_daemon *daemon, int door, int signals)
-{
-    struct pollfd waits[2] = {{signals, POLLIN, 0}, {door, POLLIN, 0}};
-    nfds_t count = 2;
-    for (;;) {
-        int ready = poll(waits, count, count == 2 ? -1 : PAUSE_MS);
-        struct signalfd_siginfo signal;
-        if (ready > 0 && waits[0].revents != 0 && read(signals, &signal, sizeof signal) == (ssize_t)sizeof signal)
-            return (int)signal.ssi_signo;
-        if (count == 1)
-            count = 2;
-        else if (ready > 0 && waits[1].revents != 0 && !let_all_in(daemon, door))
-            count = 1;
-    }
-}
-
 /* ---- beginning and ending ---- */
-
-/* As many descriptors as the limit allows, and no more connections than they are enough for. */
-static uint32_t fit_descriptors(uint32_t connections)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return connections;
-    uint64_t wanted = (uint64_t)connections * DESCRIPTORS_EACH + DESCRIPTORS_OWN;
-    if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = tm_min_u64(wanted, limit.rlim_max);
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    if (limit.rlim_cur >= wanted)
-        return connections;
-    uint64_t enough = limit.rlim_cur > DESCRIPTORS_OWN ? (limit.rlim_cur - DESCRIPTORS_OWN) / DESCRIPTORS_EACH : 1;
-    tm_log("the limit of %llu open files is enough for %llu connections, not %u (see ulimit -Hn, LimitNOFILE=)",
-           (unsigned long long)limit.rlim_cur, (unsigned long long)enough, connections);
-    return (uint32_t)tm_max_u64(enough, 1);
-}
 
 static unsigned threads_of(const struct tm_config *config)
 {
@@ -383,6 +242,7 @@ static bool take_over(const struct tm_daemon *daemon, uint64_t begun_ns)
 
 static bool open_kept(struct tm_daemon *daemon, struct tm_keep *keep)
 {
+    struct tm_progress progress;
     char text[256];
     if (!tm_keep_begin(keep, text, sizeof text)) {
         tm_log("%s", text);
@@ -390,7 +250,13 @@ static bool open_kept(struct tm_daemon *daemon, struct tm_keep *keep)
     }
     if (text[0] != '\0')
         tm_log("warning: %s", text);
-    if (open_store(daemon->config, keep->arena, &daemon->store) == TM_EXIT_OK)
+    if (keep->is_found)
+        tm_progress_begin(&progress, "taking over the persistent pages of the daemon before", PROGRESS_MS,
+                          PROGRESS_QUIET);
+    enum tm_exit code = open_store(daemon->config, keep->arena, &daemon->store);
+    if (keep->is_found)
+        tm_progress_end(&progress);
+    if (code == TM_EXIT_OK)
         return true;
     if (keep->is_found)
         tm_log("the persistent pages of the daemon before are as they were (start the tmemd that left them, or end "
@@ -407,7 +273,7 @@ static bool begin(struct tm_daemon *daemon, const struct tm_config *config, stru
     if (!open_kept(daemon, keep))
         return false;
     daemon->events = tm_events_create();
-    daemon->crowd = tm_crowd_create(fit_descriptors(config->connections), geteuid());
+    daemon->crowd = tm_crowd_create(tm_settings_connections(config->connections), geteuid());
     daemon->tenants = tm_tenants_create(daemon);
     if (daemon->tenants != NULL && keep->is_found && !take_over(daemon, begun_ns))
         return false;
@@ -441,21 +307,6 @@ static void end(struct tm_daemon *daemon, enum tm_keep_fate fate)
     tmem_close(daemon->store);
 }
 
-/* Signals come by a descriptor; blocked in all threads that are made from here on. */
-static int take_signals(void)
-{
-    sigset_t signals;
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaction(SIGPIPE, &ignore, NULL);
-    (void)sigaction(SIGHUP, &ignore, NULL);
-    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
-        return -1;
-    return signalfd(-1, &signals, SFD_CLOEXEC);
-}
-
 static bool open_door(struct tm_door *door, const struct tm_keep *keep, const char *path)
 {
     char text[512];
@@ -477,25 +328,25 @@ static enum tm_keep_fate choose_fate(struct tm_keep *keep, int signal)
 }
 
 /* @ready: where to write when it serves, or -1. */
-static enum tm_exit serve(const struct tm_config *config, const char *path, struct tm_keep *keep, int ready)
+static enum tm_exit serve(struct tm_settings *settings, const char *path, struct tm_keep *keep, int ready)
 {
     struct tm_daemon daemon;
     struct tm_door door;
     enum tm_keep_fate fate = TM_KEEP_LOST;
     char size[TM_SIZE_TEXT];
-    int signals = take_signals();
+    int signals = tm_listen_signals();
     if (signals < 0 || !open_door(&door, keep, path))
         return TM_EXIT_FAILED;
-    bool begun = begin(&daemon, config, keep, door.path);
+    bool begun = begin(&daemon, settings->config, keep, door.path);
     if (begun) {
         if (door.is_ours && !door.goes_on)
             tm_keep_door(keep, door.socket);
-        tm_log("serving %s at %s", tm_size_format(config->size_bytes, size), door.path);
+        tm_log("serving %s at %s", tm_size_format(settings->config->size_bytes, size), door.path);
         if (tm_notify("READY=1") != 0)
             tm_log("cannot tell the service manager (NOTIFY_SOCKET) that it serves");
         if (ready >= 0)
             (void)!write(ready, "", 1);
-        int signal = listen_on(&daemon, door.socket, signals);
+        int signal = tm_listen(&daemon, settings, door.socket, signals);
         (void)tm_notify("STOPPING=1");
         tm_log("ending");
         fate = choose_fate(keep, signal);
@@ -509,7 +360,7 @@ static enum tm_exit serve(const struct tm_config *config, const char *path, stru
 
 /* Serves, or keeps, in a process of its own; returns when that serves, or has failed. @arguments: of a keeper, or
  * NULL. */
-static enum tm_exit serve_behind(const struct tm_config *config, const char *path, struct tm_keep *keep,
+static enum tm_exit serve_behind(struct tm_settings *settings, const char *path, struct tm_keep *keep,
                                  char **arguments)
 {
     int ends[2];
@@ -529,7 +380,7 @@ static enum tm_exit serve_behind(const struct tm_config *config, const char *pat
         /* A keeper stays where it is: names in the arguments mean for each daemon what they meant for the first. */
         if (arguments != NULL)
             return tm_keeper_run(arguments, ends[1]);
-        return chdir("/") == 0 ? serve(config, path, keep, ends[1]) : TM_EXIT_FAILED;
+        return chdir("/") == 0 ? serve(settings, path, keep, ends[1]) : TM_EXIT_FAILED;
     }
     (void)close(ends[1]);
     if (read(ends[0], &byte, 1) == 1)
@@ -539,7 +390,7 @@ static enum tm_exit serve_behind(const struct tm_config *config, const char *pat
 }
 
 /* What the options and the environment ask for. */
-static enum tm_exit run(const struct options *options, char **arguments, const struct tm_config *config,
+static enum tm_exit run(const struct options *options, char **arguments, struct tm_settings *settings,
                         const char *path, struct tm_keep *keep)
 {
     /* A keeper's daemon has the keeper's arguments. */
@@ -551,17 +402,17 @@ static enum tm_exit run(const struct options *options, char **arguments, const s
                    "FileDescriptorStoreMax= in the unit)");
             return TM_EXIT_USAGE;
         }
-        return options->foreground ? tm_keeper_run(arguments, -1) : serve_behind(config, path, keep, arguments);
+        return options->foreground ? tm_keeper_run(arguments, -1) : serve_behind(settings, path, keep, arguments);
     }
     if (options->foreground || is_managed)
-        return serve(config, path, keep, -1);
-    return serve_behind(config, path, keep, NULL);
+        return serve(settings, path, keep, -1);
+    return serve_behind(settings, path, keep, NULL);
 }
 
 int main(int count, char **arguments)
 {
     struct options options = {0};
-    struct tm_config config;
+    struct tm_settings settings;
     struct tm_keep keep;
     char path[TM_SOCKET_PATH_SIZE] = "";
     char text[256];
@@ -572,14 +423,16 @@ int main(int count, char **arguments)
         tm_log("%s", text);
         return TM_EXIT_USAGE;
     }
-    code = read_config(&options, &config);
+    code = tm_settings_init(&settings, options.config, options.size_bytes);
+    if (code == TM_EXIT_OK)
+        code = tm_settings_read(&settings);
     /* A configuration may be checked where there is no place to listen. */
     if (code == TM_EXIT_OK && !options.checks)
-        code = choose_path(&options, &config, path);
+        code = choose_path(&options, settings.config, path);
     if (code == TM_EXIT_OK && options.checks)
-        code = check_config(&config);
+        code = check_config(settings.config);
     else if (code == TM_EXIT_OK)
-        code = run(&options, arguments, &config, path, &keep);
-    tm_config_fini(&config);
+        code = run(&options, arguments, &settings, path, &keep);
+    tm_settings_fini(&settings);
     return code;
 }

@@ -280,7 +280,7 @@ static void add_to_others(struct subject *others, const struct subject *one)
 bool tm_metrics_clients(struct tm_exposition *out, const struct tm_daemon *daemon)
 {
     char name[TMEM_CLIENT_NAME_SIZE] = "";
-    size_t most = daemon->config->metrics_clients;
+    size_t most = tm_config_of(daemon)->metrics_clients;
     struct subject one;
     struct tm_tenant *tenant;
     struct subjects all = {.out = out, .are_clients = true};

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/events.h"
 #include "daemon/reaper.h"
 #include "daemon/tenant.h"
 
@@ -38,6 +39,8 @@ static void begin(void)
     tm_config_uri(&config, arena, uri, sizeof uri);
     ours = (struct tm_daemon){.config = &config};
     assert_int_equal(tmem_open(uri, &ours.store, NULL), TMEM_OK);
+    ours.events = tm_events_create();
+    assert_non_null(ours.events);
     ours.tenants = tm_tenants_create(&ours);
     assert_non_null(ours.tenants);
     assert_true(tm_restore(&ours));
@@ -49,6 +52,7 @@ static void end(void)
 {
     tm_reaper_destroy(ours.reaper);
     tm_tenants_destroy(ours.tenants);
+    tm_events_destroy(ours.events);
     tmem_close(ours.store);
 }
 

@@ -117,7 +117,7 @@ static void tell(const char *place, int error, const char *remedy)
 
 static void serve_at_address(struct tm_scrape *scrape, const struct tm_daemon *daemon)
 {
-    const struct tm_address *address = &daemon->config->metrics_address;
+    const struct tm_address *address = &tm_config_of(daemon)->metrics_address;
     int descriptor = tm_address_listen(address);
     if (descriptor < 0) {
         tell(address->text, errno, "choose another place with [metrics] listen=");
@@ -132,11 +132,11 @@ static void serve_at_address(struct tm_scrape *scrape, const struct tm_daemon *d
 
 static void serve_at_socket(struct tm_scrape *scrape, const struct tm_daemon *daemon)
 {
-    const char *path = daemon->config->metrics_socket;
+    const char *path = tm_config_of(daemon)->metrics_socket;
     char text[512];
     scrape->kind = (struct tm_door_kind){.type = SOCK_STREAM,
                                          .mode = 0660,
-                                         .group = daemon->config->control_group,
+                                         .group = tm_config_of(daemon)->control_group,
                                          .remedy = "choose another place with [metrics] socket="};
     if (!tm_door_open(&scrape->door, &scrape->kind, path, text, sizeof text)) {
         tm_log("no metrics are served: %s", text);
@@ -155,7 +155,7 @@ static void serve_at_socket(struct tm_scrape *scrape, const struct tm_daemon *da
 
 struct tm_scrape *tm_scrape_create(const struct tm_daemon *daemon)
 {
-    const struct tm_config *config = daemon->config;
+    const struct tm_config *config = tm_config_of(daemon);
     struct tm_scrape *scrape = calloc(1, sizeof *scrape);
     if (scrape == NULL)
         return NULL;

@@ -6,7 +6,7 @@
 
 struct tm_scrape *tm_scrape_create(const struct tm_daemon *daemon)
 {
-    if (daemon->config->metrics_address.text[0] != '\0' || daemon->config->metrics_socket[0] != '\0')
+    if (tm_config_of(daemon)->metrics_address.text[0] != '\0' || tm_config_of(daemon)->metrics_socket[0] != '\0')
         tm_log("no metrics are served: this build lacks libmicrohttpd (see [metrics] in the configuration)");
     return NULL;
 }

@@ -5,13 +5,17 @@
  */
 #include "daemon/session.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -610,6 +614,60 @@ static void one_user_may_not_take_all_connections(void **state)
     tm_crowd_leave(ours.crowd, UID_OTHER);
 }
 
+/* ---- being watched ---- */
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+/* Whoever is told so does not move until the gate is open. */
+static void stand_still(int signal)
+{
+    (void)signal;
+    (void)pthread_mutex_lock(&gate);
+    (void)pthread_mutex_unlock(&gate);
+}
+
+/* Sends it to all threads but this one. */
+static void tell_the_others(int signal)
+{
+    char name[64];
+    DIR *threads = opendir("/proc/self/task");
+    assert_non_null(threads);
+    for (const struct dirent *entry; (entry = readdir(threads)) != NULL;) {
+        (void)snprintf(name, sizeof name, "%.40s", entry->d_name);
+        long thread = strtol(name, NULL, 10);
+        if (thread > 0 && thread != syscall(SYS_gettid))
+            assert_int_equal(syscall(SYS_tgkill, getpid(), thread, signal), 0);
+    }
+    closedir(threads);
+}
+
+static bool are_alive_within(unsigned tries, bool expected)
+{
+    for (unsigned i = 0; i < tries; i++) {
+        usleep(20000);
+        if (tm_workers_are_alive(ours.workers) == expected)
+            return true;
+    }
+    return false;
+}
+
+static void threads_that_stand_still_are_seen_and_idle_ones_are_alive(void **state)
+{
+    (void)state;
+    struct sigaction action = {.sa_handler = stand_still, .sa_flags = SA_RESTART};
+    assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+    begin(&one, "a");
+    assert_true(tm_workers_are_alive(ours.workers));
+    assert_true(are_alive_within(500, true));
+    (void)pthread_mutex_lock(&gate);
+    tell_the_others(SIGUSR1);
+    assert_true(are_alive_within(500, false));
+    assert_false(are_alive_within(5, true));
+    (void)pthread_mutex_unlock(&gate);
+    assert_true(are_alive_within(500, true));
+    is_well(&one, pool_of(&one, 0));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -634,6 +692,7 @@ int main(void)
         TEST(who_does_not_take_answers_waits_alone),
         TEST(what_a_client_does_to_its_descriptors_stops_nobody),
         TEST(one_user_may_not_take_all_connections),
+        TEST(threads_that_stand_still_are_seen_and_idle_ones_are_alive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,7 +102,7 @@ static uint32_t count_of(const struct tm_tenants *tenants, const struct tm_rule 
 {
     uint32_t count = 0;
     for (const struct tm_tenant *tenant = tenants->first; tenant != NULL; tenant = tenant->next)
-        count += tenant->rule == rule && tenant->uid == uid;
+        count += tenant->uid == uid && strcmp(tenant->rule->name, rule->name) == 0;
     return count;
 }
 
@@ -126,12 +126,6 @@ static enum tmem_result reconnect(struct tm_tenant *tenant, const struct tm_tena
         return TMEM_EXISTS;
     }
     return TMEM_EXISTS;
-}
-
-/* The smallest of what is wished for and what is allowed; a wish of 0 is none. */
-static uint64_t bounded(uint64_t allowed, uint64_t wish)
-{
-    return wish != 0 && wish < allowed ? wish : allowed;
 }
 
 static void add(struct tm_tenants *tenants, struct tm_tenant *tenant)
@@ -163,8 +157,9 @@ static enum tmem_result make(struct tm_tenants *tenants, const struct tm_rule *r
         return TMEM_NOMEM;
     }
     struct tmem_client_options options = TMEM_CLIENT_OPTIONS_INIT;
-    options.weight = (uint32_t)bounded(rule->weight, wish->weight != 0 ? wish->weight : options.weight);
-    options.cap_bytes = bounded(bounded(rule->cap_bytes, wish->cap_bytes), wish->size_bytes);
+    tm_tenant_note_wish(tenant, wish);
+    options.weight = tm_tenant_weight(rule, tenant->wished_weight);
+    options.cap_bytes = tm_tenant_cap(rule, tenant->wished_cap_bytes);
     enum tmem_result outcome = tmem_client_create(tenants->daemon->store, name, &options, &tenant->client);
     if (outcome == TMEM_OK) {
         outcome = authorise(tenant->client, rule);
@@ -206,10 +201,14 @@ enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_t
                                    struct tm_tenant **tenant, bool *claimed, char *text, size_t text_size)
 {
     char name[TMEM_CLIENT_NAME_SIZE];
-    const struct tm_rule *rule = tm_config_rule(tenants->daemon->config, wish->uid, wish->name, name, text, text_size);
-    if (rule == NULL)
-        return TMEM_DENIED;
+    /* Under the lock, so that no tenant is made by a rule that is just being replaced. */
     tm_tenants_lock(tenants);
+    const struct tm_rule *rule =
+        tm_config_rule(tm_config_of(tenants->daemon), wish->uid, wish->name, name, text, text_size);
+    if (rule == NULL) {
+        tm_tenants_unlock(tenants);
+        return TMEM_DENIED;
+    }
     struct tm_tenant *found = tm_tenants_find(tenants, name);
     *claimed = found != NULL;
     enum tmem_result result = found != NULL ? reconnect(found, wish, text, text_size)
@@ -220,6 +219,9 @@ enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_t
         found->state = TM_TENANT_CONNECTED;
         found->socket = wish->socket;
         found->orphan_until_ns = 0;
+        tm_tenant_note_wish(found, wish);
+        /* It has no ephemeral pages that a lower cap would take time to drop. */
+        tm_tenant_apply(found, tm_tenant_follow(found, rule));
         write_note(found); /* before the client is told its token */
         *tenant = found;
         tm_events_add(tenants->daemon->events, *claimed ? TM_EVENT_CLIENT_RETURNED : TM_EVENT_CLIENT_CAME, name,
@@ -323,7 +325,7 @@ static void tell_of_end(const struct tm_tenants *tenants, const struct tm_tenant
 void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
 {
     static struct tm_log_limit limit;
-    uint32_t grace_seconds = tenants->daemon->config->grace_seconds;
+    uint32_t grace_seconds = tm_config_of(tenants->daemon)->grace_seconds;
     wait_for_release(tenants, tenant);
     while (tm_tenant_pool_destroy_step(tenant, UINT32_MAX)) {
     }
@@ -430,9 +432,10 @@ enum tmem_result tm_tenant_pool_create(struct tm_tenant *tenant, uint32_t flags,
                                        uint64_t *id)
 {
     struct tmem_pool *pool;
-    if ((flags & TMEM_POOL_PERSISTENT) != 0 && !tenant->rule->persistent)
+    const struct tm_rule *rule = tm_load_acquire(&tenant->rule);
+    if ((flags & TMEM_POOL_PERSISTENT) != 0 && !rule->persistent)
         return TMEM_DENIED;
-    if (tenant->pool_count >= tenant->rule->pools)
+    if (tenant->pool_count >= rule->pools)
         return TMEM_REFUSED;
     if (!make_room(tenant))
         return TMEM_NOMEM;
@@ -510,7 +513,7 @@ static enum tmem_result restore_pools(struct tm_tenant *tenant)
 enum tmem_result tm_tenant_restore(struct tm_tenants *tenants, struct tmem_client *client, const char *name)
 {
     uint64_t note[TM_CLIENT_NOTE_WORDS];
-    const struct tm_config *config = tenants->daemon->config;
+    const struct tm_config *config = tm_config_of(tenants->daemon);
     tm_client_note(tm_client_of(client), note);
     if ((note[NOTE_USER] & NOTE_IS_WRITTEN) == 0)
         return TMEM_NOT_FOUND;

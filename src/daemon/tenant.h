@@ -42,12 +42,14 @@ struct tm_tenant_pool {
 struct tm_tenant {
     struct tm_tenant *next;       /* in the list */
     struct tm_tenant *next_ended; /* in the reaper's queue */
-    const struct tm_rule *rule;
+    const struct tm_rule *rule;   /* atomic: another one when the configuration was read again */
     struct tmem_client *client;
     char name[TMEM_CLIENT_NAME_SIZE];
     uid_t uid;
     enum tm_tenant_state state;
     struct tm_wire_token token; /* the same for its life: a welcome that got lost loses nothing */
+    uint32_t wished_weight;     /* 0: nothing, or it has not come back yet since the daemon was started */
+    uint64_t wished_cap_bytes;
     uint64_t orphan_until_ns;
     struct tm_latency_sums latency; /* counted by whose thread serves it */
     uint64_t serial;                /* no other tenant has it, also none of this name */
@@ -127,6 +129,13 @@ struct tm_tenant *tm_tenants_expire(struct tm_tenants *tenants, uint64_t now_ns,
  * Results: TMEM_OK, TMEM_NOT_FOUND (it has no note: its maker was killed before anybody knew of it), TMEM_NOMEM.
  */
 enum tmem_result tm_tenant_restore(struct tm_tenants *tenants, struct tmem_client *client, const char *name);
+
+/*
+ * tm_tenants_reload - go on with another configuration: daemon->config is @config when this returns. Where a client's
+ * rule says another weight or cap than before, the client has that now, bounded by what it wished for, whatever an
+ * operator may have set.
+ */
+void tm_tenants_reload(struct tm_tenants *tenants, struct tm_daemon *daemon, const struct tm_config *config);
 
 /* What would be lost if the daemon ended: persistent pages, and clients that have some. */
 struct tm_tenants_sum {

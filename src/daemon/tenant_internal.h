@@ -27,6 +27,21 @@ static inline void tm_tenants_unlock(struct tm_tenants *tenants)
     TM_ASSERT(error == 0);
 }
 
+/* ---- tenant_rule.c ---- */
+
+/* What a rule allows to one who wishes for this; 0: nothing. */
+uint32_t tm_tenant_weight(const struct tm_rule *rule, uint32_t wish);
+uint64_t tm_tenant_cap(const struct tm_rule *rule, uint64_t wish);
+void tm_tenant_note_wish(struct tm_tenant *tenant, const struct tm_tenant_wish *wish);
+/* Under the lock: from now on this rule holds. What changes so is for tm_tenant_apply(), which may take long. */
+struct tm_tenant_change {
+    uint32_t weight; /* 0: as it was */
+    bool has_cap;
+    uint64_t cap_bytes;
+};
+struct tm_tenant_change tm_tenant_follow(struct tm_tenant *tenant, const struct tm_rule *next);
+void tm_tenant_apply(struct tm_tenant *tenant, struct tm_tenant_change change);
+
 /* Under the lock. NULL: there is none of this name. */
 struct tm_tenant *tm_tenants_find(const struct tm_tenants *tenants, const char *name);
 

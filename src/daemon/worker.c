@@ -49,6 +49,9 @@ struct worker {
     struct tm_session *over;  /* by next: ended when no event can be about them */
     uint32_t count;           /* atomic: the inbox included */
     uint32_t heaviest;        /* of those awake: the most weight */
+    uint32_t rounds;          /* atomic: that it has begun */
+    uint32_t rounds_seen;     /* by whoever watches it */
+    bool is_watched;
     struct tm_scratch scratch;
 };
 
@@ -311,6 +314,7 @@ static void *run(void *argument)
     uint64_t now_ns = 0;
     uint32_t vain = 0; /* rounds without work */
     for (bool stops = false; !stops;) {
+        tm_store_relaxed(&worker->rounds, worker->rounds + 1u);
         bool sleeps = worker->awake == NULL;
         if (vain % ROUNDS_OF_A_CLOCK == 0)
             now_ns = tm_now_ns();
@@ -403,6 +407,20 @@ void tm_workers_destroy(struct tm_workers *workers)
         stop(&workers->workers[i]);
     free(workers->workers);
     free(workers);
+}
+
+bool tm_workers_are_alive(struct tm_workers *workers)
+{
+    bool are_alive = true;
+    for (unsigned i = 0; i < workers->count; i++) {
+        struct worker *worker = &workers->workers[i];
+        uint32_t rounds = tm_load_relaxed(&worker->rounds);
+        are_alive = are_alive && (!worker->is_watched || rounds != worker->rounds_seen);
+        worker->rounds_seen = rounds;
+        worker->is_watched = true;
+        knock(worker);
+    }
+    return are_alive;
 }
 
 void tm_workers_add(struct tm_workers *workers, struct tm_session *session)

@@ -24,6 +24,12 @@ void tm_workers_destroy(struct tm_workers *workers);
 /* tm_workers_add - hand over a new session, to the thread that has the fewest. */
 void tm_workers_add(struct tm_workers *workers, struct tm_session *session);
 
+/*
+ * tm_workers_are_alive - whether each thread has gone round since this was asked last, as it does at least once each
+ * time; true when it is asked first. For one thread, which leaves them time in between.
+ */
+bool tm_workers_are_alive(struct tm_workers *workers);
+
 /* tm_workers_latency - add to @sum how long requests of one kind took; for any thread. */
 void tm_workers_latency(const struct tm_workers *workers, unsigned operation, struct tm_latency *sum);
 

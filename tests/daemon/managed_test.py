@@ -145,6 +145,42 @@ class Managed(unittest.TestCase):
         self.hear_until('READY=1')
         self.assertTrue(os.path.exists(other))
 
+    def test_reads_its_configuration_again_and_says_so(self):
+        self.notified(self.work.name + '/notify')
+        self.start(arguments=['--socket', self.path], NOTIFY_SOCKET=self.work.name + '/notify')
+        self.hear_until('READY=1')
+        for text, said in (('[store]\nsize = 48M\ncodec = zstd\n', 'the configuration was read again'),
+                           ('[store]\nsize = nothing\n', 'the configuration stays as it was')):
+            with open(self.config, 'w', encoding='ascii') as stream:
+                stream.write(text)
+            os.kill(self.child, signal.SIGHUP)
+            self.assertRegex(self.notices.recv(100), rb'^RELOADING=1\nMONOTONIC_USEC=\d+$')
+            self.hear_until('READY=1')
+            self.assertIn(said, self.logged())
+        self.assertIn('[store] codec: takes a new start of the daemon, and stays as it was', self.logged())
+        self.serves()
+
+    def test_says_that_it_is_alive_to_who_asks_for_that(self):
+        self.notified(self.work.name + '/notify')
+        self.start(arguments=['--socket', self.path], NOTIFY_SOCKET=self.work.name + '/notify', WATCHDOG_USEC='100000')
+        self.hear_until('READY=1')
+        begun = time.monotonic()
+        for _ in range(5):
+            self.assertEqual(self.notices.recv(100), b'WATCHDOG=1')
+        self.assertGreater(time.monotonic() - begun, 0.15)
+        os.kill(self.child, signal.SIGTERM)
+        self.hear_until('STOPPING=1')
+        self.hear_until('BARRIER=1')
+        self.assertEqual(self.status(), 0)
+
+    def test_says_nothing_where_another_process_is_watched(self):
+        self.notified(self.work.name + '/notify')
+        self.start(arguments=['--socket', self.path], NOTIFY_SOCKET=self.work.name + '/notify', WATCHDOG_USEC='20000',
+                   WATCHDOG_PID='1')
+        self.hear_until('READY=1')
+        self.notices.settimeout(0.3)
+        self.assertRaises(TimeoutError, self.notices.recv, 100)
+
     # ---- what outlives a daemon ----
 
     def start_kept(self, **more):

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tenant_rule.c - what a tenant may have: the configuration's rule and its own wish together. */
+#include "daemon/tenant_internal.h"
+
+#include <string.h>
+
+#include "daemon/log.h"
+
+/* The smallest of what is wished for and what is allowed; a wish of 0 is none. */
+static uint64_t bounded(uint64_t allowed, uint64_t wish)
+{
+    return wish != 0 && wish < allowed ? wish : allowed;
+}
+
+uint32_t tm_tenant_weight(const struct tm_rule *rule, uint32_t wish)
+{
+    const struct tmem_client_options options = TMEM_CLIENT_OPTIONS_INIT;
+    return (uint32_t)bounded(rule->weight, wish != 0 ? wish : options.weight);
+}
+
+uint64_t tm_tenant_cap(const struct tm_rule *rule, uint64_t wish)
+{
+    return bounded(rule->cap_bytes, wish);
+}
+
+void tm_tenant_note_wish(struct tm_tenant *tenant, const struct tm_tenant_wish *wish)
+{
+    tenant->wished_weight = wish->weight;
+    /* The size that was wished for bounds the cap, too. */
+    tenant->wished_cap_bytes = wish->cap_bytes != 0 ? bounded(wish->cap_bytes, wish->size_bytes) : wish->size_bytes;
+}
+
+struct tm_tenant_change tm_tenant_follow(struct tm_tenant *tenant, const struct tm_rule *next)
+{
+    const struct tm_rule *now = tenant->rule;
+    struct tm_tenant_change change = {.has_cap = next->cap_bytes != now->cap_bytes};
+    if (next->weight != now->weight)
+        change.weight = tm_tenant_weight(next, tenant->wished_weight);
+    if (change.has_cap)
+        change.cap_bytes = tm_tenant_cap(next, tenant->wished_cap_bytes);
+    tm_store_release(&tenant->rule, next);
+    return change;
+}
+
+void tm_tenant_apply(struct tm_tenant *tenant, struct tm_tenant_change change)
+{
+    if (change.weight != 0 && tmem_client_set_weight(tenant->client, change.weight) != TMEM_OK)
+        tm_log("client '%s' cannot have weight %u", tenant->name, change.weight);
+    if (change.has_cap && tmem_client_set_cap(tenant->client, change.cap_bytes) != TMEM_OK)
+        tm_log("client '%s' cannot have a cap of %llu bytes", tenant->name, (unsigned long long)change.cap_bytes);
+}
+
+void tm_tenants_reload(struct tm_tenants *tenants, struct tm_daemon *daemon, const struct tm_config *config)
+{
+    char name[TMEM_CLIENT_NAME_SIZE] = "";
+    struct tm_tenant *tenant;
+    /* Who comes from here on comes by the new rules. */
+    tm_tenants_lock(tenants);
+    tm_store_release(&daemon->config, config);
+    tm_tenants_unlock(tenants);
+    /* Who is ending just now, and stays after all, follows when it is claimed. */
+    while ((tenant = tm_tenants_hold_next(tenants, name)) != NULL) {
+        memcpy(name, tenant->name, sizeof name);
+        tm_tenants_lock(tenants);
+        struct tm_tenant_change change = tm_tenant_follow(tenant, tm_config_rule_of(config, tenant->uid, name));
+        tm_tenants_unlock(tenants);
+        tm_tenant_apply(tenant, change);
+        tm_tenant_release(tenants, tenant);
+    }
+}
