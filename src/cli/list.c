@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* list.c - `tmem list`: who has what in a daemon's store. */
 #include "cli/ask.h"
+#include "cli/list_xen.h"
 #include "command/size.h"
 
 #include <inttypes.h>
@@ -14,7 +15,8 @@ const char tm_cli_list_help[] =
     "\n"
     "  -l, --long     every counter, and the pools\n"
     "  -a, --all      all clients, as without CLIENT\n"
-    "  --orphans      only those that are gone and left persistent pages, and how long these wait\n" TM_CLI_ASK_HELP
+    "  --orphans      only those that are gone and left persistent pages, and how long these wait\n"
+    "  --xen          the lines in which Xen's tools list and read them; clients are numbered\n" TM_CLI_ASK_HELP
     "\n" TM_CLI_ASK_STATUS;
 
 #define NAME_COLUMNS 24
@@ -25,6 +27,7 @@ struct listing {
     bool all;
     bool orphans;
     bool with_pools;
+    bool as_xen;
 };
 
 /* "none", or a size. */
@@ -149,14 +152,17 @@ static void print_store(const json_t *store)
            tm_size_format(tm_cli_number(store, "stored_bytes"), stored), tm_cli_number(store, "clients"));
 }
 
-static void print_answer(const struct listing *listing, const json_t *answer, bool is_first)
+static void print_all(const struct listing *listing, const json_t *store, const json_t *clients)
 {
     size_t index;
     const json_t *client;
-    const json_t *clients = json_object_get(answer, "clients");
-    if (is_first && listing->client == NULL)
-        print_store(json_object_get(answer, "store"));
-    if (is_first && !listing->with_pools && json_array_size(clients) != 0)
+    if (listing->as_xen) {
+        tm_cli_print_xen(listing->client == NULL ? store : NULL, clients, listing->with_pools);
+        return;
+    }
+    if (listing->client == NULL)
+        print_store(store);
+    if (!listing->with_pools && json_array_size(clients) != 0)
         print_head();
     json_array_foreach(clients, index, client)
     {
@@ -167,27 +173,30 @@ static void print_answer(const struct listing *listing, const json_t *answer, bo
     }
 }
 
-/* A line of the answer, and what comes behind it. */
+/* One answer after the other, until there is no more. */
 static enum tm_exit list(const struct listing *listing)
 {
+    json_t *answer = NULL;
+    json_t *clients = json_array();
     char after[128] = "";
-    bool is_first = true;
-    for (;;) {
-        json_t *answer;
-        json_t *question = json_pack("{s:s, s:s*, s:b, s:b, s:s*}", "verb", "list", "client", listing->client,
-                                     "orphans", (int)listing->orphans, "pools", (int)listing->with_pools, "after",
-                                     is_first ? NULL : after);
-        enum tm_exit code = tm_cli_ask(&listing->ask, question, NULL, NULL, &answer);
-        if (code != TM_EXIT_OK)
-            return code;
-        if (!listing->ask.as_json)
-            print_answer(listing, answer, is_first);
-        is_first = false;
-        (void)snprintf(after, sizeof after, "%s", tm_cli_text(answer, "next"));
+    enum tm_exit code;
+    do {
         json_decref(answer);
-        if (after[0] == '\0')
-            return tm_print_stdout("");
-    }
+        answer = NULL;
+        json_t *question = json_pack("{s:s, s:s*, s:b, s:b, s:b, s:s*}", "verb", "list", "client", listing->client,
+                                     "orphans", (int)listing->orphans, "pools",
+                                     (int)(listing->with_pools || listing->as_xen), "activity", (int)listing->as_xen,
+                                     "after", after[0] != '\0' ? after : NULL);
+        code = tm_cli_ask(&listing->ask, question, NULL, NULL, &answer);
+        (void)snprintf(after, sizeof after, "%s", tm_cli_text(answer, "next"));
+        if (code == TM_EXIT_OK && json_array_extend(clients, json_object_get(answer, "clients")) != 0)
+            code = tm_fail(TM_EXIT_FAILED, "no memory for so many clients");
+    } while (code == TM_EXIT_OK && after[0] != '\0');
+    if (code == TM_EXIT_OK && !listing->ask.as_json)
+        print_all(listing, json_object_get(answer, "store"), clients);
+    json_decref(answer);
+    json_decref(clients);
+    return code == TM_EXIT_OK ? tm_print_stdout("") : code;
 }
 
 enum tm_exit tm_cli_list(int count, char **arguments)
@@ -198,11 +207,14 @@ enum tm_exit tm_cli_list(int count, char **arguments)
         {"--long", "-l", NULL, &listing.with_pools},
         {"--all", "-a", NULL, &listing.all},
         {"--orphans", NULL, NULL, &listing.orphans},
+        {"--xen", NULL, NULL, &listing.as_xen},
     };
     enum tm_exit code = tm_cli_read(count, arguments, options, TM_ARRAY_SIZE(options), &listing.client, 1);
     if (code != TM_EXIT_OK)
         return code;
     if (listing.all && listing.client != NULL)
         return tm_cli_usage("list", "both a client and -a");
+    if (listing.as_xen && listing.ask.as_json)
+        return tm_cli_usage("list", "both --xen and --json");
     return list(&listing);
 }
