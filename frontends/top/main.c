@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "report.h"
 #include "screen.h"
 
 static const char help[] =
@@ -25,6 +26,7 @@ static const char help[] =
     "hits, rates, how long requests take in the daemon, and for whom it lost most pages.\n"
     "\n"
     "  --once              print one table, of one interval, and end\n"
+    "  --json              the same as an object of JSON\n"
     "  --interval SECONDS  time between two looks, 0.1 to 3600 (default 1)\n"
     "  --pools             pools as well\n"
     "  --order ORDER       charge (default), gets or name; of --once\n"
@@ -39,11 +41,13 @@ struct options {
     double interval_seconds;
     enum top_order order;
     bool once;
+    bool json;
     bool with_pools;
 };
 
 enum chosen {
     OPTION_ONCE = 256,
+    OPTION_JSON,
     OPTION_INTERVAL,
     OPTION_POOLS,
     OPTION_ORDER,
@@ -53,6 +57,7 @@ enum chosen {
 
 static const struct option known[] = {
     {"once", no_argument, NULL, OPTION_ONCE},
+    {"json", no_argument, NULL, OPTION_JSON},
     {"interval", required_argument, NULL, OPTION_INTERVAL},
     {"pools", no_argument, NULL, OPTION_POOLS},
     {"order", required_argument, NULL, OPTION_ORDER},
@@ -91,6 +96,9 @@ static bool read_options(int count, char **arguments, struct options *options, e
         switch (answer) {
         case OPTION_ONCE:
             options->once = true;
+            break;
+        case OPTION_JSON:
+            options->once = options->json = true;
             break;
         case OPTION_POOLS:
             options->with_pools = true;
@@ -133,18 +141,34 @@ static void pause_for(double seconds)
     }
 }
 
-static enum tm_exit print(const struct top_table *table)
+static enum tm_exit print_table(const struct top_sample *before, const struct top_sample *now,
+                                const struct options *options)
 {
-    for (size_t i = 0; i < table->count; i++)
-        (void)printf("%s\n", table->lines[i]);
-    return tm_print_stdout(""); /* which says what became of it */
+    struct top_table table = {.lines = NULL};
+    bool is_whole = top_table_make(&table, before, now, options->order, options->with_pools);
+    for (size_t i = 0; i < table.count; i++)
+        (void)printf("%s\n", table.lines[i]);
+    top_table_free(&table);
+    if (!is_whole)
+        return tm_fail(TM_EXIT_FAILED, "top: no memory");
+    return tm_print_stdout(""); /* which says what became of the rest */
+}
+
+static enum tm_exit print_json(const struct top_sample *before, const struct top_sample *now,
+                               const struct options *options)
+{
+    char *text = top_report(before, now, options->with_pools);
+    if (text == NULL)
+        return tm_fail(TM_EXIT_FAILED, "top: no memory");
+    (void)puts(text);
+    free(text);
+    return tm_print_stdout("");
 }
 
 static enum tm_exit once(struct options *options)
 {
     struct top_sample before;
     struct top_sample now;
-    struct top_table table = {.lines = NULL};
     char problem[512];
     enum tm_exit code = top_sample_take(&options->source, &before, problem, sizeof problem);
     if (code != TM_EXIT_OK)
@@ -153,11 +177,8 @@ static enum tm_exit once(struct options *options)
     code = top_sample_take(&options->source, &now, problem, sizeof problem);
     if (code != TM_EXIT_OK)
         code = tm_fail(code, "top: %s", problem);
-    else if (!top_table_make(&table, &before, &now, options->order, options->with_pools))
-        code = tm_fail(TM_EXIT_FAILED, "top: no memory");
     else
-        code = print(&table);
-    top_table_free(&table);
+        code = options->json ? print_json(&before, &now, options) : print_table(&before, &now, options);
     top_sample_free(&before);
     top_sample_free(&now);
     return code;

@@ -37,8 +37,4 @@ void top_table_free(struct top_table *table);
 /* What an order is called. */
 const char *top_order_name(enum top_order order);
 
-/* What @permille of the requests timed between the samples did not exceed, in nanoseconds; 0: there were none. */
-uint64_t top_quantile_ns(const struct top_sample *now, const struct top_latency *latency,
-                         const struct top_latency *before, unsigned permille);
-
 #endif

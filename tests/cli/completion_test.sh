@@ -30,6 +30,7 @@ completes '--writeback --watch' mount --w
 completes '--json' stats --j
 completes 'gets' top --order g
 completes '--once --order' top --o
+completes '--json' top --j
 completes '--json' doctor --j
 completes '--lazy' umount --l
 completes '--corpus' bench engine --co

@@ -4,15 +4,14 @@
  *
  * usage: load URI CLIENT WEIGHT PAGES OPERATIONS [persistent]
  *
- * Half of each page compresses well. Prints "ready HITS MISSES" after the operations, and stays until its standard
- * input ends.
+ * Half of each page compresses well. Prints "ready HITS MISSES" after the operations, and again after as many for each
+ * line of its standard input, with which it ends.
  */
 #include <tmem/tmem.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static unsigned long long state;
 
@@ -65,7 +64,7 @@ int main(int count, char **arguments)
     struct tmem_pool *pool;
     struct tmem_error error;
     struct tmem_client_options options = TMEM_CLIENT_OPTIONS_INIT;
-    char rest[64];
+    char line[64];
     if (count < 6) {
         fprintf(stderr, "usage: load URI CLIENT WEIGHT PAGES OPERATIONS [persistent]\n");
         return 2;
@@ -80,15 +79,15 @@ int main(int count, char **arguments)
     enum tmem_result result = tmem_client_create(store, arguments[2], &options, &client);
     if (result == TMEM_OK)
         result = tmem_pool_create(client, count > 6 ? TMEM_POOL_PERSISTENT : TMEM_POOL_EPHEMERAL, NULL, &pool);
-    long long hits = result == TMEM_OK ? work(pool, strtoull(arguments[4], NULL, 10), operations) : -1;
-    if (hits < 0) {
-        fprintf(stderr, "load: %s\n", result == TMEM_OK ? "an answer is wrong" : tmem_result_text(result));
-        return 1;
-    }
-    printf("ready %lld %lld\n", hits, (long long)operations - hits);
-    fflush(stdout);
-    while (read(STDIN_FILENO, rest, sizeof rest) > 0) {
-    }
+    do {
+        long long hits = result == TMEM_OK ? work(pool, strtoull(arguments[4], NULL, 10), operations) : -1;
+        if (hits < 0) {
+            fprintf(stderr, "load: %s\n", result == TMEM_OK ? "an answer is wrong" : tmem_result_text(result));
+            return 1;
+        }
+        printf("ready %lld %lld\n", hits, (long long)operations - hits);
+        fflush(stdout);
+    } while (fgets(line, sizeof line, stdin) != NULL);
     tmem_close(store);
     return 0;
 }

@@ -6,6 +6,7 @@ daemon that goes away and comes back.
 Arguments: tmem-top, tmemd, the program that makes load.
 """
 import fcntl
+import json
 import os
 import pty
 import re
@@ -139,6 +140,7 @@ class Top(unittest.TestCase):
         hits = int(quiet.stdout.readline().split()[1])
         self.assertGreater(hits, 0)
         self.load('busy', 100, 500, 100000000)
+        self.assertTrue(within(20, lambda: self.rows('--interval', '0.1')[0][owner + 'busy'].split()[7] == '100.0'))
         rows, lines = self.rows('--interval', '0.5')
         self.assertEqual({owner + 'quiet', owner + 'busy'}, set(rows))
         quiet, busy = (rows[owner + name].split() for name in ('quiet', 'busy'))
@@ -171,6 +173,31 @@ class Top(unittest.TestCase):
         lines = self.top('--once', '--interval', '0.1', '--order', 'name', '--pools').stdout.splitlines()[6:]
         self.assertEqual([owner + 'a', 'pool', owner + 'b', 'pool'], [line.split()[0] for line in lines])
         self.assertRegex(lines[1], r'^  pool \d+ ephemeral +100 ')
+
+    def test_programs_read_it_as_json(self):
+        self.start()
+        owner = f'uid-{os.geteuid()}:'
+        self.assertTrue(self.load('greedy', 100, 20000, 20000).stdout.readline())
+        self.load('late', 300, 1000000, 100000000)
+
+        def lost():
+            result = self.top('--json', '--pools', '--interval', '0.2')
+            self.assertEqual((0, ''), (result.returncode, result.stderr))
+            told = json.loads(result.stdout)
+            rows = {row['client']: row for row in told['clients']}
+            late = rows.get(owner + 'late', {})
+            return told if rows[owner + 'greedy']['lost_to'] and late.get('puts_per_second') else None
+        told = within(20, lost)
+        greedy, late = told['clients']
+        self.assertEqual([owner + 'greedy', owner + 'late'], [greedy['client'], late['client']])
+        self.assertEqual([owner + 'late'], [evictor['client'] for evictor in greedy['lost_to']])
+        self.assertIsNone(greedy['hit_ratio'])
+        self.assertIsNone(late['cap_bytes'])
+        self.assertEqual((300, 'connected', False), (late['weight'], late['state'], late['frozen']))
+        self.assertGreater(late['puts_per_second'], 100)
+        self.assertEqual(late['pages'], late['pools'][0]['pages'])
+        self.assertTrue(0 < told['put']['p50_ns'] <= told['put']['p99_ns'] <= told['put']['p999_ns'])
+        self.assertTrue(0.2 <= told['seconds'] < 5)
 
     def test_what_is_wrong_is_told(self):
         self.start()
