@@ -387,19 +387,18 @@ static enum tm_result find_page(struct get *get)
     return TM_OK;
 }
 
-/* Brings the counters that go with the found page into the cache, if it has any. */
-static void expect_count(const struct get *get)
+/* A page that needs no block is not evicted either: nobody asks how often it was wanted. */
+static bool is_counted(const struct get *get)
 {
-    const struct tm_place *place = &get->place;
-    if (place->pool->kind == TM_ARENA_EPHEMERAL && !tm_slot_is_inline(get->slot))
-        tm_sketch_prefetch(&place->engine->sketch, place->hash, place->page);
+    return get->place.pool->kind == TM_ARENA_EPHEMERAL && !tm_slot_is_inline(get->slot);
 }
 
-/* The same with its bytes, for a page that is copied after others. (Where the copy follows at once it gets them as
- * fast by itself, in order.) */
+/* Brings the found page's bytes into the cache, if it has any, with the counters that go with it. Also where the copy
+ * follows at once: what it asks for again is what there was no room for. */
 static void expect_copy(const struct get *get)
 {
-    expect_count(get); /* first: it waits behind the page otherwise */
+    if (is_counted(get)) /* first: it waits behind the page otherwise */
+        tm_sketch_prefetch(&get->place.engine->sketch, get->place.hash, get->place.page);
     if (!tm_slot_is_inline(get->slot))
         tm_pinned_prefetch(get->place.engine->store, get->worker, get->hazard);
 }
@@ -506,8 +505,7 @@ static enum tm_result finish_get(struct get *get, void *page)
         switch (copy_page(get, page)) {
         case TM_READ_DONE:
             tm_tally_add(get->place.pool, get->place.shard, TM_TALLY_GETS_FOUND, 1);
-            /* A page that needs no block is not evicted either: nobody asks how often it was wanted. */
-            if (get->place.pool->kind == TM_ARENA_EPHEMERAL && !tm_slot_is_inline(get->slot))
+            if (is_counted(get))
                 tm_sketch_add(&get->place.engine->sketch, get->place.shard, get->place.hash, get->place.page);
             if ((get->slot & TM_SLOT_WARM) != 0 && !get->is_exclusive &&
                 tm_slot_is_cold(get->place.engine->store, get->slot))
@@ -538,7 +536,7 @@ enum tm_result tm_page_get(struct tm_member *member, const struct tm_object_id *
     begin_get(&get, member, object, index, worker, 0, mode);
     enum tm_result result = find_page(&get);
     if (result == TM_OK) {
-        expect_count(&get);
+        expect_copy(&get);
         result = finish_get(&get, page);
     }
     tm_worker_release(store, worker);
@@ -564,8 +562,9 @@ static void get_batch(struct tm_worker *worker, struct tm_member *member, struct
     for (unsigned i = 0; i < count; i++)
         io[i].result = io[i].page == NULL ? TM_INVALID : find_page(&get[i]);
     for (unsigned i = 0; i <= count; i++) {
-        if (i < count && io[i].result == TM_OK)
+        if (i < count && io[i].result == TM_OK) {
             expect_copy(&get[i]);
+        }
         if (i > 0 && io[i - 1].result == TM_OK)
             io[i - 1].result = finish_get(&get[i - 1], io[i - 1].page);
     }

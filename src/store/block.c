@@ -142,7 +142,7 @@ void tm_pinned_prefetch(struct tm_store *store, const struct tm_worker *worker, 
     struct pinned pin = pinned_block(store, worker, hazard, 0, 0);
     const unsigned char *bytes = (const unsigned char *)pin.block;
     for (uint32_t i = 0; i < pin.bytes; i += TM_CACHE_LINE)
-        tm_prefetch_once(bytes + i);
+        tm_prefetch_second(bytes + i);
 }
 
 /* The block in one pass: the body's hash is taken while it is read. */
