@@ -132,15 +132,6 @@ static long query_freeable(struct tm_xen_request *request)
     return result == TMEM_OK ? (long)(bytes >> 20) : -EIO;
 }
 
-/* As many bytes of whole lines as fit before a NUL. */
-static size_t whole_lines(const struct tm_xen_text *text, size_t room)
-{
-    size_t length = text->length < room ? text->length : room - 1;
-    while (length > 0 && text->bytes[length - 1] != '\n')
-        length--;
-    return length;
-}
-
 /* The list is made before a byte of it is written: guest's memory is never touched under the host's lock. */
 static long list(struct tm_xen_request *request)
 {
@@ -156,7 +147,7 @@ static long list(struct tm_xen_request *request)
                                            : text.length < request->value ? 0
                                                                           : -ENOBUFS;
     if ((result == 0 || result == -ENOBUFS) && request->value > 0) {
-        size_t length = whole_lines(&text, request->value);
+        size_t length = tm_xen_text_fitting(&text, request->value);
         text.bytes[length] = 0;
         if (!tm_xen_write(request->caller, request->buffer, text.bytes, length + 1))
             result = -EFAULT;

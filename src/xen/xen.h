@@ -22,6 +22,7 @@
 
 #include "base/atomic.h"
 #include "base/base.h"
+#include "xen/list_text.h"
 
 #define TM_XEN_MAGIC 0x78656e68u
 #define TM_XEN_DOMAIN_MAGIC 0x78656e64u
@@ -77,16 +78,6 @@ struct tmem_xen_domain {
     tm_atomic64 operations, errors, bad_copies;
     tm_atomic64 ephemeral_gets, persistent_puts, persistent_gets;
     tm_atomic64 puts_without_memory, puts_without_room; /* the store had none; the domain, or the store, is full */
-};
-
-/* Counts of pages and what belongs to them, for the sums that a list shows with their highest values. */
-enum tm_xen_gauge {
-    TM_XEN_EPHEMERAL,
-    TM_XEN_OBJECTS,
-    TM_XEN_PAGES,
-    TM_XEN_FRAMES,
-    TM_XEN_CONTENTS,
-    TM_XEN_GAUGES
 };
 
 struct tmem_xen {
@@ -176,13 +167,6 @@ long tm_xen_old_auth(struct tmem_xen *xen, const struct tmem_op *op);
 long tm_xen_old_restore_new(struct tmem_xen *xen, const struct tmem_op *op);
 
 /* ---- list.c ---- */
-
-/* Text that grows; lines are whole. */
-struct tm_xen_text {
-    char *bytes; /* NUL-terminated; the caller's to free */
-    size_t length, room;
-    bool is_short; /* of memory: something is missing */
-};
 
 /* Host's lock held: the list of all clients (@client NULL) or of one. */
 void tm_xen_list(struct tmem_xen *xen, struct tmem_xen_domain *client, uint32_t release, bool is_long,
