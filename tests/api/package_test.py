@@ -15,7 +15,7 @@ import unittest
 
 LIBRARY, BUILD, INCLUDE = (os.path.abspath(path) for path in sys.argv[1:4])
 del sys.argv[1:4]
-HEADERS = ['tmem/tmem.h', 'tmem/control.h']
+HEADERS = ['tmem/tmem.h', 'tmem/control.h', 'tmem/frontswap.h', 'tmem/xen.h', 'tmem/zcache.h']
 STRICT = ['-Wall', '-Wextra', '-Wpedantic', '-Werror']
 
 PROGRAM = r'''
@@ -43,8 +43,11 @@ def declared():
     for header in HEADERS:
         with open(os.path.join(INCLUDE, header), encoding='utf-8') as file:
             text = re.sub(r'/\*.*?\*/', '', file.read(), flags=re.S)
-        for declaration in re.findall(r'^TMEM_API\b[^;]*;', text, flags=re.S | re.M):
-            names.add(re.search(r'\b(tmem_\w+)\s*\(', declaration).group(1))
+        # Where the original's names are those of calls here, a header gives them others.
+        other = dict(re.findall(r'^#define (tmem_\w+) (tmem_\w+)$', text, flags=re.M))
+        for declaration in re.findall(r'^TMEM_(?:ZCACHE_)?API\b[^;]*;', text, flags=re.S | re.M):
+            name = re.search(r'\b(tmem_\w+)\s*\(', declaration).group(1)
+            names.add(other.get(name, name))
     return names
 
 
