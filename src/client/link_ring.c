@@ -136,7 +136,8 @@ static uint64_t now_ns(void)
 
 static bool is_worth_spinning(struct tm_link *link)
 {
-    if (!link->may_spin || (link->spin_credit == 0 && link->sleeps < link->sleeps_to_try)) {
+    bool has_credit = link->spin_credit != 0 || link->sleeps >= link->sleeps_to_try;
+    if (!link->may_spin || !has_credit || tm_load_relaxed(&head_of(link)->daemon.crowded) != 0) {
         link->sleeps++;
         return false;
     }

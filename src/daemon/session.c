@@ -27,6 +27,7 @@ struct tm_session *tm_session_create(const struct tm_daemon *daemon, int socket,
     session->wake_client = -1;
     session->uid = uid;
     session->pid = pid;
+    session->began_ns = tm_now_ns();
     return session;
 }
 

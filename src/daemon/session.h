@@ -69,6 +69,10 @@ struct tm_session {
     uint32_t weight;        /* its client's, as of late */
     uint32_t credit;        /* that it may have answered, in parts of a request */
     uint32_t served;        /* requests since the weight was asked for */
+    uint32_t period;        /* of its worker, in which it had so many */
+    uint32_t served_in_period;
+    bool is_told_crowded;
+    uint64_t began_ns; /* when it was let in */
 
     int socket;
     int wake_daemon; /* eventfd, or -1 */

@@ -26,8 +26,17 @@
 #define WEIGH_EVERY 4096u
 /* While nothing comes the time is taken once in so many rounds. */
 #define ROUNDS_OF_A_CLOCK 8u
+/* Who had so many requests in so long a time is busy, and those who are busy want a CPU each. */
+#define PERIOD_NS 1000000u
+#define BUSY_REQUESTS 8u
+/* What another worker said of a period longer ago than this means nothing: it sleeps. */
+#define STALE_NS (4u * PERIOD_NS)
 /* How often sockets are looked at while sessions are awake. */
 #define LOOK_NS 50000u
+
+/* How long a connection may take to say who it is, and how often those are looked at that have not yet. */
+#define HELLO_NS (5u * TM_SECOND_NS)
+#define HELLO_LOOK_MS 1000
 
 /* Which descriptor of a session an event is about: the lowest bit of its address. */
 #define EVENT_OF_SOCKET ((uintptr_t)0)
@@ -49,14 +58,26 @@ struct worker {
     struct tm_session *over;  /* by next: ended when no event can be about them */
     uint32_t count;           /* atomic: the inbox included */
     uint32_t heaviest;        /* of those awake: the most weight */
+    bool has_new;             /* perhaps some that have not said who they are */
+    uint64_t new_seen_ns;     /* when they were last looked at */
     uint32_t rounds;          /* atomic: that it has begun */
     uint32_t rounds_seen;     /* by whoever watches it */
     bool is_watched;
+
+    const struct tm_workers *others; /* and this one */
+    tm_atomic64 period_ns;           /* atomic: when the last period ended */
+    uint32_t busy;                   /* atomic: sessions that were busy then */
+    uint32_t busy_now;               /* so far in this one, which has the number */
+    uint32_t period;
+    bool crowded; /* there are fewer CPUs than threads that are busy */
+    bool worked;  /* the last round was not in vain */
     struct tm_scratch scratch;
 };
 
 struct tm_workers {
+    unsigned wanted; /* in the array, from the first one's start on */
     unsigned count;
+    unsigned cpus;
     struct worker *workers;
 };
 
@@ -149,6 +170,7 @@ static void open_inbox(struct worker *worker)
         if (worker->all != NULL)
             worker->all->prev = session;
         worker->all = session;
+        worker->has_new = true;
         if (!watch(worker, session->socket, EPOLLIN | EPOLLRDHUP, session, EVENT_OF_SOCKET))
             take_out(worker, session);
         session = next;
@@ -219,7 +241,7 @@ static void found(struct tm_session *session)
 /* How long to look this time. Where it was never worth it, it is tried now and then. */
 static uint32_t patience_ns(const struct worker *worker, const struct tm_session *session)
 {
-    if (!worker->may_spin)
+    if (!worker->may_spin || (worker->crowded && !worker->worked))
         return 0;
     if (session->spin_ns >= SPIN_LEAST_NS)
         return session->spin_ns;
@@ -270,12 +292,49 @@ static uint32_t turn_of(struct worker *worker, struct tm_session *session)
     return session->credit / REQUEST_PARTS;
 }
 
+/* Counts who is busy, and lets the client know whether that is too many. */
+static void count_busy(struct worker *worker, struct tm_session *session, uint32_t served)
+{
+    if (session->period != worker->period) {
+        session->period = worker->period;
+        session->served_in_period = 0;
+    }
+    uint32_t before = session->served_in_period;
+    session->served_in_period += served;
+    worker->busy_now += before < BUSY_REQUESTS && before + served >= BUSY_REQUESTS;
+    if (session->is_told_crowded != worker->crowded) {
+        session->is_told_crowded = worker->crowded;
+        tm_store_relaxed(&session->head->daemon.crowded, worker->crowded);
+    }
+}
+
+/* At the end of a period: are there more threads that are busy, clients' and workers', than CPUs? */
+static void judge_crowd(struct worker *worker, uint64_t now_ns)
+{
+    uint32_t threads = 0;
+    if (now_ns - worker->period_ns < PERIOD_NS)
+        return;
+    tm_store_relaxed(&worker->busy, worker->busy_now);
+    tm_store_relaxed(&worker->period_ns, now_ns);
+    worker->busy_now = 0;
+    worker->period++;
+    for (unsigned i = 0; i < worker->others->wanted; i++) {
+        const struct worker *other = &worker->others->workers[i];
+        uint32_t busy = tm_load_relaxed(&other->busy);
+        /* Another's clock may be a moment ahead. */
+        if (busy != 0 && tm_load_relaxed(&other->period_ns) + STALE_NS > now_ns)
+            threads += busy + 1u;
+    }
+    worker->crowded = threads > worker->others->cpus;
+}
+
 static void serve(struct worker *worker, struct tm_session *session)
 {
     uint32_t most = turn_of(worker, session);
     uint32_t served = most != 0 ? tm_session_serve(session, most, &worker->scratch) : 0;
     session->credit = served < most ? 0 : session->credit % REQUEST_PARTS;
     session->served += served;
+    count_busy(worker, session, served);
     if (session->served >= WEIGH_EVERY) {
         session->served = 0;
         tm_session_weigh(session);
@@ -307,6 +366,25 @@ static bool go_round(struct worker *worker, uint64_t now_ns)
     return worked;
 }
 
+/* Who has a connection and says nothing would keep others from one. */
+static void end_silent(struct worker *worker, uint64_t now_ns)
+{
+    struct tm_session *next;
+    worker->has_new = false;
+    worker->new_seen_ns = now_ns;
+    for (struct tm_session *session = worker->all; session != NULL; session = next) {
+        next = session->next;
+        if (session->state != TM_SESSION_NEW)
+            continue;
+        if (now_ns - session->began_ns < HELLO_NS) {
+            worker->has_new = true;
+            continue;
+        }
+        tm_session_break(session, "it does not say who it is");
+        take_out(worker, session);
+    }
+}
+
 static void *run(void *argument)
 {
     struct worker *worker = argument;
@@ -319,11 +397,16 @@ static void *run(void *argument)
         if (vain % ROUNDS_OF_A_CLOCK == 0)
             now_ns = tm_now_ns();
         if (sleeps || now_ns - looked_ns >= LOOK_NS) {
-            stops = look(worker, sleeps ? -1 : 0);
+            stops = look(worker, !sleeps ? 0 : worker->has_new ? HELLO_LOOK_MS
+                                                               : -1);
             looked_ns = now_ns = tm_now_ns();
+            judge_crowd(worker, now_ns);
+            if (worker->has_new && now_ns - worker->new_seen_ns >= TM_SECOND_NS)
+                end_silent(worker, now_ns);
         }
         end_those_over(worker);
-        if (go_round(worker, now_ns))
+        worker->worked = go_round(worker, now_ns);
+        if (worker->worked)
             vain = 0;
         else {
             vain++;
@@ -343,11 +426,12 @@ static void knock(const struct worker *worker)
     (void)written;
 }
 
-static bool start(struct worker *worker, const struct tm_daemon *daemon)
+static bool start(const struct tm_workers *workers, struct worker *worker, const struct tm_daemon *daemon)
 {
     worker->daemon = daemon;
+    worker->others = workers;
     /* Where there is one CPU, looking for work keeps the client from making some. */
-    worker->may_spin = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+    worker->may_spin = workers->cpus > 1;
     worker->heaviest = 1;
     worker->events = epoll_create1(EPOLL_CLOEXEC);
     worker->knock = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -390,8 +474,12 @@ struct tm_workers *tm_workers_create(const struct tm_daemon *daemon, unsigned co
     struct tm_workers *workers = calloc(1, sizeof *workers);
     if (workers == NULL)
         return NULL;
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    workers->cpus = cpus < 1 ? 1 : (unsigned)cpus;
+    workers->wanted = count;
     workers->workers = calloc(count, sizeof workers->workers[0]);
-    while (workers->workers != NULL && workers->count < count && start(&workers->workers[workers->count], daemon))
+    while (workers->workers != NULL && workers->count < count &&
+           start(workers, &workers->workers[workers->count], daemon))
         workers->count++;
     if (workers->count == count)
         return workers;

@@ -24,6 +24,7 @@
 static struct tm_config config;
 static struct tm_daemon ours;
 static struct worker worker;
+static struct tm_workers workers = {.wanted = 1, .count = 1, .cpus = 64, .workers = &worker};
 static struct raw_client clients[CLIENTS];
 static struct tm_session *sessions[CLIENTS];
 static uint64_t pools[CLIENTS];
@@ -51,7 +52,7 @@ static int set_up(void **state)
     assert_non_null(ours.reaper);
     /* Nobody falls asleep: the time stands still. */
     worker = (struct worker){
-        .daemon = &ours, .heaviest = 1, .may_spin = true, .events = epoll_create1(EPOLL_CLOEXEC)};
+        .daemon = &ours, .others = &workers, .heaviest = 1, .may_spin = true, .events = epoll_create1(EPOLL_CLOEXEC)};
     for (unsigned i = 0; i < CLIENTS; i++)
         raw_use(&clients[i], -1);
     return 0;
@@ -141,6 +142,27 @@ static uint32_t answers_of(unsigned number)
         count++;
     }
     return count;
+}
+
+static void who_does_not_say_hello_is_ended_after_a_while(void **state)
+{
+    int ends[2];
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    assert_true(tm_crowd_enter(ours.crowd, geteuid()));
+    struct tm_session *session = tm_session_create(&ours, ends[1], geteuid(), getpid());
+    assert_non_null(session);
+    raw_use(&clients[0], ends[0]);
+    worker.all = session;
+    end_silent(&worker, session->began_ns + HELLO_NS - 1u);
+    assert_true(worker.has_new);
+    assert_null(worker.over);
+    end_silent(&worker, session->began_ns + HELLO_NS);
+    assert_ptr_equal(worker.over, session);
+    end_those_over(&worker);
+    assert_int_equal(raw_receive(&clients[0], 10000), 0);
+    end_silent(&worker, 0);
+    assert_false(worker.has_new);
 }
 
 static void who_is_heavier_is_served_more(void **state)
@@ -299,6 +321,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(who_does_not_say_hello_is_ended_after_a_while),
         TEST(who_is_heavier_is_served_more),
         TEST(who_has_nothing_to_do_leaves_it_to_the_others_and_saves_nothing),
         TEST(who_is_light_is_served_all_the_same),

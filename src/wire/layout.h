@@ -123,8 +123,9 @@ struct tm_wire_place {
 
 /* That one end is about to sleep, and wants to be woken through its eventfd. */
 struct tm_wire_sleep {
-    uint32_t sleeps; /* atomic: 0 or 1 */
-    uint32_t zero[15];
+    uint32_t sleeps;  /* atomic: 0 or 1 */
+    uint32_t crowded; /* atomic; the daemon's only: 1: who looks again and again keeps others from working */
+    uint32_t zero[14];
 };
 
 /*

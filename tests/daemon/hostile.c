@@ -249,6 +249,86 @@ static void scribbles(void)
     }
 }
 
+/* Says nothing, and waits for the end of it. */
+static void silent(void)
+{
+    struct raw_client client;
+    need(raw_connect(&client, path), "connect");
+    need(raw_receive(&client, 30000) == 0, "the daemon does not mind who says nothing");
+}
+
+/* Two processes with one connection, both of which write requests; the child goes on for a while after its parent. */
+static void forks(void)
+{
+    struct raw_client client;
+    begin(&client, "forks");
+    uint64_t pool = pool_of(&client, TM_WIRE_POOL_PERSISTENT);
+    pid_t child = fork();
+    need(child >= 0, "fork");
+    for (uint32_t i = 0; i < number; i++) {
+        struct tm_wire_request request = {.operation = i % 3u == 0 ? TM_WIRE_GET : TM_WIRE_PUT,
+                                          .pool = pool,
+                                          .index = i % 128u,
+                                          .place = (uint64_t)(i % 16u) * TM_PAGE_BYTES};
+        if (tm_ring_room(&client.requests, 1) == 0)
+            break;
+        raw_submit(&client, &request);
+        raw_fill(&client, i % 16u, i);
+    }
+    if (child == 0) {
+        (void)usleep(200000);
+        _exit(0);
+    }
+}
+
+#define SECRET UINT64_C(0x5ec4e75ec4e75ec4)
+
+/* Pages that are full of a secret, to be looked for by others when this one is gone. */
+static void keeps_secrets(void)
+{
+    struct raw_client client;
+    begin(&client, "secret");
+    uint64_t pool = pool_of(&client, (uint32_t)(number % 2u));
+    uint64_t *words = (uint64_t *)(void *)client.slots;
+    for (uint32_t i = 0; i < 2048; i++) {
+        for (size_t at = 0; at < TM_PAGE_BYTES / sizeof *words; at++)
+            words[at] = at % 4u == 0 ? next_random() : SECRET;
+        need(raw_put(&client, pool, 1, i, 0) == TM_WIRE_OK, "put");
+    }
+}
+
+static void find_no_secret(const struct raw_client *client)
+{
+    const uint64_t *words = (const uint64_t *)(const void *)client->head;
+    for (size_t at = 0; at < client->memory_bytes / sizeof *words; at++)
+        need(words[at] != SECRET, "another client's page can be read");
+}
+
+/* Where the pages of another were, on this machine and in this daemon: neither memory nor misses show any of it. */
+static void looks_for_secrets(void)
+{
+    struct raw_client client;
+    begin(&client, "curious");
+    find_no_secret(&client);
+    uint64_t pool = pool_of(&client, TM_WIRE_POOL_PERSISTENT);
+    for (uint32_t i = 0; i < 4096; i++) {
+        struct tm_wire_request request = {.operation = TM_WIRE_GET_STORED,
+                                          .pool = pool,
+                                          .object = {1},
+                                          .index = i,
+                                          .place = (uint64_t)(i % 16u) * TM_PAGE_BYTES};
+        need(raw_get(&client, pool, 1, i, i % 16u) == TM_WIRE_MISS, "another's page is found");
+        need(raw_do(&client, &request, NULL) == TM_WIRE_MISS, "another's page is found in its stored form");
+        memset(client.slots, 0, TM_PAGE_BYTES);
+        client.slots[i % TM_PAGE_BYTES] = 1;
+        need(raw_put(&client, pool, 1, i, 0) == TM_WIRE_OK, "put");
+        need(raw_do(&client, &request, NULL) == TM_WIRE_OK, "get in stored form");
+        if (i % 256u == 0)
+            find_no_secret(&client);
+    }
+    find_no_secret(&client);
+}
+
 /* As many connections as there are to be had; half of them say who they are. */
 static void many(void)
 {
@@ -266,6 +346,8 @@ static void many(void)
         snprintf(name, sizeof name, "m%d-%u", (int)getpid(), (unsigned)i);
         if (i % 2u == 0 && raw_hello(&clients[i], name, NULL) == TM_WIRE_WELCOME)
             welcomed++;
+        else if (i % 2u == 0)
+            raw_close(&clients[i]); /* it was told that there is no room */
     }
     printf("%llu connected, %llu welcomed\n", (unsigned long long)connected, (unsigned long long)welcomed);
     (void)fflush(stdout);
@@ -290,6 +372,10 @@ int main(int count, char **arguments)
         {"takes-nothing", takes_nothing},
         {"cuts-memory", cuts_memory},
         {"scribbles", scribbles},
+        {"forks", forks},
+        {"keeps-secrets", keeps_secrets},
+        {"looks-for-secrets", looks_for_secrets},
+        {"silent", silent},
         {"many", many},
     };
     if (count >= 3) {

@@ -25,7 +25,10 @@ is_well() {
     kill -0 "$well" 2>/dev/null || { fail "$1: hurts others: $(cat "$work/well")"; finish; }
 }
 
-for what in 'garbage 300' 'noise 30' 'cuts-memory' 'scribbles 3000' 'takes-nothing'; do
+"$HOSTILE" silent "$socket" >"$work/silent" 2>&1 &
+silent=$!
+for what in 'garbage 300' 'noise 30' 'cuts-memory' 'scribbles 3000' 'takes-nothing' 'forks 5000' \
+    'keeps-secrets 1' 'looks-for-secrets' 'keeps-secrets 2' 'looks-for-secrets'; do
     note "$what"
     # shellcheck disable=SC2086
     timeout 60 "$HOSTILE" ${what%% *} "$socket" ${what#* } >"$work/out" 2>&1 || fail "$what: $(cat "$work/out")"
@@ -45,19 +48,25 @@ done
 
 note 'more connections than there are to be had'
 mkfifo "$work/hold-many"
-"$HOSTILE" many "$socket" 1000 <"$work/hold-many" >"$work/many" 2>&1 &
+"$HOSTILE" many "$socket" 10000 <"$work/hold-many" >"$work/many" 2>&1 &
 many=$!
 exec 8>"$work/hold-many"
 within 60 grep -q connected "$work/many" || fail 'many: does not come to an end'
 cat "$work/many"
 welcomed=$(sed -n 's/.* \([0-9]*\) welcomed/\1/p' "$work/many")
 [ "${welcomed:-0}" -gt 50 ] && [ "${welcomed:-0}" -lt 300 ] || fail "many: $welcomed of 300 welcomed"
+if [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -gt 11000 ]; then
+    grep -q '^10000 connected' "$work/many" || fail "many: not all could knock: $(cat "$work/many")"
+fi
 is_well many
 grep -q 'too many connections' "$log" || fail 'many: the log does not say it'
 exec 8>&-
 wait "$many"
 is_back() { "$HOSTILE" leave-behind "$socket" 1; }
 within 10 is_back || fail 'nobody gets in after the many are gone'
+
+note 'one that never says hello'
+wait "$silent" || fail "it is let stay: $(cat "$work/silent")"
 
 note 'the one that is well'
 exec 7>&-
