@@ -151,6 +151,7 @@ enum tm_exit tm_cli_ask(const struct tm_cli_ask *ask, json_t *question, tm_cli_l
     struct tmem_error error;
     const char *line;
     char *text = question != NULL ? json_dumps(question, JSON_COMPACT) : NULL;
+    *answer = NULL;
     json_decref(question);
     if (text == NULL)
         return tm_fail(TM_EXIT_USAGE, "an argument is no text in UTF-8, or there is no memory for the question");
@@ -163,8 +164,12 @@ enum tm_exit tm_cli_ask(const struct tm_cli_ask *ask, json_t *question, tm_cli_l
     free(text);
     enum tm_exit code = result == TMEM_OK ? hear(ask, daemon, line, each, context, answer) : lost(result);
     tmem_daemon_close(daemon);
-    if (code == TM_EXIT_OK && (code = judge(*answer)) != TM_EXIT_OK)
+    if (code == TM_EXIT_OK)
+        code = judge(*answer);
+    if (code != TM_EXIT_OK) {
         json_decref(*answer);
+        *answer = NULL;
+    }
     return code;
 }
 

@@ -57,7 +57,7 @@ typedef void tm_cli_line(void *context, json_t *line);
  *
  * @question  is consumed.
  * @each      called for the lines before; may be NULL. With --json lines are printed instead.
- * @answer    receives the last line where the result is TM_EXIT_OK, to be given back by json_decref().
+ * @answer    receives the last line where the result is TM_EXIT_OK, to be given back by json_decref(); else NULL.
  *
  * Anything but TM_EXIT_OK comes after a message.
  */
