@@ -137,15 +137,6 @@ static void add(struct tm_tenants *tenants, struct tm_tenant *tenant)
     tenants->first = tenant;
 }
 
-/* The shared pools of its rule, also for one that comes back after the configuration has changed. */
-static enum tmem_result authorise(struct tmem_client *client, const struct tm_rule *rule)
-{
-    enum tmem_result result = TMEM_OK;
-    for (size_t i = 0; i < rule->uuid_count && result == TMEM_OK; i++)
-        result = tmem_client_authorise(client, &rule->uuids[i]);
-    return result;
-}
-
 static enum tmem_result make(struct tm_tenants *tenants, const struct tm_rule *rule,
                              const struct tm_tenant_wish *wish, const char *name, struct tm_tenant **result)
 {
@@ -162,7 +153,7 @@ static enum tmem_result make(struct tm_tenants *tenants, const struct tm_rule *r
     options.cap_bytes = tm_tenant_cap(rule, tenant->wished_cap_bytes);
     enum tmem_result outcome = tmem_client_create(tenants->daemon->store, name, &options, &tenant->client);
     if (outcome == TMEM_OK) {
-        outcome = authorise(tenant->client, rule);
+        outcome = tm_tenant_authorise(tenant->client, NULL, rule);
         if (outcome != TMEM_OK)
             tmem_client_destroy(tenant->client);
     }
@@ -213,7 +204,7 @@ enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_t
     *claimed = found != NULL;
     enum tmem_result result = found != NULL ? reconnect(found, wish, text, text_size)
                                             : make_another(tenants, rule, wish, name, &found, text, text_size);
-    if (result == TMEM_OK && *claimed && (result = authorise(found->client, rule)) != TMEM_OK)
+    if (result == TMEM_OK && *claimed && (result = tm_tenant_authorise(found->client, found->rule, rule)) != TMEM_OK)
         snprintf(text, text_size, "client '%s': %s", name, tmem_result_text(result));
     if (result == TMEM_OK) {
         found->state = TM_TENANT_CONNECTED;

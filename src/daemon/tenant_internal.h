@@ -39,6 +39,10 @@ struct tm_tenant_change {
     bool has_cap;
     uint64_t cap_bytes;
 };
+/* What the configuration says of shared pools, where it said @before (NULL: nothing). TMEM_OK or TMEM_NOMEM. */
+enum tmem_result tm_tenant_authorise(struct tmem_client *client, const struct tm_rule *before,
+                                     const struct tm_rule *next);
+
 struct tm_tenant_change tm_tenant_follow(struct tm_tenant *tenant, const struct tm_rule *next);
 void tm_tenant_apply(struct tm_tenant *tenant, struct tm_tenant_change change);
 

@@ -30,6 +30,27 @@ void tm_tenant_note_wish(struct tm_tenant *tenant, const struct tm_tenant_wish *
     tenant->wished_cap_bytes = wish->cap_bytes != 0 ? bounded(wish->cap_bytes, wish->size_bytes) : wish->size_bytes;
 }
 
+static bool has_uuid(const struct tm_rule *rule, const struct tmem_uuid *uuid)
+{
+    for (size_t i = 0; i < rule->uuid_count; i++)
+        if (memcmp(&rule->uuids[i], uuid, sizeof *uuid) == 0)
+            return true;
+    return false;
+}
+
+enum tmem_result tm_tenant_authorise(struct tmem_client *client, const struct tm_rule *before,
+                                     const struct tm_rule *next)
+{
+    enum tmem_result result = TMEM_OK;
+    /* One that an operator took away already is no failure. */
+    for (size_t i = 0; before != NULL && i < before->uuid_count; i++)
+        if (!has_uuid(next, &before->uuids[i]))
+            (void)!tmem_client_deauthorise(client, &before->uuids[i]);
+    for (size_t i = 0; i < next->uuid_count && result == TMEM_OK; i++)
+        result = tmem_client_authorise(client, &next->uuids[i]);
+    return result;
+}
+
 struct tm_tenant_change tm_tenant_follow(struct tm_tenant *tenant, const struct tm_rule *next)
 {
     const struct tm_rule *now = tenant->rule;
@@ -61,8 +82,11 @@ void tm_tenants_reload(struct tm_tenants *tenants, struct tm_daemon *daemon, con
     /* Who is ending just now, and stays after all, follows when it is claimed. */
     while ((tenant = tm_tenants_hold_next(tenants, name)) != NULL) {
         memcpy(name, tenant->name, sizeof name);
+        const struct tm_rule *next = tm_config_rule_of(config, tenant->uid, name);
+        if (tm_tenant_authorise(tenant->client, tm_load_acquire(&tenant->rule), next) != TMEM_OK)
+            tm_log("client '%s' cannot be authorised: no memory", name);
         tm_tenants_lock(tenants);
-        struct tm_tenant_change change = tm_tenant_follow(tenant, tm_config_rule_of(config, tenant->uid, name));
+        struct tm_tenant_change change = tm_tenant_follow(tenant, next);
         tm_tenants_unlock(tenants);
         tm_tenant_apply(tenant, change);
         tm_tenant_release(tenants, tenant);

@@ -127,6 +127,7 @@ static void settings_of_clients_are_checked(void **state)
 {
     static const struct tmem_uuid uuid = {{1, 2}};
     struct tmem_client_stats stats;
+    uint64_t released = 7;
     (void)state;
     if (is_remote)
         skip();
@@ -134,6 +135,12 @@ static void settings_of_clients_are_checked(void **state)
     assert_int_equal(tmem_client_set_weight(client, TMEM_WEIGHT_MAX + 1u), TMEM_INVALID);
     assert_int_equal(tmem_client_set_weight(NULL, 1), TMEM_INVALID);
     assert_int_equal(tmem_client_set_cap(NULL, 1), TMEM_INVALID);
+    assert_int_equal(tmem_client_reclaim(NULL, 1, &released), TMEM_INVALID);
+    assert_int_equal(tmem_client_reclaim(client, 1, NULL), TMEM_INVALID);
+    assert_int_equal(released, 7);
+    assert_int_equal(tmem_client_reclaim(client, 1, &released), TMEM_OK);
+    assert_int_equal(released, 0);
+    assert_int_equal(tmem_client_set_compress(NULL, true), TMEM_INVALID);
     assert_int_equal(tmem_client_freeze(NULL), TMEM_INVALID);
     assert_int_equal(tmem_client_thaw(NULL), TMEM_INVALID);
     assert_int_equal(tmem_client_authorise(NULL, &uuid), TMEM_INVALID);

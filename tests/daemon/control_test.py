@@ -338,6 +338,16 @@ class Verbs(Case):
         events = [event for event in self.events() if event['event'] == 'client-shared-auth']
         self.assertEqual((other, 1, 'test:one'), tuple(events[0][key] for key in ('uuid', 'allowed', 'client')))
 
+    def test_shared_pools_of_a_configuration_that_is_read_again(self):
+        one = self.actor('one')
+        self.run_tmem('shared-auth', '-u', '0000000000000012' + '0' * 15 + '9', '-A', '1', 'test:one')
+        with open(self.work + '/config', 'w', encoding='ascii') as stream:
+            stream.write(CONFIG.replace(UUID, UUID[:-1] + '5'))
+        self.daemon.send_signal(signal.SIGHUP)
+        self.within(20, lambda: one('pool t ephemeral 12 35') == 'ok')
+        self.assertEqual('denied', one('pool s ephemeral 12 34'))
+        self.assertEqual('ok', one('pool o ephemeral 12 9'))
+
     def test_a_shared_pool_outlives_its_first_client(self):
         one, two = self.actor('one'), self.actor('two')
         one('pool s persistent 12 34')
