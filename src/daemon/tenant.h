@@ -65,7 +65,7 @@ struct tm_tenant {
     struct tm_tenant_pool *pools;
     uint32_t pool_count;
     uint32_t pool_capacity;
-    uint32_t pool_last; /* where the last one was found */
+    uint32_t pool_last;            /* where the last one was found */
     struct tmem_pool *ending_pool; /* gone for the client, and not freed yet; or NULL */
 };
 
