@@ -426,8 +426,8 @@ int main(int count, char **arguments)
     code = tm_settings_init(&settings, options.config, options.size_bytes);
     if (code == TM_EXIT_OK)
         code = tm_settings_read(&settings);
-    /* A configuration may be checked where there is no place to listen. */
-    if (code == TM_EXIT_OK && !options.checks)
+    /* There need be no place to listen to check a configuration, nor where somebody listens for us. */
+    if (code == TM_EXIT_OK && !options.checks && keep.listener < 0)
         code = choose_path(&options, settings.config, path);
     if (code == TM_EXIT_OK && options.checks)
         code = check_config(settings.config);

@@ -58,7 +58,7 @@ class Managed(unittest.TestCase):
         if name in self.kept:
             os.close(self.kept.pop(name))
 
-    def start(self, passed=(), names=None, listen_pid=None, arguments=(), **environment):
+    def start(self, passed=(), names=None, listen_pid=None, arguments=(), user=None, **environment):
         """The daemon, with descriptors from 3 on where some are passed on."""
         child = os.fork()
         if child == 0:
@@ -72,7 +72,13 @@ class Managed(unittest.TestCase):
                     environment.update(LISTEN_FDS=str(len(high)), LISTEN_PID=str(listen_pid or os.getpid()))
                     if names:
                         environment['LISTEN_FDNAMES'] = ':'.join(names)
-                os.execve(TMEMD, [TMEMD, '--config', self.config, *arguments], {**os.environ, **environment})
+                if user is not None:
+                    os.setgroups([])
+                    os.setresgid(user, user, user)
+                    os.setresuid(user, user, user)
+                environment = {**os.environ, **environment}
+                os.execve(TMEMD, [TMEMD, '--config', self.config, *arguments],
+                          {name: value for name, value in environment.items() if value is not None})
             finally:
                 os._exit(99)
         self.child = child
@@ -127,6 +133,15 @@ class Managed(unittest.TestCase):
         os.kill(self.child, signal.SIGTERM)
         self.assertEqual(self.status(), 0)
         self.assertTrue(os.path.exists(self.path))
+
+    @unittest.skipUnless(os.geteuid() == 0, 'not root: it cannot be another user')
+    def test_serves_on_a_socket_that_was_passed_where_it_knows_no_other_place(self):
+        with open(self.config, 'a', encoding='ascii') as stream:
+            stream.write('[client root]\nuid = 0\nclients = 9\n')
+        os.chmod(self.work.name, 0o777)
+        passed = self.listening()
+        self.start([passed.fileno()], arguments=['--foreground'], user=65534, XDG_RUNTIME_DIR=None)
+        self.serves()
 
     def test_refuses_what_is_no_socket_to_listen_on(self):
         self.start([self.listening(socket.SOCK_STREAM).fileno()], arguments=['--foreground'])
