@@ -160,7 +160,7 @@ enum tm_exit tm_cli_ask(const struct tm_cli_ask *ask, json_t *question, tm_cli_l
         free(text);
         return cannot_connect(result, &error);
     }
-    result = tmem_daemon_ask(daemon, text, NULL, 0, &line);
+    result = tmem_daemon_ask(daemon, text, ask->descriptors, ask->descriptor_count, &line);
     free(text);
     enum tm_exit code = result == TMEM_OK ? hear(ask, daemon, line, each, context, answer) : lost(result);
     tmem_daemon_close(daemon);

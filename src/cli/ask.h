@@ -33,7 +33,9 @@ enum tm_exit tm_cli_read(int count, char **arguments, const struct tm_cli_option
 /* What every such verb takes: --socket PATH and --json. */
 struct tm_cli_ask {
     const char *socket;
-    bool as_json; /* lines are printed as they come */
+    bool as_json;           /* lines are printed as they come */
+    const int *descriptors; /* go along with the question */
+    size_t descriptor_count;
 };
 
 #define TM_CLI_ASK_OPTIONS(ask)               \

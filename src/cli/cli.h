@@ -19,6 +19,7 @@ typedef enum tm_exit (*tm_cli_function)(int count, char **arguments);
 enum tm_cli_operand {
     TM_CLI_NOTHING,
     TM_CLI_DIRECTORIES,
+    TM_CLI_FILES,
     TM_CLI_MOUNTS,
     TM_CLI_CLIENTS,
     TM_CLI_SIZE_AND_CLIENT,
@@ -51,6 +52,10 @@ enum tm_exit tm_cli_freeable(int count, char **arguments);
 enum tm_exit tm_cli_freeze(int count, char **arguments);
 enum tm_exit tm_cli_list(int count, char **arguments);
 enum tm_exit tm_cli_reclaim(int count, char **arguments);
+enum tm_exit tm_cli_save(int count, char **arguments);
+enum tm_exit tm_cli_restore(int count, char **arguments);
+enum tm_exit tm_cli_migrate(int count, char **arguments);
+enum tm_exit tm_cli_receive(int count, char **arguments);
 enum tm_exit tm_cli_set(int count, char **arguments);
 enum tm_exit tm_cli_shared_auth(int count, char **arguments);
 enum tm_exit tm_cli_size(int count, char **arguments);
@@ -67,6 +72,10 @@ extern const char tm_cli_freeable_help[];
 extern const char tm_cli_freeze_help[];
 extern const char tm_cli_list_help[];
 extern const char tm_cli_reclaim_help[];
+extern const char tm_cli_save_help[];
+extern const char tm_cli_restore_help[];
+extern const char tm_cli_migrate_help[];
+extern const char tm_cli_receive_help[];
 extern const char tm_cli_set_help[];
 extern const char tm_cli_shared_auth_help[];
 extern const char tm_cli_size_help[];

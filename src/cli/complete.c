@@ -58,6 +58,9 @@ static const struct {
     {"events", "--from", ""},
     {"top", "--order", "charge gets name"},
     {"top", "--interval", ""},
+    {"save", "--ephemeral", "none all 64M 256M 1G"},
+    {"migrate", "--ephemeral", "none all 64M 256M 1G"},
+    {NULL, "--as", ""},
     {NULL, "--socket", ":files"},
 };
 
@@ -201,6 +204,9 @@ static void offer_operands(const struct tm_cli_verb *verb, int count, char **wor
     switch (verb->operand) {
     case TM_CLI_DIRECTORIES:
         (void)puts(":directories");
+        break;
+    case TM_CLI_FILES:
+        (void)puts(":files");
         break;
     case TM_CLI_MOUNTS:
         (void)!tm_mount_each(offer_mount, begun);

@@ -58,7 +58,7 @@ static void print_rows(const json_t *store)
 
 enum tm_exit tm_cli_daemon_stats(const char *socket, bool as_json)
 {
-    struct tm_cli_ask ask = {socket, as_json};
+    struct tm_cli_ask ask = {.socket = socket, .as_json = as_json};
     json_t *answer;
     enum tm_exit code = tm_cli_ask(&ask, json_pack("{s:s}", "verb", "stats"), NULL, NULL, &answer);
     if (code != TM_EXIT_OK)

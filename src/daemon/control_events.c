@@ -22,6 +22,8 @@ static const struct description {
     [TM_EVENT_CLIENT_ORPHANED] = {"client-orphaned", {"persistent_pages", "seconds_left"}, NULL},
     [TM_EVENT_ORPHAN_ENDED] = {"orphan-ended", {NULL}, NULL},
     [TM_EVENT_CLIENT_DESTROYED] = {"client-destroyed", {NULL}, NULL},
+    [TM_EVENT_CLIENT_MOVED] = {"client-moved", {"pages", "paused_ns"}, "outcome"},
+    [TM_EVENT_CLIENT_RECEIVED] = {"client-received", {"pages", "dropped"}, NULL},
     [TM_EVENT_CLIENT_FROZEN] = {"client-frozen", {NULL}, NULL},
     [TM_EVENT_CLIENT_THAWED] = {"client-thawed", {NULL}, NULL},
     [TM_EVENT_CLIENT_LIMITS] = {"client-limits", {"weight", "cap_bytes"}, NULL},

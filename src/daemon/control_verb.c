@@ -55,6 +55,15 @@ static const struct tm_control_field events_fields[] = {
     {"new", TM_CONTROL_SWITCH, false},
 };
 
+static const struct tm_control_field send_fields[] = {
+    {"client", TM_CONTROL_TEXT, true},
+    {"ephemeral_bytes", TM_CONTROL_LIMIT, false},
+};
+
+static const struct tm_control_field receive_fields[] = {
+    {"as", TM_CONTROL_TEXT, false},
+};
+
 /* A new verb is a row here. */
 static const struct tm_control_verb verbs[] = {
     {"list", tm_control_list, TM_CONTROL_FIELDS(list_fields)},
@@ -70,6 +79,10 @@ static const struct tm_control_verb verbs[] = {
     {"stats", tm_control_stats, NULL, 0},
     {"events", tm_control_events, TM_CONTROL_FIELDS(events_fields)},
     {"version", tm_control_version, NULL, 0},
+    {"save", tm_control_save, TM_CONTROL_FIELDS(send_fields)},
+    {"restore", tm_control_restore, TM_CONTROL_FIELDS(receive_fields)},
+    {"migrate", tm_control_migrate, TM_CONTROL_FIELDS(send_fields)},
+    {"receive", tm_control_receive, TM_CONTROL_FIELDS(receive_fields)},
 };
 
 #define NAMES_BYTES 512u

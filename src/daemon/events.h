@@ -22,6 +22,8 @@ enum tm_event_kind {
     TM_EVENT_CLIENT_ORPHANED,
     TM_EVENT_ORPHAN_ENDED, /* it did not come back in time */
     TM_EVENT_CLIENT_DESTROYED,
+    TM_EVENT_CLIENT_MOVED,    /* to another daemon, or tried to */
+    TM_EVENT_CLIENT_RECEIVED, /* from a file or another daemon */
     TM_EVENT_CLIENT_FROZEN,
     TM_EVENT_CLIENT_THAWED,
     TM_EVENT_CLIENT_LIMITS,

@@ -16,6 +16,7 @@ struct tm_reaper {
     struct tm_tenant *first; /* ended, in order */
     struct tm_tenant *last;
     bool stops;
+    bool looks; /* at the orphans, now */
 };
 
 static void lock(struct tm_reaper *reaper)
@@ -43,8 +44,9 @@ static void wait_until(struct tm_reaper *reaper, uint64_t when_ns)
 static struct tm_tenant *next(struct tm_reaper *reaper, uint64_t until_ns, bool *stops)
 {
     lock(reaper);
-    if (reaper->first == NULL && !reaper->stops)
+    if (reaper->first == NULL && !reaper->stops && !reaper->looks)
         wait_until(reaper, until_ns);
+    reaper->looks = false;
     struct tm_tenant *tenant = reaper->first;
     if (tenant != NULL)
         reaper->first = tenant->next_ended;
@@ -111,6 +113,14 @@ void tm_reaper_add(struct tm_reaper *reaper, struct tm_tenant *tenant)
     else
         reaper->last->next_ended = tenant;
     reaper->last = tenant;
+    (void)pthread_cond_signal(&reaper->changed);
+    unlock(reaper);
+}
+
+void tm_reaper_look(struct tm_reaper *reaper)
+{
+    lock(reaper);
+    reaper->looks = true;
     (void)pthread_cond_signal(&reaper->changed);
     unlock(reaper);
 }

@@ -21,4 +21,7 @@ void tm_reaper_destroy(struct tm_reaper *reaper);
 /* Hands over a tenant that is ENDING. */
 void tm_reaper_add(struct tm_reaper *reaper, struct tm_tenant *tenant);
 
+/* There is an orphan that it does not know of yet. */
+void tm_reaper_look(struct tm_reaper *reaper);
+
 #endif

@@ -22,7 +22,8 @@ static bool failed(struct tm_send *send, const char *what)
 
 enum tmem_result tm_send_begin(struct tm_send *send)
 {
-    send->changes_max = CHANGES;
+    if (send->changes_max == 0)
+        send->changes_max = CHANGES;
     send->changes = calloc(send->changes_max, sizeof *send->changes);
     send->ephemeral_left = send->plan->ephemeral_bytes;
     enum tm_result result = TM_NOMEM;

@@ -39,7 +39,7 @@ struct tm_send {
 
     uint64_t ephemeral_left;
     struct tm_change *changes;
-    uint32_t changes_max;
+    uint32_t changes_max; /* of chunks in one round that are noted; 0: as many as is good */
     uint64_t *pools; /* ids of those that were announced */
     uint32_t pool_count, pool_capacity;
     bool is_watched;
@@ -48,8 +48,8 @@ struct tm_send {
 };
 
 /*
- * tm_send_begin - watch the client from now on. The caller has filled in client, writer, plan, uid and token; the rest
- * is 0.
+ * tm_send_begin - watch the client from now on. The caller has filled in client, writer, plan, uid and token, and may
+ * have changes_max; the rest is 0.
  *
  * Results: TMEM_OK, TMEM_EXISTS (somebody else does), TMEM_NOMEM. With all others but TMEM_OK, text says why.
  */

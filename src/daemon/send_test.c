@@ -328,11 +328,12 @@ static void more_changes_than_can_be_noted_begin_anew(void **state)
     (void)state;
     put(persistent, 1, 1, 1);
     put(persistent, 1, 2, 1);
+    sending.changes_max = 64;
     begin(&everything);
     one_round(false);
-    for (uint64_t object = 100; object < 60000; object++)
+    for (uint64_t object = 100; object < 300; object++)
         put(persistent, object, 1, 0);
-    for (uint64_t object = 100; object < 60000; object++) {
+    for (uint64_t object = 100; object < 300; object++) {
         struct tmem_object_id id = {{object, 0, 7}};
         assert_int_equal(tmem_invalidate_object(persistent, &id), TMEM_OK);
     }

@@ -201,6 +201,8 @@ uint32_t tm_session_serve(struct tm_session *session, uint32_t most, struct tm_s
     struct tm_wire_answer answer;
     uint32_t answered = 0;
     bool is_long = session->unfinished.is_under_way;
+    if (!tm_tenant_enter(session->tenant))
+        return 0;
     uint32_t count = (uint32_t)tm_min_u64(tm_ring_waiting(&session->requests, most), most);
     count = is_long ? 1 : count != 0 ? (uint32_t)tm_min_u64(tm_ring_room(&session->answers, count), count)
                                      : 0;
@@ -212,6 +214,7 @@ uint32_t tm_session_serve(struct tm_session *session, uint32_t most, struct tm_s
         tm_ring_write(&session->answers, &answer);
         tm_ring_publish(&session->answers);
     }
+    tm_tenant_leave_turn(session->tenant);
     if (answered != 0 && tm_sleep_must_wake(&session->head->client))
         wake_client(session);
     if (session->requests.state == TM_RING_BROKEN || session->answers.state == TM_RING_BROKEN)
@@ -221,6 +224,8 @@ uint32_t tm_session_serve(struct tm_session *session, uint32_t most, struct tm_s
 
 bool tm_session_has_work(struct tm_session *session)
 {
+    if (tm_tenant_is_paused(session->tenant))
+        return false;
     if (session->unfinished.is_under_way)
         return true;
     bool has_requests = tm_ring_waiting(&session->requests, 1) != 0 && tm_ring_room(&session->answers, 1) != 0;

@@ -476,8 +476,8 @@ static uint64_t until_of(const struct tm_tenant *tenant, uint64_t noted_until_ns
     return tenant->pool_count == 0 ? least_ns : tm_max_u64(now_ns + grace_seconds * TM_SECOND_NS, least_ns);
 }
 
-/* Ephemeral pools have come back empty; what uses them makes them anew. */
-static enum tmem_result restore_pools(struct tm_tenant *tenant)
+/* After a restart ephemeral pools have come back empty; what uses them makes them anew. */
+static enum tmem_result restore_pools(struct tm_tenant *tenant, bool with_ephemeral)
 {
     uint64_t id = 0;
     size_t count = 0;
@@ -494,20 +494,18 @@ static enum tmem_result restore_pools(struct tm_tenant *tenant)
             result = tmem_pool_stats(pool, &stats, sizeof stats);
         if (result != TMEM_OK)
             return result;
-        if ((stats.flags & TMEM_POOL_PERSISTENT) == 0)
+        if ((stats.flags & TMEM_POOL_PERSISTENT) == 0 && !with_ephemeral)
             tmem_pool_destroy(pool);
         else
             tenant->pools[tenant->pool_count++] = (struct tm_tenant_pool){id, pool, stats.flags};
     }
 }
 
-enum tmem_result tm_tenant_restore(struct tm_tenants *tenants, struct tmem_client *client, const char *name)
+/* An orphan of what is in the note. */
+static enum tmem_result make_orphan(struct tm_tenants *tenants, struct tmem_client *client, const char *name,
+                                    const uint64_t *note, bool with_ephemeral)
 {
-    uint64_t note[TM_CLIENT_NOTE_WORDS];
     const struct tm_config *config = tm_config_of(tenants->daemon);
-    tm_client_note(tm_client_of(client), note);
-    if ((note[NOTE_USER] & NOTE_IS_WRITTEN) == 0)
-        return TMEM_NOT_FOUND;
     struct tm_tenant *tenant = calloc(1, sizeof *tenant);
     if (tenant == NULL)
         return TMEM_NOMEM;
@@ -516,14 +514,37 @@ enum tmem_result tm_tenant_restore(struct tm_tenants *tenants, struct tmem_clien
     memcpy(tenant->token.bytes, &note[NOTE_TOKEN], sizeof tenant->token.bytes);
     (void)snprintf(tenant->name, sizeof tenant->name, "%s", name);
     tenant->rule = tm_config_rule_of(config, tenant->uid, name);
-    enum tmem_result result = restore_pools(tenant);
+    enum tmem_result result = restore_pools(tenant, with_ephemeral);
     if (result != TMEM_OK) {
         free_tenant(tenant);
         return result;
     }
     tenant->state = TM_TENANT_ORPHAN;
     tenant->orphan_until_ns = until_of(tenant, note[NOTE_UNTIL], config->grace_seconds);
+    tm_tenants_lock(tenants);
     write_note(tenant);
     add(tenants, tenant);
+    tm_tenants_unlock(tenants);
     return TMEM_OK;
+}
+
+enum tmem_result tm_tenant_restore(struct tm_tenants *tenants, struct tmem_client *client, const char *name)
+{
+    uint64_t note[TM_CLIENT_NOTE_WORDS];
+    tm_client_note(tm_client_of(client), note);
+    if ((note[NOTE_USER] & NOTE_IS_WRITTEN) == 0)
+        return TMEM_NOT_FOUND;
+    return make_orphan(tenants, client, name, note, false);
+}
+
+enum tmem_result tm_tenant_adopt(struct tm_tenants *tenants, struct tmem_client *client, const char *name, uid_t uid,
+                                 const struct tm_wire_token *token)
+{
+    uint64_t note[TM_CLIENT_NOTE_WORDS] = {0};
+    memcpy(&note[NOTE_TOKEN], token->bytes, sizeof token->bytes);
+    note[NOTE_USER] = uid | NOTE_IS_WRITTEN;
+    enum tmem_result result = make_orphan(tenants, client, name, note, true);
+    if (result == TMEM_OK)
+        tm_reaper_look(tenants->daemon->reaper);
+    return result;
 }

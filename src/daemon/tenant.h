@@ -56,6 +56,8 @@ struct tm_tenant {
     int socket;                     /* of its connection, while it is CONNECTED */
     bool is_doomed;                 /* an operator ends it: nothing waits */
     unsigned holds;                 /* operators who look at it: it does not end before they are done */
+    uint32_t paused;                /* atomic */
+    uint32_t busy;                  /* atomic: it is being served */
     struct tm_tenant_watch watch;
     /* What the reaper does: */
     bool leaves;  /* everything goes, nothing waits */
@@ -137,6 +139,15 @@ enum tmem_result tm_tenant_restore(struct tm_tenants *tenants, struct tmem_clien
  */
 void tm_tenants_reload(struct tm_tenants *tenants, struct tm_daemon *daemon, const struct tm_config *config);
 
+/*
+ * tm_tenant_adopt - make the tenant of a client that came from elsewhere (receive.h), as an orphan that waits for who
+ * shows @token. From here on everybody sees it.
+ *
+ * Results: TMEM_OK, TMEM_NOMEM (the client is the caller's still).
+ */
+enum tmem_result tm_tenant_adopt(struct tm_tenants *tenants, struct tmem_client *client, const char *name, uid_t uid,
+                                 const struct tm_wire_token *token);
+
 /* What would be lost if the daemon ended: persistent pages, and clients that have some. */
 struct tm_tenants_sum {
     uint64_t persistent_pages;
@@ -164,6 +175,22 @@ void tm_tenant_release(struct tm_tenants *tenants, struct tm_tenant *tenant);
  * False: there is none.
  */
 bool tm_tenant_doom(struct tm_tenants *tenants, const char *name, uint64_t *pages);
+
+/*
+ * tm_tenant_pause, tm_tenant_go_on - nothing of what the tenant asks for by its rings is begun in between, and when
+ * pausing returns nothing is under way: its client stands still. For who holds it, and for moments: whoever serves it
+ * serves others meanwhile.
+ */
+void tm_tenant_pause(struct tm_tenant *tenant);
+void tm_tenant_go_on(struct tm_tenants *tenants, struct tm_tenant *tenant);
+
+/* tm_tenant_is_ending - its connection has ended, or its grace: who holds it had better let it go. */
+bool tm_tenant_is_ending(struct tm_tenants *tenants, const struct tm_tenant *tenant);
+
+/* tm_tenant_enter - begin to serve; false: it is paused. For the thread that it belongs to. */
+bool tm_tenant_enter(struct tm_tenant *tenant);
+void tm_tenant_leave_turn(struct tm_tenant *tenant);
+bool tm_tenant_is_paused(const struct tm_tenant *tenant);
 
 /* tm_tenants_watch - tell, as events, which pages and puts tenants have lost since the last call. One thread. */
 void tm_tenants_watch(struct tm_tenants *tenants);

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/atomic.h"
 #include "daemon/reaper.h"
+#include "daemon/worker.h"
 
 struct tm_tenant *tm_tenant_hold(struct tm_tenants *tenants, const char *name)
 {
@@ -94,4 +96,47 @@ bool tm_tenant_doom(struct tm_tenants *tenants, const char *name, uint64_t *page
         (void)pthread_cond_wait(&tenants->released, &tenants->mutex);
     tm_tenants_unlock(tenants);
     return true;
+}
+
+/* ---- standing still ---- */
+
+/* Each of the two says first what it is about to do, then looks at the other: at least one sees it. */
+bool tm_tenant_enter(struct tm_tenant *tenant)
+{
+    tm_store_seq(&tenant->busy, 1u);
+    if (tm_load_seq(&tenant->paused) == 0)
+        return true;
+    tm_store_release(&tenant->busy, 0u);
+    return false;
+}
+
+void tm_tenant_leave_turn(struct tm_tenant *tenant)
+{
+    tm_store_release(&tenant->busy, 0u);
+}
+
+bool tm_tenant_is_paused(const struct tm_tenant *tenant)
+{
+    return tm_load_relaxed(&tenant->paused) != 0;
+}
+
+void tm_tenant_pause(struct tm_tenant *tenant)
+{
+    tm_store_seq(&tenant->paused, 1u);
+    for (unsigned attempt = 0; tm_load_seq(&tenant->busy) != 0; attempt++)
+        tm_platform_wait(attempt);
+}
+
+void tm_tenant_go_on(struct tm_tenants *tenants, struct tm_tenant *tenant)
+{
+    tm_store_seq(&tenant->paused, 0u);
+    tm_workers_rouse(tenants->daemon->workers);
+}
+
+bool tm_tenant_is_ending(struct tm_tenants *tenants, const struct tm_tenant *tenant)
+{
+    tm_tenants_lock(tenants);
+    bool is_ending = tenant->state == TM_TENANT_ENDING || tenant->is_doomed;
+    tm_tenants_unlock(tenants);
+    return is_ending;
 }

@@ -48,6 +48,7 @@ struct worker {
     int events; /* epoll */
     int knock;  /* eventfd: the inbox, or to stop */
     bool may_spin;
+    uint32_t rouses; /* atomic: all sessions are to be looked at */
 
     pthread_mutex_t mutex;
     struct tm_session *inbox; /* by next */
@@ -222,6 +223,10 @@ static bool look(struct worker *worker, int timeout_ms)
     if (!knocked)
         return false;
     open_inbox(worker);
+    if (tm_exchange(&worker->rouses, 0u) != 0)
+        for (struct tm_session *session = worker->all; session != NULL; session = session->next)
+            if (session->state == TM_SESSION_SERVED)
+                wake(worker, session);
     return tm_load_acquire(&worker->stops);
 }
 
@@ -424,6 +429,14 @@ static void knock(const struct worker *worker)
     const uint64_t one = 1;
     ssize_t written = write(worker->knock, &one, sizeof one);
     (void)written;
+}
+
+void tm_workers_rouse(struct tm_workers *workers)
+{
+    for (unsigned i = 0; i < workers->count; i++) {
+        tm_store_release(&workers->workers[i].rouses, 1u);
+        knock(&workers->workers[i]);
+    }
 }
 
 static bool start(const struct tm_workers *workers, struct worker *worker, const struct tm_daemon *daemon)

@@ -30,6 +30,9 @@ void tm_workers_add(struct tm_workers *workers, struct tm_session *session);
  */
 bool tm_workers_are_alive(struct tm_workers *workers);
 
+/* tm_workers_rouse - look at all sessions: one that sleeps may have something to do. */
+void tm_workers_rouse(struct tm_workers *workers);
+
 /* tm_workers_latency - add to @sum how long requests of one kind took; for any thread. */
 void tm_workers_latency(const struct tm_workers *workers, unsigned operation, struct tm_latency *sum);
 

@@ -24,7 +24,7 @@ completes() {
 
 [ "$(complete -p tmem)" = 'complete -F _tmem tmem' ] || { echo "FAILED: $(complete -p tmem)" >&2; failures=1; }
 completes "$("$tmem" --help | sed -n 's/^  \([a-z-]*\) .*/\1/p' | tr '\n' ' ')help --help --version" ''
-completes 'mount' m
+completes 'mount migrate' m
 completes '' nonsense
 completes '--writeback --watch' mount --w
 completes '--json' stats --j

@@ -24,6 +24,7 @@ PAGES = {
     'tmem-stats.1': [[TMEM, 'stats']],
     'tmem-list.1': [[TMEM, 'list']],
     'tmem-set.1': [[TMEM, 'set'], [TMEM, 'freeze'], [TMEM, 'thaw'], [TMEM, 'destroy'], [TMEM, 'shared-auth']],
+    'tmem-migrate.1': [[TMEM, 'migrate'], [TMEM, 'receive'], [TMEM, 'save'], [TMEM, 'restore']],
     'tmem-reclaim.1': [[TMEM, 'reclaim'], [TMEM, 'freeable'], [TMEM, 'size']],
     'tmem-events.1': [[TMEM, 'events']],
     'tmem-config.1': [[TMEM, 'config']],
