@@ -2,6 +2,10 @@
 /* table.c - linear hashing with a lock in every bucket. */
 #include "base/table.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define BASE_BUCKETS (1u << TM_TABLE_BASE_BITS)
 #define OVERFLOW_BASE 64u /* lines of the first overflow directory */
 #define TABLE_BUCKETS_MAX (1u << 31)
@@ -120,31 +124,40 @@ static void set_entry(const struct places *places, unsigned at, unsigned half, u
     __atomic_store_n(&places->low[at], low, __ATOMIC_RELAXED);
 }
 
-/* The hash's highest 8 bits in both halves' places. */
-static inline uint32_t pattern_of(uint32_t hash)
+/* A bit for each of eight places whose entry has the hash's 8 bits. */
+static inline uint32_t match_eight(const uint32_t high[4], uint32_t hash)
 {
-    return (hash >> 24) * UINT32_C(0x01000100);
+#ifdef __SSE2__ /* every operation looks something up */
+    __m128i halves = _mm_loadu_si128((const __m128i *)(const void *)high);
+    __m128i equal = _mm_cmpeq_epi16(_mm_srli_epi16(halves, 8), _mm_set1_epi16((short)(hash >> 24)));
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()));
+#else
+    uint32_t found = 0;
+    for (unsigned at = 0; at < 8; at++)
+        found |= (uint32_t)(half_of(high[at / 2u], at) >> 8 == hash >> 24) << at;
+    return found;
+#endif
 }
 
-/* True when one half of the word has the highest 8 bits that @pattern was made of. */
-static inline bool has_tag(uint32_t word, uint32_t pattern)
+/* The same for all places, empty ones too. What follows the halves belongs to the entries as well, and is taken off. */
+static inline uint32_t match_places(const uint32_t *high, unsigned count, uint32_t hash)
 {
-    uint32_t other = (word ^ pattern) & UINT32_C(0xff00ff00);
-    return other <= UINT16_MAX || (other & UINT16_MAX) == 0;
+    uint32_t found = match_eight(high, hash) | match_eight(high + 4, hash) << 8;
+    if (count > 16u)
+        found |= match_eight(high + 8, hash) << 16;
+    return found & ((1u << count) - 1u);
 }
 
 /* The next place at or after @at whose entry has the hash's 8 bits; places->count: there is none. */
 static inline unsigned next_with_tag(const struct places *places, unsigned at, uint32_t hash)
 {
-    uint32_t pattern = pattern_of(hash);
-    for (; at < places->count; at++) {
-        uint32_t word = places->high[at / 2u];
-        if (at % 2u == 0 && TM_LIKELY(!has_tag(word, pattern)))
-            at++;
-        else if (half_of(word, at) >> 8 == hash >> 24 && ref_at(places, at) != 0)
-            break;
+    uint32_t found = match_places(places->high, places->count, hash) & UINT32_MAX << at;
+    for (; found != 0; found &= found - 1u) {
+        at = (unsigned)__builtin_ctz(found);
+        if (TM_LIKELY(ref_at(places, at) != 0))
+            return at;
     }
-    return at;
+    return places->count;
 }
 
 /* The next place at or after @at that is free, or is not; places->count: there is none. */
@@ -258,6 +271,19 @@ uint32_t tm_reverse_bits(uint32_t value)
 bool tm_table_is_bucket_of(const struct tm_table *table, const struct tm_bucket *bucket, uint32_t hash)
 {
     return bucket_at(table, bucket_of(hash, tm_load_relaxed(&table->bucket_count))) == bucket;
+}
+
+/* The hash's highest 8 bits in both halves' places. */
+static inline uint32_t pattern_of(uint32_t hash)
+{
+    return (hash >> 24) * UINT32_C(0x01000100);
+}
+
+/* True when one half of the word has the highest 8 bits that @pattern was made of. */
+static inline bool has_tag(uint32_t word, uint32_t pattern)
+{
+    uint32_t other = (word ^ pattern) & UINT32_C(0xff00ff00);
+    return other <= UINT16_MAX || (other & UINT16_MAX) == 0;
 }
 
 uint64_t tm_table_guess(const struct tm_table *table, uint32_t hash)

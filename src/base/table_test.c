@@ -126,6 +126,26 @@ static void entries_of_one_hash_live_side_by_side(void **state)
     assert_int_equal(table.entry_count, 0);
 }
 
+static uint32_t hash_by_parity(uint64_t ref)
+{
+    return ref % 2u != 0 ? UINT32_C(0xab000000) : UINT32_C(0x12000000);
+}
+
+/* All in one bucket and its chain, by their references' lower halves too. */
+static void what_looks_like_another_hash_is_not_taken_for_it(void **state)
+{
+    const uint64_t alike = UINT64_C(0xab12ab12ab);
+    (void)state;
+    hash_now = hash_by_parity;
+    for (uint64_t i = 0; i < 45; i++)
+        assert_true(insert(hash_by_parity(alike + i), alike + i));
+    for (uint64_t i = 0; i < 45; i++) {
+        assert_int_equal(count(hash_by_parity(alike + i), alike + i), 1);
+        assert_int_equal(count(hash_by_parity(alike + i + 1), alike + i), 0);
+        assert_int_equal(count(0, alike + i), 0);
+    }
+}
+
 static void a_reference_can_be_replaced(void **state)
 {
     struct tm_table_scan scan = {NULL, 0};
@@ -510,6 +530,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_was_inserted_is_found_until_it_is_removed),
         TEST(entries_of_one_hash_live_side_by_side),
+        TEST(what_looks_like_another_hash_is_not_taken_for_it),
         TEST(a_reference_can_be_replaced),
         TEST(a_guess_is_right_while_nobody_changes_the_bucket),
         TEST(growing_loses_nothing),
