@@ -2,10 +2,6 @@
 /* table.c - linear hashing with a lock in every bucket. */
 #include "base/table.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #define BASE_BUCKETS (1u << TM_TABLE_BASE_BITS)
 #define OVERFLOW_BASE 64u /* lines of the first overflow directory */
 #define TABLE_BUCKETS_MAX (1u << 31)
@@ -127,10 +123,14 @@ static void set_entry(const struct places *places, unsigned at, unsigned half, u
 /* A bit for each of eight places whose entry has the hash's 8 bits. */
 static inline uint32_t match_eight(const uint32_t high[4], uint32_t hash)
 {
-#ifdef __SSE2__ /* every operation looks something up */
-    __m128i halves = _mm_loadu_si128((const __m128i *)(const void *)high);
-    __m128i equal = _mm_cmpeq_epi16(_mm_srli_epi16(halves, 8), _mm_set1_epi16((short)(hash >> 24)));
-    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()));
+#ifdef __SSE2__ /* every operation looks something up; the compiler knows these without a header */
+    typedef uint16_t halves __attribute__((vector_size(16)));
+    typedef short words __attribute__((vector_size(16)));
+    typedef char bytes __attribute__((vector_size(16)));
+    halves all;
+    memcpy(&all, high, sizeof all);
+    words equal = (words)(all >> 8 == (uint16_t)(hash >> 24));
+    return (uint32_t)__builtin_ia32_pmovmskb128((bytes)__builtin_ia32_packsswb128(equal, (words){0}));
 #else
     uint32_t found = 0;
     for (unsigned at = 0; at < 8; at++)
