@@ -24,6 +24,7 @@ LAYERS = {
     'src/client': ['include', 'src/base', 'src/codec', 'src/store', 'src/engine', 'src/host', 'src/wire'],
     'src/save': ['include', 'src/base'],
     'src/xen': ['include', 'src/base', 'src/codec', 'src/engine', 'src/wire', 'src/client'],
+    'src/xenctrl': ['include', 'src/base', 'src/xen'],
     'src/daemon': ['include', 'src/base', 'src/codec', 'src/store', 'src/engine', 'src/host', 'src/wire',
                    'src/client', 'src/save', 'src/xen', 'src/command'],
     'src/cli': ['include', 'src/command'],
@@ -44,7 +45,8 @@ FREESTANDING_HEADERS = {'stdbool.h', 'stddef.h', 'stdint.h', 'stdatomic.h', 'lim
 PUBLIC_HEADERS = {'stdbool.h', 'stddef.h', 'stdint.h'}
 
 # What goes into the library: it prints nothing and never ends its process.
-LIBRARY = FREESTANDING + ('src/codec', 'src/host', 'src/wire', 'src/client', 'src/save', 'src/xen')
+LIBRARY = FREESTANDING + ('src/codec', 'src/host', 'src/wire', 'src/client', 'src/save', 'src/xen',
+                         'src/xenctrl')
 
 # (names, folders or None for all, what to use instead)
 BANNED_CALLS = [

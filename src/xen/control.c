@@ -97,9 +97,11 @@ static long get_pool_pages(struct tmem_xen_domain *client, const struct tm_xen_r
 
 /* ---- what is done once ---- */
 
+/* How much stood where values do up to 4.7, and since 4.8 where LIST has its switch. */
 static long flush(struct tm_xen_request *request)
 {
-    uint64_t bytes = (uint64_t)request->value << 10;
+    bool is_new = tm_xen_since(request->caller, TMEM_XEN_RELEASE_4_12);
+    uint64_t bytes = (uint64_t)(is_new ? request->extra : request->value) << 10;
     uint64_t returned;
     struct tmem_store_stats before;
     struct tmem_store_stats after;

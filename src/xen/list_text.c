@@ -36,8 +36,9 @@ static void TM_PRINTF(2, 3) add(struct tm_xen_text *text, const char *format, ..
     va_start(arguments, format);
     int length = vsnprintf(text->bytes + text->length, LINE_BYTES, format, arguments);
     va_end(arguments);
-    TM_ASSERT(length >= 0 && (unsigned)length < LINE_BYTES);
-    text->length += (size_t)length;
+    bool fits = length >= 0 && (unsigned)length < LINE_BYTES;
+    text->is_short = text->is_short || !fits;
+    text->length += fits ? (size_t)length : 0;
 }
 
 static void add_count(struct tm_xen_text *text, const char *key, uint64_t value)
@@ -45,8 +46,8 @@ static void add_count(struct tm_xen_text *text, const char *key, uint64_t value)
     add(text, ",%s:%llu", key, (unsigned long long)value);
 }
 
-static void add_pair(struct tm_xen_text *text, const char *now_key, const char *max_key, const struct tm_xen_host_text *host,
-                     enum tm_xen_gauge gauge)
+static void add_pair(struct tm_xen_text *text, const char *now_key, const char *max_key,
+                     const struct tm_xen_host_text *host, enum tm_xen_gauge gauge)
 {
     add_count(text, now_key, host->now[gauge]);
     add_count(text, max_key, host->max[gauge]);

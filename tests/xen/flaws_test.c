@@ -141,7 +141,7 @@ static void pages_of_a_shared_pool_can_be_evicted_when_somebody_left(void **stat
     assert_int_equal(put_random(guests[0], 0, 1, 0, 500), 500);
     assert_int_equal(xen_page(guests[0], TMEM_DESTROY_POOL, 0, 0, 0, 0, NULL), 1);
     assert_int_equal(shown(2, 'C', "Ec"), 500);
-    assert_true(xen_control(tools, TMEM_CONTROL_FLUSH, TMEM_CLIENT_ALL, 0, 16384, 0) >= 2000);
+    assert_true(xen_control(tools, TMEM_CONTROL_FLUSH, TMEM_CLIENT_ALL, 0, 0, 16384) >= 2000);
     assert_int_equal(shown(2, 'C', "Ec"), 0);
 }
 
@@ -325,7 +325,7 @@ static void a_get_that_failed_leaves_no_page_behind(void **state)
         assert_int_equal(get(guests[0], 0, 1, i, XEN_FRAME_ABSENT), -EFAULT);
     assert_int_equal(xen_page(guests[0], TMEM_FLUSH_OBJECT, 0, 1, 0, 0, NULL), 1);
     assert_int_equal(shown(1, 'C', "Ec"), 0);
-    assert_true(xen_control(tools, TMEM_CONTROL_FLUSH, TMEM_CLIENT_ALL, 0, 16384, 0) >= 0);
+    assert_true(xen_control(tools, TMEM_CONTROL_FLUSH, TMEM_CLIENT_ALL, 0, 0, 16384) >= 0);
     assert_int_equal(put(guests[0], 0, 1, 0, 1), 1);
     assert_int_equal(get(guests[0], 0, 1, 0, 7), 1);
 }

@@ -319,7 +319,7 @@ static void memory_given_back_is_counted(void **state)
     }
     long freeable_mib = xen_control(tools, TMEM_CONTROL_QUERY_FREEABLE_MB, 0, 0, 0, 0);
     assert_true(freeable_mib >= 2 && freeable_mib <= 16);
-    long freed_kib = xen_control(tools, TMEM_CONTROL_FLUSH, TMEM_CLIENT_ALL, 0, 2048, 0);
+    long freed_kib = xen_control(tools, TMEM_CONTROL_FLUSH, TMEM_CLIENT_ALL, 0, 0, 2048);
     assert_true(freed_kib >= 2048);
     struct list_line line = find_line(list(TMEM_CLIENT_ALL, true), 'G', NULL, 0);
     assert_int_equal(list_value(&line, "Ra"), 1);
@@ -327,7 +327,7 @@ static void memory_given_back_is_counted(void **state)
     assert_true(list_value(&line, "Et") > 0);
     assert_int_equal(list_value(&line, "Rx"), list_value(&line, "Et"));
     assert_int_equal(list_value(&line, "Lm"), 0);
-    assert_true(xen_control(tools, TMEM_CONTROL_FLUSH, TMEM_CLIENT_ALL, 0, 1u << 30, 0) >= 0);
+    assert_true(xen_control(tools, TMEM_CONTROL_FLUSH, TMEM_CLIENT_ALL, 0, 0, 1u << 30) >= 0);
     line = find_line(list(TMEM_CLIENT_ALL, true), 'G', NULL, 0);
     assert_int_equal(list_value(&line, "Lm"), 1); /* there was less than that */
     close_world();

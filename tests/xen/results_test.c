@@ -94,17 +94,18 @@ static long number(const struct trial *trial, const char *word)
 
 /* ---- steps ---- */
 
-static long fill(struct xen_guest *guest, int32_t pool)
+/* Puts up to so many different pages; answers what the last put did. */
+static long put_many(struct xen_guest *guest, int32_t pool, uint64_t object, uint32_t count)
 {
     unsigned char kept[TMEM_PAGE_SIZE];
     long result = 1;
     memcpy(kept, guest->frames[6], sizeof kept);
-    for (uint32_t i = 0; i < 4 * MAX_PAGES && result == 1; i++) {
+    for (uint32_t i = 0; i < count && result == 1; i++) {
         xen_guest_fill(guest, 6, 1000 + i);
-        result = xen_page(guest, TMEM_PUT_PAGE, pool, 99, i, 6, NULL);
+        result = xen_page(guest, TMEM_PUT_PAGE, pool, object, i, 6, NULL);
     }
     memcpy(guest->frames[6], kept, sizeof kept);
-    return result == -ENOMEM ? 0 : -1;
+    return result;
 }
 
 /* Whether bytes of a frame are those that another one had at first. */
@@ -200,7 +201,9 @@ static long other_step(struct trial *trial, struct xen_guest *guest, const char 
     if (strcmp(verb, "half") == 0)
         return peek(guest, (size_t)n[0], 4);
     if (strcmp(verb, "fill") == 0)
-        return fill(guest, (int32_t)n[0]);
+        return put_many(guest, (int32_t)n[0], 99, 4 * MAX_PAGES) == -ENOMEM ? 0 : -1;
+    if (strcmp(verb, "puts") == 0)
+        return put_many(guest, (int32_t)n[0], (uint64_t)n[1], (uint32_t)n[2]);
     if (strcmp(verb, "same") == 0)
         return compare(guest, (unsigned)n[0], 0, TMEM_PAGE_SIZE, (unsigned)n[1], 0);
     if (strcmp(verb, "part") == 0)
