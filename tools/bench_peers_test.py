@@ -115,10 +115,13 @@ class Judging(unittest.TestCase):
         self.assertTrue(requirements.is_missing(result))
         self.assertFalse(requirements.is_beyond(result))
 
-    def test_rows_that_no_part_measures_are_not_missing(self):
-        result = judged('daemon: restart with 1 GiB, seconds', [])
-        self.assertEqual(requirements.restart.lacks, result['not_measured'])
-        self.assertFalse(requirements.is_missing(result))
+    def test_a_restart_is_the_median_of_those_of_its_size(self):
+        records = [{'kind': 'restart', 'gib': gib, 'seconds': seconds}
+                   for gib, seconds in ((1, 0.2), (8, 9.0), (1, 0.4), (1, 0.25))]
+        result = judged('daemon: restart with 1 GiB, seconds', records)
+        self.assertEqual((0.25, 3, True), (result['value'], result['rounds'], result['holds']))
+        self.assertTrue(requirements.is_beyond(judged('daemon: restart with 8 GiB, seconds', records)))
+        self.assertTrue(requirements.is_missing(judged('daemon: restart with 8 GiB, seconds', records[:1])))
 
     def test_the_daemon_is_beside_the_faster_peer_in_time_that_passes(self):
         records = [timed(cpu, kind='daemon', subject=subject, what='get', where=where)

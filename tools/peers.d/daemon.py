@@ -4,9 +4,11 @@ do nothing, and when one of them does all that it can."""
 
 import contextlib
 import os
+import tempfile
 import time
 from pathlib import Path
 
+import restart
 import subjects
 from driver import Driver, Unavailable
 from parts import alternate
@@ -36,8 +38,8 @@ class Tmemd(subjects.Tmem):
 
     def prepare(self):
         size = self.size_bytes or self.pages * self.bytes_each * 2 + (64 << 20)
-        folder = self.place.folder / f"tmemd.{id(self)}"  # its socket is not the only one that it listens at
-        folder.mkdir()
+        # Its socket is not the only one that it listens at.
+        folder = Path(tempfile.mkdtemp(prefix="tmemd.", dir=self.place.folder))
         config = folder / "tmemd.conf"
         config.write_text(f"[daemon]\ngrace = 0\n[store]\nsize = {size >> 10}K\ncodec = {self.codec}\n")
         program = self.place.programs.parent.parent / "tmemd"
@@ -169,4 +171,5 @@ def measure(run):
     for part in (times, idle, flood):
         with contextlib.suppress(Unavailable):
             part(run, corpus)
+    restart.measure(run)
 

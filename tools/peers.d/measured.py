@@ -8,6 +8,7 @@ index     subject, what (get, get-many, miss), round, pages; times and probes; o
 density   corpus, subject, state (full, dropped, reclaimed), pages, resident_bytes
 daemon    subject, what (get, get-many, put-many), where (apart, together), round; times and probes; or what crowd,
           with one_ns and several_ns; burn, flood, with p99_ns; idle, with kib_each and cpu_percent
+restart   gib, pages, round, seconds
 settings  subject, text
 skipped   subject, why
 machine   text
@@ -104,6 +105,11 @@ class Measured:
         """A number of clients that do nothing."""
         found = self.of("daemon", what="idle")
         return Outcome(found[-1][name], 1, 0) if found else None
+
+    def restart(self, gib):
+        """Seconds in which a daemon that was killed serves again."""
+        found = [record["seconds"] for record in self.of("restart", gib=gib)]
+        return Outcome(statistics.median(found), len(found), 0) if found else None
 
     # ---- density
 
