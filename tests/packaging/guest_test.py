@@ -111,8 +111,9 @@ def boot(work, root):
     boot_files = os.listdir(root + '/boot')
     kernel, initrd = (next(name for name in sorted(boot_files) if name.startswith(kind))
                       for kind in ('vmlinuz-', 'initrd.img-'))
-    command = ['qemu-system-x86_64', '-accel', 'tcg', '-cpu', 'max', '-m', '1G', '-smp', '2', '-display', 'none',
-               '-serial', f'file:{work}/console', '-serial', f'file:{work}/results', '-no-reboot', '-kernel', f'{root}/boot/{kernel}', '-initrd', f'{root}/boot/{initrd}',
+    command = ['qemu-system-x86_64', '-accel', 'tcg', '-cpu', 'max', '-m', '1G', '-smp', '2', '-no-reboot',
+               '-display', 'none', '-serial', f'file:{work}/console', '-serial', f'file:{work}/results',
+               '-kernel', f'{root}/boot/{kernel}', '-initrd', f'{root}/boot/{initrd}',
                '-append', 'root=/dev/vda rw console=ttyS0 systemd.default_timeout_start_sec=300 quiet',
                '-drive', f'file={disk},format=raw,if=virtio', '-nic', 'none']
     try:
