@@ -29,7 +29,7 @@ struct tm_control_connection {
     struct tm_control *control;
     struct tm_control_connection *next;
     pthread_t thread;
-    bool is_over; /* its thread is to be joined */
+    bool is_over; /* its line has ended, and its thread is to be joined */
     struct tm_control_line line;
 };
 
@@ -130,9 +130,8 @@ static void *answer_lines(void *argument)
     json_t *words = last_words(heard);
     if (words != NULL)
         (void)say(connection, words);
-    /* From here on who joins it, does the rest. */
-    tm_control_line_cut(&connection->line);
     lock(control);
+    tm_control_line_fini(&connection->line);
     connection->is_over = true;
     unlock(control);
     return NULL;
@@ -145,15 +144,14 @@ static void join(struct tm_control *control, bool all)
         struct tm_control_connection *connection = *at;
         lock(control);
         bool is_over = connection->is_over;
+        if (!is_over && all)
+            tm_control_line_cut(&connection->line);
         unlock(control);
         if (!is_over && !all) {
             at = &connection->next;
             continue;
         }
-        if (!is_over)
-            tm_control_line_cut(&connection->line);
         (void)pthread_join(connection->thread, NULL);
-        tm_control_line_fini(&connection->line);
         *at = connection->next;
         control->count--;
         free(connection);

@@ -43,7 +43,7 @@ bool tm_control_line_send(struct tm_control_line *line, const char *text, size_t
 /* True: nobody has hung up, and it was not cut. */
 bool tm_control_line_is_open(const struct tm_control_line *line);
 
-/* Makes it end, from another thread, while it is not being ended by its own. */
+/* Makes it end, also from another thread, which knows that it is not being ended by its own. */
 void tm_control_line_cut(struct tm_control_line *line);
 
 #endif
