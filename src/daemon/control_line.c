@@ -12,7 +12,7 @@
 #include "base/atomic.h"
 
 /* How long the rest of a line may take, and how long somebody may take no answer. */
-#define REST_MS 10000
+#define REST_MS 5000
 #define ANSWER_SECONDS 5
 
 void tm_control_line_init(struct tm_control_line *line, int socket)

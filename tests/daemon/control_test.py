@@ -581,6 +581,20 @@ class Group(Case):
         self.run_tmem('list', status=4, user=NOBODY, group=NOBODY, extra_groups=[61])
 
 
+class Crowd(Case):
+    config = CONFIG.replace('[daemon]\n', '[daemon]\nconnections = 2\n')
+
+    def test_a_connection_too_many_is_an_event(self):
+        self.actor('one')
+        self.actor('two')
+        three = Actor(self.path, 'three')
+        self.addCleanup(three.leave)
+        self.assertNotEqual('ok', three.welcome)
+        event = self.events()[-1]
+        self.assertEqual(('connection-refused', os.geteuid(), None), (event['event'], event['uid'], event['client']))
+        self.assertGreater(event['pid'], 1)
+
+
 class Hostile(Case):
     def alive(self):
         self.ask('version')
@@ -660,8 +674,10 @@ class Hostile(Case):
             connection.close()
         self.within(10, lambda: self.connect().ask('{"verb":"version"}\n')['result'] == 'ok')
 
-    def test_who_does_not_read_is_dropped(self):
+    def test_who_does_not_read_is_dropped_and_who_says_half_a_line(self):
         self.actor('one')
+        half = self.connect()
+        half.socket.sendall(b'{"verb":"list"')
         lazy = self.connect()
         lazy.socket.sendall(b'{"verb":"events","follow":true}\n')
         asking = self.connect()
@@ -679,6 +695,8 @@ class Hostile(Case):
             time.sleep(0.002 if count > 3000 else 0)
         self.assertGreater(time.monotonic() - begun, 3)
         self.assertLess(slowest, 2)
+        self.assertIn('the rest of the line did not come', half.line()['error'])
+        self.assertIsNone(half.line())
         self.alive()
 
     def test_descriptors_that_nobody_wants_are_closed(self):
