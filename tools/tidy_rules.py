@@ -41,6 +41,7 @@ OPEN_FOLDERS = {'include', 'src/base', 'src/wire', 'src/command'}
 
 # Folders that compile without an operating system, and the headers of the compiler they may use.
 FREESTANDING = ('src/base', 'src/store', 'src/engine')
+FOUND_BY_FUZZERS = 'fuzz/corpus'  # bytes of any kind
 FREESTANDING_HEADERS = {'stdbool.h', 'stddef.h', 'stdint.h', 'stdatomic.h', 'limits.h'}
 PUBLIC_HEADERS = {'stdbool.h', 'stddef.h', 'stdint.h'}
 
@@ -111,7 +112,7 @@ class Tree:
                 continue
             with open(full, 'rb') as stream:
                 data = stream.read()
-            if b'\0' in data:
+            if b'\0' in data or is_under(path, FOUND_BY_FUZZERS):
                 continue
             files[path] = data.decode('utf-8', 'replace')
             if os.access(full, os.X_OK):

@@ -76,50 +76,29 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void *say_hello(void *user)
-{
-    struct raw_client *client = user;
-    char name[8];
-    (void)snprintf(name, sizeof name, "c%u", (unsigned)(client - clients));
-    assert_int_equal(raw_hello(client, name, NULL), TM_WIRE_WELCOME);
-    return NULL;
-}
-
-/* The client's part of what both have to do at the same time. */
-static void begin_talking(pthread_t *thread, void *(*part)(void *), unsigned number)
-{
-    assert_int_equal(pthread_create(thread, NULL, part, &clients[number]), 0);
-}
-
-static void *make_pool(void *user)
-{
-    struct raw_client *client = user;
-    assert_int_equal(raw_pool(client, 0, &pools[client - clients]), TM_WIRE_OK);
-    return NULL;
-}
-
 static void begin(unsigned number, uint32_t weight)
 {
     int ends[2];
-    pthread_t thread;
+    char name[8];
+    struct tm_wire_answer answer;
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
     assert_true(tm_crowd_enter(ours.crowd, geteuid()));
     struct tm_session *session = tm_session_create(&ours, ends[1], geteuid(), getpid());
     assert_non_null(session);
     raw_use(&clients[number], ends[0]);
-    begin_talking(&thread, say_hello, number);
-    while (session->state == TM_SESSION_NEW)
-        tm_session_hear(session, &worker.scratch);
-    assert_int_equal(pthread_join(thread, NULL), 0);
+    (void)snprintf(name, sizeof name, "c%u", number);
+    assert_true(raw_greet(&clients[number], name, NULL));
+    tm_session_hear(session, &worker.scratch);
+    assert_int_equal(raw_enter(&clients[number]), TM_WIRE_WELCOME);
     assert_int_equal(tmem_client_set_weight(session->tenant->client, weight), TMEM_OK);
     tm_session_weigh(session);
     session->next = session->prev = NULL;
     worker.all = NULL;
     sessions[number] = session;
-    begin_talking(&thread, make_pool, number);
-    while (tm_session_serve(session, 1, &worker.scratch) == 0) {
-    }
-    assert_int_equal(pthread_join(thread, NULL), 0);
+    raw_submit(&clients[number], &(struct tm_wire_request){.operation = TM_WIRE_POOL_CREATE});
+    assert_int_equal(tm_session_serve(session, 1, &worker.scratch), 1);
+    assert_true(raw_take(&clients[number], &answer, 0));
+    pools[number] = answer.value;
     wake(&worker, session);
 }
 

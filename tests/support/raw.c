@@ -146,7 +146,7 @@ static bool share(struct raw_client *client)
     return true;
 }
 
-int raw_hello(struct raw_client *client, const char *name, const struct tm_wire_token *token)
+bool raw_greet(struct raw_client *client, const char *name, const struct tm_wire_token *token)
 {
     union tm_wire_any hello;
     size_t bytes = tm_message_begin(&hello, TM_WIRE_HELLO, TM_WIRE_VERSION_MIN, 1);
@@ -155,10 +155,18 @@ int raw_hello(struct raw_client *client, const char *name, const struct tm_wire_
     memcpy(hello.hello.name, name, strlen(name));
     if (token != NULL)
         hello.hello.token = *token;
-    if (!raw_send(client, &hello, bytes, NULL, 0))
-        return -1;
+    return raw_send(client, &hello, bytes, NULL, 0);
+}
+
+int raw_enter(struct raw_client *client)
+{
     int kind = raw_receive(client, ANSWER_MS);
     return kind == TM_WIRE_WELCOME && !share(client) ? -1 : kind;
+}
+
+int raw_hello(struct raw_client *client, const char *name, const struct tm_wire_token *token)
+{
+    return raw_greet(client, name, token) ? raw_enter(client) : -1;
 }
 
 int raw_ask(struct raw_client *client, union tm_wire_any *question)

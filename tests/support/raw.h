@@ -48,6 +48,10 @@ int raw_receive(struct raw_client *client, int timeout_ms);
 /* raw_hello - say who it is, and take in what comes: the kind of the answer. After TM_WIRE_WELCOME rings are ready. */
 int raw_hello(struct raw_client *client, const char *name, const struct tm_wire_token *token);
 
+/* The same in two steps, for who plays the daemon's part in between. */
+bool raw_greet(struct raw_client *client, const char *name, const struct tm_wire_token *token);
+int raw_enter(struct raw_client *client);
+
 /* raw_ask - send a message begun with tm_message_begin() and receive the answer's kind. */
 int raw_ask(struct raw_client *client, union tm_wire_any *question);
 
