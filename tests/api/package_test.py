@@ -16,6 +16,8 @@ import unittest
 LIBRARY, BUILD, INCLUDE = (os.path.abspath(path) for path in sys.argv[1:4])
 del sys.argv[1:4]
 HEADERS = ['tmem/tmem.h', 'tmem/control.h', 'tmem/frontswap.h', 'tmem/xen.h', 'tmem/zcache.h']
+# Of a library of its own, and of each year that it is for.
+XENCTRL, XENCTRL_HEADER, XENCTRL_YEARS = 'libtmemxenctrl.so', 'tmem/xenctrl.h', ('200905', '408')
 STRICT = ['-Wall', '-Wextra', '-Wpedantic', '-Werror']
 
 PROGRAM = r'''
@@ -38,25 +40,40 @@ def run(*command, **more):
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **more)
 
 
+def exported(library):
+    result = run('nm', '-D', '--defined-only', '--with-symbol-versions', library)
+    if result.returncode != 0:
+        raise AssertionError(result.stderr)
+    return {line.split()[-1] for line in result.stdout.splitlines()}
+
+
+# In builds with LZO only.
+if any(symbol.startswith('tmem_lzo') for symbol in exported(LIBRARY)):
+    HEADERS.append('tmem/lzo.h')
+
+
 def declared():
     names = set()
     for header in HEADERS:
         with open(os.path.join(INCLUDE, header), encoding='utf-8') as file:
             text = re.sub(r'/\*.*?\*/', '', file.read(), flags=re.S)
         # Where the original's names are those of calls here, a header gives them others.
-        other = dict(re.findall(r'^#define (tmem_\w+) (tmem_\w+)$', text, flags=re.M))
+        other = dict(re.findall(r'^#define (\w+) (tmem_\w+)$', text, flags=re.M))
         for declaration in re.findall(r'^TMEM_(?:ZCACHE_)?API\b[^;]*;', text, flags=re.S | re.M):
-            name = re.search(r'\b(tmem_\w+)\s*\(', declaration).group(1)
+            name = re.search(r'\b((?:tmem|lzo1x)_\w+)\s*\(', declaration).group(1)
             names.add(other.get(name, name))
     return names
 
 
 class Library(unittest.TestCase):
     def test_it_exports_what_the_headers_declare_and_nothing_else(self):
-        result = run('nm', '-D', '--defined-only', '--with-symbol-versions', LIBRARY)
-        self.assertEqual(0, result.returncode, result.stderr)
-        symbols = {line.split()[-1] for line in result.stdout.splitlines()}
-        self.assertEqual({f'{name}@@TMEM_0' for name in declared()} | {'TMEM_0'}, symbols)
+        self.assertEqual({f'{name}@@TMEM_0' for name in declared()} | {'TMEM_0'}, exported(LIBRARY))
+
+    def test_the_one_for_toolstacks_exports_what_its_header_maps_names_to(self):
+        with open(os.path.join(INCLUDE, XENCTRL_HEADER), encoding='utf-8') as file:
+            names = re.findall(r'^#define xc_\w+ (tmem_xc_\w+)$', file.read(), flags=re.M)
+        symbols = exported(os.path.join(BUILD, 'src', 'xenctrl', XENCTRL))
+        self.assertEqual({f'{name}@@TMEMXENCTRL_0' for name in names} | {'TMEMXENCTRL_0'}, symbols)
 
     def test_its_name_says_which_interface_it_has(self):
         result = run('readelf', '-d', LIBRARY)
@@ -67,9 +84,10 @@ class Headers(unittest.TestCase):
     def compiles(self, compiler, *options):
         if shutil.which(compiler[0]) is None:
             self.skipTest(f'no {compiler[0]} (try: apt install {compiler[0]})')
-        for header in HEADERS:
-            with self.subTest(header=header, compiler=compiler):
-                result = run(*compiler, *options, *STRICT, f'-I{INCLUDE}', '-fsyntax-only', '-',
+        years = [(XENCTRL_HEADER, [f'-DTMEM_XENCTRL_API={year}']) for year in XENCTRL_YEARS]
+        for header, macros in [(header, []) for header in HEADERS] + years:
+            with self.subTest(header=header, compiler=compiler, macros=macros):
+                result = run(*compiler, *options, *STRICT, *macros, f'-I{INCLUDE}', '-fsyntax-only', '-',
                              input=f'#include <{header}>\n#include <{header}>\nint unused_here;\n')
                 self.assertEqual((0, ''), (result.returncode, result.stderr))
 
@@ -118,11 +136,11 @@ class Installed(unittest.TestCase):
         result = run(path, env=dict(os.environ, LD_LIBRARY_PATH=libraries))
         self.assertEqual((0, self.flags('--modversion')), (result.returncode, result.stdout.split()), result.stderr)
 
-    def test_both_headers_and_nothing_more_of_the_source_are_there(self):
+    def test_all_headers_and_nothing_more_of_the_source_are_there(self):
         found = []
         for where, _, files in os.walk(self.folder):
             found += [os.path.join(where, name) for name in files if name.endswith('.h')]
-        self.assertEqual(sorted(HEADERS), sorted(path.split('/include/')[1] for path in found))
+        self.assertEqual(sorted([*HEADERS, XENCTRL_HEADER]), sorted(path.split('/include/')[1] for path in found))
 
     def test_the_command_finds_its_verbs(self):
         for where, _, files in os.walk(self.folder):
