@@ -380,8 +380,8 @@ static void a_chunk_that_does_not_fit_under_the_cap_is_not_made(void **state)
 
 /* ---- equal hashes ---- */
 
-/* Names that differ in one part only; of two objects with records, the last, it is the object's hash that counts for the
- * second. */
+/* Names that differ in one part only; of two objects with records, the last, it is the object's hash that counts for
+ * the second. */
 enum part {
     PART_WORD_0,
     PART_WORD_1,

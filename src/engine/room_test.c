@@ -211,12 +211,13 @@ static void compacting_comes_to_an_end(void **state)
             assert_int_equal(tm_test_invalidate(pools[page % 8u], page, 0), TM_OK);
     uint64_t spans = tm_test_figures(&test).spans;
     struct tm_worker *worker = tm_worker_acquire(store);
-    uint64_t emptied = 0;
-    for (unsigned looks = 0; looks < 100; looks++)
-        emptied += tm_store_compact(store, worker, TM_ARENA_PERSISTENT, 1);
+    unsigned emptied[2] = {0, 0};
+    for (unsigned looks = 0; looks < 200; looks++)
+        emptied[looks / 100] += tm_store_compact(store, worker, TM_ARENA_PERSISTENT, 1);
     tm_worker_release(store, worker);
-    assert_true(emptied > 0 && emptied < spans);
-    assert_int_equal(tm_test_figures(&test).spans, spans - emptied + store->arena[TM_ARENA_PERSISTENT].ready.count);
+    assert_true(emptied[0] > 0 && emptied[0] < spans);
+    assert_int_equal(emptied[1], 0);
+    assert_true(tm_test_figures(&test).spans <= spans / 2u);
     tm_engine_check(test.engine);
 }
 

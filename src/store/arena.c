@@ -233,20 +233,30 @@ bool tm_arena_unprepare(struct tm_arena *arena)
 
 /* ---- taking ---- */
 
-#define RUNS_FOR_COPIES 3u
+/* Left free for copies, where spans come to an end; by half less for pages that replace others; and while there are
+ * spans to be had, for a host that has no more all of a sudden. */
+#define UNITS_FOR_COPIES (3u << TM_SEGMENT_ORDER_MAX)
+#define UNITS_BESIDE_REPLACING (2u << TM_SEGMENT_ORDER_MAX)
+#define UNITS_WHILE_ROOMY (1u << TM_SEGMENT_ORDER_MAX)
+/* Free units that records keep for themselves. */
+#define UNITS_FOR_RECORDS 4u
 
-/* Carves a run out of a listed span, but leaves so many long runs of data. Answers its first unit, 0: none; *dirty:
+/* Up to which list runs of data may be taken, so that @leave units are left, in long runs as far as they come to such.
+ * 0: none may. Arena's lock held. */
+static unsigned lists_to_use(const struct tm_arena *arena, unsigned order, uint32_t leave)
+{
+    if (arena->free_units[0] < leave + (1u << order))
+        return 0;
+    return arena->long_runs > leave >> TM_SEGMENT_ORDER_MAX ? TM_SPAN_ORDERS : TM_SEGMENT_ORDER_MAX;
+}
+
+/* Carves a run out of a listed span, but leaves so many units of data. Answers its first unit, 0: none; *dirty:
  * its units used before. */
 static uint32_t carve(struct tm_arena *arena, unsigned order, bool for_records, uint32_t leave, uint32_t *dirty)
 {
     uint32_t unit = 0;
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
-    unsigned lists = TM_SPAN_ORDERS;
-    if (!for_records && leave != 0) {
-        bool leaves_units = arena->free_units[0] >= (leave << TM_SEGMENT_ORDER_MAX) + (1u << order);
-        lists = !leaves_units ? 0 : arena->long_runs > leave ? TM_SPAN_ORDERS
-                                                             : TM_SEGMENT_ORDER_MAX;
-    }
+    unsigned lists = for_records ? TM_SPAN_ORDERS : lists_to_use(arena, order, leave);
     for (unsigned list = order; list < lists && unit == 0; list++) {
         uint32_t number = arena->partial[for_records][list].head;
         if (number == 0)
@@ -286,13 +296,44 @@ static bool count_segment(struct tm_arena *arena, unsigned order, enum tm_tier t
     return false;
 }
 
-/* Long runs that are left for copies: pages that must stay can be moved together only where there is room to begin
- * with, and into short segments fewer go. What is ephemeral can also go. */
-static uint32_t runs_to_leave(const struct tm_arena *arena, enum tm_tier tier)
+/* Units that are left for copies: pages that must stay can be moved together only where there is room to begin with,
+ * and into short segments fewer go. What is ephemeral can also go. */
+static uint32_t units_to_leave(const struct tm_arena *arena, enum tm_tier tier)
 {
     if (arena->kind != TM_ARENA_PERSISTENT || tier == TM_TIER_COPY || tier == TM_TIER_MOVE)
         return 0;
-    return tier == TM_TIER_NORMAL ? RUNS_FOR_COPIES : RUNS_FOR_COPIES - 1u;
+    uint32_t spans = tm_load_relaxed(&arena->released.count) + arena->span_count - tm_load_relaxed(&arena->next_span);
+    if (spans > 1 && tm_store_has_room(arena->store))
+        return UNITS_WHILE_ROOMY;
+    return tier == TM_TIER_NORMAL ? UNITS_FOR_COPIES : UNITS_BESIDE_REPLACING;
+}
+
+/* Whether records have units to lend to data: more than they are likely to want soon. In a small store their span
+ * would be empty for the most part. (That it does not empty while they stay is no loss.) What is lent comes to less
+ * than two spans, however much they grow, since they keep a quarter of what they use. */
+static bool may_borrow(struct tm_arena *arena, unsigned order)
+{
+    uint64_t used = tm_load_relaxed(&arena->store->records_bytes) / arena->unit_bytes;
+    tm_lock_acquire(&arena->lock, TM_LOCK_arena);
+    bool may = arena->free_units[1] >= UNITS_FOR_RECORDS + used / 4u + (1u << order);
+    tm_lock_release(&arena->lock, TM_LOCK_arena);
+    return may;
+}
+
+unsigned tm_arena_fit(struct tm_arena *arena, unsigned order, enum tm_tier tier)
+{
+    bool is_there = false;
+    unsigned fits = order + 1u;
+    uint32_t leave = units_to_leave(arena, tier);
+    tm_lock_acquire(&arena->lock, TM_LOCK_arena);
+    while (fits > 0 && !is_there) {
+        fits--;
+        unsigned lists = lists_to_use(arena, fits, leave);
+        for (unsigned list = fits; list < lists; list++)
+            is_there = is_there || arena->partial[0][list].head != 0;
+    }
+    tm_lock_release(&arena->lock, TM_LOCK_arena);
+    return is_there ? fits : order;
 }
 
 /* Records do not take the last span either, where data could not be moved together any more. */
@@ -302,7 +343,7 @@ static bool may_take_span(struct tm_arena *arena, bool for_records, uint32_t lea
         return true;
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
     uint32_t others = arena->released.count + arena->ready.count + arena->span_count - arena->next_span;
-    bool may = others > 1 || arena->free_units[0] >= leave << TM_SEGMENT_ORDER_MAX ||
+    bool may = others > 1 || arena->free_units[0] >= leave ||
                arena->in_use == arena->in_use_records;
     tm_lock_release(&arena->lock, TM_LOCK_arena);
     return may;
@@ -311,9 +352,11 @@ static bool may_take_span(struct tm_arena *arena, bool for_records, uint32_t lea
 /* Units of spans of the sort, of a new one, or for data, when there is no other way, those that records do not use. */
 static uint32_t find_units(struct tm_arena *arena, unsigned order, bool for_records, enum tm_tier tier, uint32_t *dirty)
 {
-    uint32_t leave = runs_to_leave(arena, tier);
+    uint32_t leave = units_to_leave(arena, tier);
     uint32_t first = carve(arena, order, for_records, leave, dirty);
     enum commit commit = COMMIT_LIMIT;
+    if (first == 0 && !for_records && arena->kind == TM_ARENA_PERSISTENT && may_borrow(arena, order))
+        first = carve(arena, order, true, 0, dirty);
     if (first == 0 && tier != TM_TIER_MOVE && may_take_span(arena, for_records, leave))
         commit = add_span(arena, order, for_records, tier, &first, dirty);
     if (first != 0 || for_records)
@@ -429,7 +472,7 @@ static bool examine_span(const struct tm_arena *arena, uint32_t number, uint64_t
         has_segments = true;
     }
     uint32_t free_units = count_units(span->free_units);
-    uint32_t leave = runs_to_leave(arena, TM_TIER_NORMAL) << TM_SEGMENT_ORDER_MAX;
+    uint32_t leave = units_to_leave(arena, TM_TIER_NORMAL);
     uint64_t dead = (uint64_t)(TM_SPAN_UNITS - free_units) * arena->unit_bytes - used;
     bool fits = used + (uint64_t)leave * arena->unit_bytes <=
                 (uint64_t)(arena->free_units[0] - free_units) * arena->unit_bytes;

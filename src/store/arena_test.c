@@ -125,6 +125,69 @@ static void records_and_pages_do_not_share_spans(void **state)
     tm_record_free(store, TM_ARENA_EPHEMERAL, ref);
 }
 
+/* A segment of pages that must stay. */
+static uint32_t take_persistent(unsigned order)
+{
+    uint32_t number = tm_arena_take(&store->arena[TM_ARENA_PERSISTENT], order, TM_PURPOSE_DATA, world.persistent,
+                                    TM_TIER_NORMAL);
+    assert_int_not_equal(number, 0);
+    tm_segment_at(&store->arena[TM_ARENA_PERSISTENT], number)->state = TM_SEGMENT_OPEN;
+    return number;
+}
+
+static void the_span_of_records_lends_what_they_do_not_want_soon(void **state)
+{
+    (void)state;
+    struct tm_arena *persistent = &store->arena[TM_ARENA_PERSISTENT];
+    uint64_t ref = tm_record_alloc(store, TM_ARENA_PERSISTENT, TM_RECORD_OBJECT, TM_TIER_NORMAL);
+    uint32_t span = tm_segment_of(persistent, ref) / TM_SPAN_UNITS;
+    uint32_t numbers[4];
+    for (unsigned i = 0; i < 3; i++) {
+        numbers[i] = take_persistent(3);
+        assert_int_equal(numbers[i] / TM_SPAN_UNITS, span);
+    }
+    numbers[3] = take_persistent(3); /* seven units are left beside the record */
+    assert_int_not_equal(numbers[3] / TM_SPAN_UNITS, span);
+    assert_int_equal(persistent->in_use, 2);
+    assert_int_equal(persistent->free_units[1], 7);
+    tm_arena_check(persistent);
+    for (unsigned i = 0; i < 4; i++)
+        tm_arena_give(persistent, numbers[i]);
+    tm_record_free(store, TM_ARENA_PERSISTENT, ref);
+    assert_int_equal(persistent->in_use, 0);
+}
+
+static void what_is_left_between_segments_is_used_first(void **state)
+{
+    (void)state;
+    struct tm_arena *persistent = &store->arena[TM_ARENA_PERSISTENT];
+    uint32_t longs[7];
+    uint32_t units[8];
+    assert_int_equal(tm_arena_fit(persistent, 3, TM_TIER_NORMAL), 3); /* nothing is there */
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(longs); i++)
+        longs[i] = take_persistent(3);
+    assert_int_equal(persistent->in_use, 2); /* a run is left for copies */
+    tm_arena_give(persistent, longs[0]);
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(units); i++)
+        units[i] = take_persistent(0);
+    assert_int_equal(units[7], units[0] + 7u);
+    tm_arena_give(persistent, units[3]);
+    tm_arena_give(persistent, units[6]);
+    tm_arena_give(persistent, units[7]);
+    assert_int_equal(tm_arena_fit(persistent, 3, TM_TIER_NORMAL), 1);
+    assert_int_equal(tm_arena_fit(persistent, 0, TM_TIER_NORMAL), 0);
+    assert_int_equal(tm_arena_fit(persistent, 3, TM_TIER_COPY), 3);
+    assert_int_equal(take_persistent(1), units[6]);
+    assert_int_equal(tm_arena_fit(persistent, 3, TM_TIER_NORMAL), 0);
+    assert_int_equal(take_persistent(0), units[3]);
+    assert_int_equal(tm_arena_fit(persistent, 3, TM_TIER_NORMAL), 3); /* a new span */
+    for (unsigned i = 0; i < 7; i++)
+        tm_arena_give(persistent, units[i]);
+    for (unsigned i = 1; i < TM_ARRAY_SIZE(longs); i++)
+        tm_arena_give(persistent, longs[i]);
+    assert_int_equal(persistent->in_use, 0);
+}
+
 /* ---- what was there before ---- */
 
 static bool is_zero(uint32_t number)
@@ -234,13 +297,14 @@ static void puts_leave_room_for_copies_where_the_arena_ends(void **state)
 {
     (void)state;
     static const enum tm_tier tiers[] = {TM_TIER_NORMAL, TM_TIER_REPLACE, TM_TIER_COPY};
-    begin(3); /* two spans for pages that must stay: 64 units, a page each */
+    begin(3); /* two spans for pages that must stay: 64 units */
     start();
     unsigned index = 0;
     for (unsigned i = 0; i < TM_ARRAY_SIZE(tiers); i++) {
         while (world_put_tier(&world, world.persistent, index, WORLD_RAW, index, tiers[i]) == TM_WRITE_OK)
             index++;
-        unsigned left = 64u - index;
+        const struct tm_arena *persistent = &store->arena[TM_ARENA_PERSISTENT];
+        unsigned left = persistent->free_units[0] + (2u - persistent->in_use) * TM_SPAN_UNITS;
         unsigned runs = left / 8u; /* and pieces of one more */
         assert_int_equal(runs, i == 0 ? 3 : i == 1 ? 2
                                                    : 0);
@@ -372,6 +436,9 @@ static void spans_ahead_go_first_when_memory_is_short(void **state)
     assert_true(tm_store_unprepare(store)); /* looks at both */
     assert_false(tm_store_unprepare(store));
     assert_int_equal(tm_store_returned(store) - returned, TM_TEST_SPAN_BYTES);
+    assert_false(tm_store_prepare(store, &later)); /* none until it grows again */
+    uint64_t grown_ns = store->host.clock_ns(store->host.user);
+    persistent->grown_ns = grown_ns;
 
     tm_store_set_size(store, tm_store_resident(store) + TM_TEST_SPAN_BYTES - 1u);
     assert_false(tm_store_prepare(store, &later)); /* no room for it */
@@ -531,6 +598,8 @@ int main(void)
         CASE(a_run_comes_from_the_span_that_fits_best),
         CASE(generations_tell_uses_of_a_unit_apart),
         CASE(records_and_pages_do_not_share_spans),
+        CASE(the_span_of_records_lends_what_they_do_not_want_soon),
+        CASE(what_is_left_between_segments_is_used_first),
         CASE(what_another_account_left_cannot_be_read),
         CASE(what_records_left_is_wiped_for_records_too),
         CASE(a_span_goes_back_with_its_last_unit),

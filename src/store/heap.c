@@ -226,10 +226,10 @@ static unsigned segment_order(const struct tm_heap *heap)
     if (heap->kind == TM_ARENA_EPHEMERAL)
         return units < 256 ? 0 : units < 1024 ? 1u
                                               : 2u;
-    if (units < 64)
+    if (units < 32)
         return 0;
-    return units < 256 ? 1u : units < 1024 ? 2u
-                                           : TM_SEGMENT_ORDER_MAX;
+    return units < 128 ? 1u : units < 512 ? 2u
+                                          : TM_SEGMENT_ORDER_MAX;
 }
 
 /* Bumps the lane's segment. False: there is none, or it is full. Lane's lock held. */
@@ -301,6 +301,8 @@ static uint32_t open_segment(struct tm_heap *heap, unsigned lane, enum tm_tier t
 {
     struct tm_arena *arena = arena_of(heap);
     unsigned order = segment_order(heap);
+    if (heap->kind == TM_ARENA_PERSISTENT)
+        order = tm_arena_fit(arena, order, tier);
     uint32_t number = tm_arena_take(arena, order, TM_PURPOSE_DATA, heap, tier);
     while (number == 0 && order > 0)
         number = tm_arena_take(arena, --order, TM_PURPOSE_DATA, heap, tier);

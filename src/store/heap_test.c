@@ -189,7 +189,7 @@ static void larger_accounts_use_longer_segments(void **state)
     static const struct {
         uint64_t units;
         unsigned order[TM_ARENAS];
-    } rows[] = {{0, {0, 0}}, {63, {0, 0}}, {64, {0, 1}}, {256, {1, 2}}, {1024, {2, 3}}};
+    } rows[] = {{0, {0, 0}}, {31, {0, 0}}, {32, {0, 1}}, {128, {0, 2}}, {512, {1, 3}}, {1024, {2, 3}}};
     for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
         struct tm_heap *which = kind == TM_ARENA_EPHEMERAL ? world.ephemeral : world.persistent;
         for (unsigned i = 0; i < TM_ARRAY_SIZE(rows); i++) {

@@ -241,9 +241,13 @@ bool tm_store_prepare(struct tm_store *store, bool *later)
 
 bool tm_store_unprepare(struct tm_store *store)
 {
-    for (unsigned kind = 0; kind < TM_ARENAS; kind++)
-        if (tm_arena_unprepare(&store->arena[kind]))
+    for (unsigned kind = 0; kind < TM_ARENAS; kind++) {
+        struct tm_arena *arena = &store->arena[kind];
+        if (tm_arena_unprepare(arena)) {
+            tm_store_relaxed(&arena->grown_ns, UINT64_C(0)); /* or the next one would be committed at once */
             return true;
+        }
+    }
     return false;
 }
 

@@ -141,6 +141,9 @@ void tm_arena_upgrade(struct tm_arena *arena);
 /* A segment's number, or 0. @heap: NULL for records. No locks held. */
 uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose, const struct tm_heap *heap,
                        enum tm_tier tier);
+/* The length up to @order that a segment of data should have: what is left between others is used before another span
+ * is. */
+unsigned tm_arena_fit(struct tm_arena *arena, unsigned order, enum tm_tier tier);
 /* The segment's units are free; the span goes back when it is the last. No locks held. */
 void tm_arena_give(struct tm_arena *arena, uint32_t segment);
 /* Commits one span ahead of its use, if the arena grew lately and there is room. False: no need. */
