@@ -27,7 +27,7 @@ LAYERS = {
     'src/xenctrl': ['include', 'src/base', 'src/xen'],
     'src/daemon': ['include', 'src/base', 'src/codec', 'src/store', 'src/engine', 'src/host', 'src/wire',
                    'src/client', 'src/save', 'src/xen', 'src/command'],
-    'src/cli': ['include', 'src/command'],
+    'src/cli': ['include', 'src/command', 'src/xenctrl'],
     'frontends/fuse': ['include', 'src/command'],
     'frontends/nbdkit': ['include', 'src/command'],
     'frontends/top': ['include', 'src/command'],

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* list.c - `tmem list`: who has what in a daemon's store. */
 #include "cli/ask.h"
-#include "cli/list_xen.h"
 #include "command/size.h"
+#include "xenctrl/xenctrl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char tm_cli_list_help[] =
@@ -152,14 +153,27 @@ static void print_store(const json_t *store)
            tm_size_format(tm_cli_number(store, "stored_bytes"), stored), tm_cli_number(store, "clients"));
 }
 
+/* Numbers are places in the list. */
+static enum tm_exit print_as_xen(const struct listing *listing, const json_t *store, const json_t *clients)
+{
+    size_t index;
+    json_t *client;
+    bool is_numbered = true;
+    json_array_foreach(clients, index, client)
+    {
+        is_numbered = is_numbered && json_object_set_new(client, "number", json_integer((json_int_t)index)) == 0;
+    }
+    char *text = is_numbered ? tm_xc_list_text(clients, listing->client == NULL ? store : NULL, listing->with_pools)
+                             : NULL;
+    enum tm_exit code = text != NULL ? tm_print_stdout(text) : tm_fail(TM_EXIT_FAILED, "no memory for the list");
+    free(text);
+    return code;
+}
+
 static void print_all(const struct listing *listing, const json_t *store, const json_t *clients)
 {
     size_t index;
     const json_t *client;
-    if (listing->as_xen) {
-        tm_cli_print_xen(listing->client == NULL ? store : NULL, clients, listing->with_pools);
-        return;
-    }
     if (listing->client == NULL)
         print_store(store);
     if (!listing->with_pools && json_array_size(clients) != 0)
@@ -192,7 +206,9 @@ static enum tm_exit list(const struct listing *listing)
         if (code == TM_EXIT_OK && json_array_extend(clients, json_object_get(answer, "clients")) != 0)
             code = tm_fail(TM_EXIT_FAILED, "no memory for so many clients");
     } while (code == TM_EXIT_OK && after[0] != '\0');
-    if (code == TM_EXIT_OK && !listing->ask.as_json)
+    if (code == TM_EXIT_OK && listing->as_xen)
+        code = print_as_xen(listing, json_object_get(answer, "store"), clients);
+    else if (code == TM_EXIT_OK && !listing->ask.as_json)
         print_all(listing, json_object_get(answer, "store"), clients);
     json_decref(answer);
     json_decref(clients);

@@ -121,7 +121,8 @@ static uint32_t number_of(const char *name)
 
 uint32_t tm_xc_number(const json_t *client)
 {
-    return number_of(tm_xc_text(client, "client"));
+    const json_t *given = json_object_get(client, "number");
+    return given != NULL ? (uint32_t)json_integer_value(given) : number_of(tm_xc_text(client, "client"));
 }
 
 const json_t *tm_xc_find(const json_t *clients, uint32_t number)

@@ -194,6 +194,25 @@ static void all_lines(struct tm_xen_text *text, const json_t *clients, const jso
     tm_xen_text_end(text);
 }
 
+char *tm_xc_list_text(const json_t *clients, const json_t *store, bool is_long)
+{
+    struct tm_xen_text text = {0};
+    size_t index;
+    const json_t *client;
+    if (store != NULL) {
+        all_lines(&text, clients, store, true, is_long);
+    } else {
+        json_array_foreach(clients, index, client)
+        {
+            client_lines(&text, clients, client, true, is_long);
+        }
+    }
+    if (!text.is_short)
+        return text.bytes;
+    free(text.bytes);
+    return NULL;
+}
+
 long tm_xc_list(const struct tm_xc_request *request, const json_t *clients, const json_t *only, const json_t *store)
 {
     struct tm_xen_text text = {0};

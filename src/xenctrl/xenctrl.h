@@ -50,7 +50,10 @@ long tm_xc_do(struct tmem_daemon *daemon, json_t *question);
  */
 long tm_xc_clients(struct tmem_daemon *daemon, json_t **clients, json_t **store);
 
-/* The number of a client in that array, and the client with a number; NULL: there is none. */
+/*
+ * The number of a client in that array, which its name ends in unless it has a member "number"; and the client with a
+ * number; NULL: there is none.
+ */
 uint32_t tm_xc_number(const json_t *client);
 const json_t *tm_xc_find(const json_t *clients, uint32_t number);
 
@@ -62,6 +65,13 @@ bool tm_xc_flag(const json_t *object, const char *member);
 bool tm_xc_uuid(const json_t *pool, uint64_t uuid[2]);
 
 /* ---- list.c ---- */
+
+/*
+ * The list as a text, to be freed; NULL: no memory. Clients have any names, and are called by a member "number".
+ *
+ * @store  NULL: only the clients' lines.
+ */
+char *tm_xc_list_text(const json_t *clients, const json_t *store, bool is_long);
 
 /* Answers the text's result: 0, -ENOBUFS, -ENOMEM, -EINVAL (no buffer). @only NULL: all. */
 long tm_xc_list(const struct tm_xc_request *request, const json_t *clients, const json_t *only, const json_t *store);
