@@ -158,7 +158,12 @@ enum tm_exit tm_cli_migrate(int count, char **arguments)
     if (operands[0] == NULL || operands[1] == NULL)
         return tm_cli_usage("migrate", operands[0] == NULL ? "no client" : "no destination");
     code = tm_cli_send_question("migrate", operands[0], ephemeral, &question);
-    return code == TM_EXIT_OK ? migrate(&ask, question, &other, operands[1]) : code;
+    if (code != TM_EXIT_OK)
+        return code;
+    /* On one machine the client's program can go with it. */
+    if (question != NULL && strncmp(operands[1], "unix:", 5) == 0)
+        (void)json_object_set_new(question, "redirect", json_true());
+    return migrate(&ask, question, &other, operands[1]);
 }
 
 enum tm_exit tm_cli_receive(int count, char **arguments)

@@ -218,11 +218,13 @@ static enum tm_wire_result greet(int fd, const struct tm_wire_hello *hello, unsi
     question.hello = *hello;
     question.hello.head = head;
     question.hello.newest_version = TM_WIRE_VERSION_MAX;
-    question.hello.features = TM_WIRE_STORED_PAGES;
+    question.hello.features = TM_WIRE_STORED_PAGES | TM_WIRE_MOVES;
     enum tm_wire_result result =
         tm_link_exchange(fd, &question, TM_WIRE_WELCOME, answer, descriptors, (int)wait_ms);
     if (result == TM_WIRE_UNAVAILABLE)
         tm_error_set(error, "the daemon does not answer as it should (is it tmemd that listens there?)");
+    else if (result == TM_LINK_MOVED)
+        tm_error_set(error, "the client went to another daemon: %s", answer->moved.path);
     else if (result != TM_WIRE_OK)
         tm_error_set(error, "%s", answer->failed.text);
     return result;
@@ -243,6 +245,8 @@ enum tm_wire_result tm_link_open(struct tm_link *link, const char *path, const s
         result = enter(link, descriptors, welcome, error);
         close(descriptors[0]);
     }
+    if (result == TM_LINK_MOVED)
+        memcpy(link->moved_to, answer.moved.path, sizeof link->moved_to);
     if (result != TM_WIRE_OK) {
         close(fd);
         for (int i = 1; i <= 2; i++)

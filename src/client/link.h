@@ -60,6 +60,9 @@ struct tm_link_place {
     pthread_cond_t answered;
 };
 
+/* A result beside those of the format: the daemon says that the client is with another one. */
+#define TM_LINK_MOVED TM_WIRE_RESULT_COUNT
+
 struct tm_link {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a place came back, or the state is another */
@@ -75,7 +78,8 @@ struct tm_link {
     uint32_t features;
     uint16_t version;
     bool may_spin;
-    uint32_t questions; /* asked so far */
+    uint32_t questions;                /* asked so far */
+    char moved_to[TM_WIRE_PATH_BYTES]; /* after TM_LINK_MOVED */
 
     struct tm_link_place *places;
     uint32_t place_count;

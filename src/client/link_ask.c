@@ -104,6 +104,8 @@ enum tm_wire_result tm_link_exchange(int socket, const union tm_wire_any *questi
     }
     for (unsigned i = 0; i < count; i++)
         close(received[i]);
+    if (is_right && answer->head.kind == TM_WIRE_MOVED && expected == TM_WIRE_WELCOME)
+        return TM_LINK_MOVED;
     if (is_right && answer->head.kind == TM_WIRE_FAILED)
         return (enum tm_wire_result)answer->failed.result;
     return TM_WIRE_UNAVAILABLE;

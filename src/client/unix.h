@@ -56,6 +56,7 @@ struct tm_unix_client {
     struct tm_unix_client *next;
     struct tm_unix_store *store;
     char name[TMEM_CLIENT_NAME_SIZE]; /* as it was created */
+    char path[TM_WIRE_PATH_BYTES];    /* where its daemon is: the store's, until an operator moves the client */
     struct tm_wire_hello hello;       /* what to say when it connects, token included */
     struct tm_link link;
     pthread_mutex_t connecting;
@@ -80,6 +81,7 @@ struct tm_unix_pool {
     uint32_t flags;
     uint32_t state; /* enum tm_unix_pool_state, atomic */
     tm_atomic64 id; /* atomic; as the daemon has it */
+    bool was_moved; /* to another daemon, which has another id for it; pools_lock */
     struct tmem_uuid uuid;
 };
 

@@ -11,6 +11,7 @@
 #define RETRY_MS_MIN 10u
 #define RETRY_MS_MAX 1000u
 #define ENTRIES 64u
+#define MOVES_MAX 8u /* from daemon to daemon, in one try */
 
 /* ---- pools, after the connection was lost ---- */
 
@@ -49,9 +50,27 @@ static enum tm_wire_result create_again(struct tm_unix_pool *pool)
                                       .index = pool->flags,
                                       .object = {pool->uuid.word[0], pool->uuid.word[1], 0}};
     enum tm_wire_result result = call_alone(pool->client, &request, &answer);
-    if (result == TM_WIRE_OK)
+    if (result == TM_WIRE_OK) {
         tm_store_relaxed(&pool->id, answer.value);
+        pool->was_moved = false;
+    }
     return result;
+}
+
+/* The id that it has with the daemon to which the client was moved, if it was. */
+static enum tm_wire_result find_again(struct tm_unix_pool *pool)
+{
+    union tm_wire_any any;
+    if (!pool->was_moved)
+        return TM_WIRE_OK;
+    tm_message_begin(&any, TM_WIRE_POOL_FORMER, 0, 0);
+    any.pool.pool = tm_load_relaxed(&pool->id);
+    enum tm_wire_result result = tm_link_ask(&pool->client->link, &any, TM_WIRE_POOL_FOUND, &any, true);
+    if (result != TM_WIRE_OK)
+        return result;
+    tm_store_relaxed(&pool->id, any.pool.pool);
+    pool->was_moved = false;
+    return TM_WIRE_OK;
 }
 
 /* False: it cannot be told now. */
@@ -60,6 +79,10 @@ static bool restore_pool(struct tm_unix_pool *pool, bool is_claimed)
     bool is_persistent = (pool->flags & TMEM_POOL_PERSISTENT) != 0;
     bool is_shared = (pool->flags & TMEM_POOL_SHARED) != 0;
     enum tm_wire_result result = TM_WIRE_NOT_FOUND;
+    enum tm_wire_result found = is_claimed ? find_again(pool) : TM_WIRE_NOT_FOUND;
+    if (found == TM_WIRE_UNAVAILABLE)
+        return false;
+    is_claimed = found == TM_WIRE_OK;
     if (is_claimed && (is_persistent || is_shared))
         result = open_again(pool);
     else if (is_claimed)
@@ -82,7 +105,10 @@ static bool restore_pools(struct tm_unix_client *client, bool is_claimed)
     for (struct tm_unix_pool **at = &client->pools; is_right && *at != NULL;) {
         struct tm_unix_pool *pool = *at;
         if (tm_load_relaxed(&pool->state) == TM_UNIX_POOL_DOOMED) {
-            if (is_claimed && destroy_again(pool) == TM_WIRE_UNAVAILABLE) {
+            enum tm_wire_result found = is_claimed ? find_again(pool) : TM_WIRE_NOT_FOUND;
+            if (found == TM_WIRE_OK)
+                found = destroy_again(pool);
+            if (found == TM_WIRE_UNAVAILABLE) {
                 is_right = false;
                 break;
             }
@@ -101,13 +127,28 @@ static bool restore_pools(struct tm_unix_client *client, bool is_claimed)
 
 /* ---- connecting ---- */
 
+/* From now on it is the other daemon's pools that are to be found. */
+static void note_move(struct tm_unix_client *client)
+{
+    pthread_mutex_lock(&client->pools_lock);
+    for (struct tm_unix_pool *pool = client->pools; pool != NULL; pool = pool->next)
+        pool->was_moved = true;
+    pthread_mutex_unlock(&client->pools_lock);
+}
+
 static enum tm_wire_result connect_once(struct tm_unix_client *client, unsigned wait_ms, bool *is_claimed)
 {
     struct tm_wire_welcome welcome;
-    enum tm_wire_result result =
-        tm_link_open(&client->link, client->store->uri.path, &client->hello, wait_ms, &welcome, NULL);
+    enum tm_wire_result result = TM_LINK_MOVED;
+    for (unsigned hops = 0; result == TM_LINK_MOVED && hops <= MOVES_MAX; hops++) {
+        result = tm_link_open(&client->link, client->path, &client->hello, wait_ms, &welcome, NULL);
+        if (result == TM_LINK_MOVED) {
+            memcpy(client->path, client->link.moved_to, sizeof client->path);
+            note_move(client);
+        }
+    }
     if (result != TM_WIRE_OK)
-        return result;
+        return result == TM_LINK_MOVED ? TM_WIRE_UNAVAILABLE : result;
     client->hello.token = welcome.token;
     *is_claimed = welcome.claimed != 0;
     tm_unix_watch_socket(&client->store->watch, client->link.socket);
@@ -218,6 +259,7 @@ static struct tm_unix_client *allocate_client(struct tm_unix_store *store, const
     client->store = store;
     client->retry_ms = RETRY_MS_MIN;
     (void)snprintf(client->name, sizeof client->name, "%s", name);
+    (void)snprintf(client->path, sizeof client->path, "%s", store->uri.path);
     if (pthread_mutex_init(&client->connecting, NULL) == 0) {
         if (pthread_mutex_init(&client->pools_lock, NULL) == 0) {
             if (tm_link_init(&client->link)) {

@@ -27,6 +27,18 @@ static void open_pool(struct tm_session *session, struct tm_scratch *scratch)
     tm_session_send(session, &scratch->answer, NULL, 0);
 }
 
+static void find_former(struct tm_session *session, struct tm_scratch *scratch)
+{
+    uint64_t id = tm_tenant_pool_of_former(session->tenant, scratch->question.pool.pool);
+    if (id == 0) {
+        no_such_pool(session, scratch);
+        return;
+    }
+    (void)tm_message_begin(&scratch->answer, TM_WIRE_POOL_FOUND, session->version, scratch->question.head.number);
+    scratch->answer.pool.pool = id;
+    tm_session_send(session, &scratch->answer, NULL, 0);
+}
+
 static void walk(struct tm_session *session, struct tm_scratch *scratch)
 {
     const struct tm_wire_walk *question = &scratch->question.walk;
@@ -144,6 +156,9 @@ void tm_session_answer(struct tm_session *session, struct tm_scratch *scratch, i
     case TM_WIRE_POOL_OPEN:
         open_pool(session, scratch);
         return;
+    case TM_WIRE_POOL_FORMER:
+        find_former(session, scratch);
+        return;
     case TM_WIRE_WALK:
         walk(session, scratch);
         return;
@@ -166,6 +181,8 @@ void tm_session_answer(struct tm_session *session, struct tm_scratch *scratch, i
     case TM_WIRE_DONE:
     case TM_WIRE_WALKED:
     case TM_WIRE_COUNTED:
+    case TM_WIRE_MOVED:
+    case TM_WIRE_POOL_FOUND:
     case TM_WIRE_KIND_COUNT:
         break;
     }

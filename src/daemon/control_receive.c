@@ -84,7 +84,8 @@ static bool publish(struct taking *taking)
     memcpy(token.bytes, settings->token, sizeof token.bytes);
     result = tmem_client_stats(client, &stats, sizeof stats);
     if (result == TMEM_OK)
-        result = tm_tenant_adopt(taking->call->daemon->tenants, client, stats.name, (uid_t)settings->uid, &token);
+        result = tm_tenant_adopt(taking->call->daemon->tenants, client, stats.name, (uid_t)settings->uid, &token,
+                                 taking->receive.pools, taking->receive.pool_count);
     if (result != TMEM_OK) {
         tmem_client_destroy(client);
         return refuse(taking, result, "no memory for the client");
@@ -152,7 +153,7 @@ json_t *tm_control_receive(struct tm_control_call *call)
     if (refused != NULL)
         return refused;
     bool done = take_items(&taking) && wait_for_go(&taking) && publish(&taking);
-    json_t *line = done ? json_pack("{s:b, s:s}", "done", 1, "client", taking.text)
+    json_t *line = done ? json_pack("{s:b, s:s, s:s}", "done", 1, "client", taking.text, "socket", call->daemon->socket)
                         : json_pack("{s:s}", "error", taking.text);
     /* Whether it arrives or not: the client is here, or it is not. */
     (void)tm_move_say(&taking.transfer, line);

@@ -7,6 +7,7 @@
 #include "daemon/control_json.h"
 #include "daemon/control_move.h"
 #include "daemon/events.h"
+#include "daemon/forward.h"
 #include "daemon/send.h"
 #include "daemon/tenant.h"
 
@@ -155,6 +156,16 @@ json_t *tm_control_save(struct tm_control_call *call)
     return result;
 }
 
+/* Who shows the client's token here is sent there: to a socket of this machine. */
+static void redirect(struct sending *sending, const json_t *done)
+{
+    const char *socket = json_string_value(json_object_get(done, "socket"));
+    if (!tm_control_switch(sending->call, "redirect") || socket == NULL || socket[0] != '/' ||
+        strlen(socket) >= TM_WIRE_PATH_BYTES)
+        return;
+    tm_forwards_add(sending->call->daemon->forwards, &sending->tenant->token, socket);
+}
+
 /* The other daemon has all of it: agree on whose the client is from now on. */
 static bool hand_over(struct sending *sending)
 {
@@ -167,6 +178,8 @@ static bool hand_over(struct sending *sending)
         return false;
     }
     heard = tm_move_hear(&sending->transfer, "done", sending->text, sizeof sending->text);
+    if (heard != NULL)
+        redirect(sending, heard);
     json_decref(heard);
     return heard != NULL;
 }

@@ -60,6 +60,12 @@ static const struct tm_control_field send_fields[] = {
     {"ephemeral_bytes", TM_CONTROL_LIMIT, false},
 };
 
+static const struct tm_control_field migrate_fields[] = {
+    {"client", TM_CONTROL_TEXT, true},
+    {"ephemeral_bytes", TM_CONTROL_LIMIT, false},
+    {"redirect", TM_CONTROL_SWITCH, false},
+};
+
 static const struct tm_control_field receive_fields[] = {
     {"as", TM_CONTROL_TEXT, false},
 };
@@ -81,7 +87,7 @@ static const struct tm_control_verb verbs[] = {
     {"version", tm_control_version, NULL, 0},
     {"save", tm_control_save, TM_CONTROL_FIELDS(send_fields)},
     {"restore", tm_control_restore, TM_CONTROL_FIELDS(receive_fields)},
-    {"migrate", tm_control_migrate, TM_CONTROL_FIELDS(send_fields)},
+    {"migrate", tm_control_migrate, TM_CONTROL_FIELDS(migrate_fields)},
     {"receive", tm_control_receive, TM_CONTROL_FIELDS(receive_fields)},
 };
 

@@ -30,6 +30,7 @@ struct tm_control;
 struct tm_scrape;
 struct tm_crowd;
 struct tm_events;
+struct tm_forwards;
 struct tm_tenants;
 struct tm_reaper;
 struct tm_workers;
@@ -38,7 +39,9 @@ struct tm_workers;
 struct tm_daemon {
     const struct tm_config *config; /* atomic: tm_config_of(); another one when it was read again */
     struct tmem_store *store;
+    char socket[TM_SOCKET_PATH_SIZE]; /* where clients come in */
     struct tm_events *events;
+    struct tm_forwards *forwards;
     struct tm_crowd *crowd;
     struct tm_tenants *tenants;
     struct tm_reaper *reaper;
@@ -57,7 +60,7 @@ static inline const struct tm_config *tm_config_of(const struct tm_daemon *daemo
 uint64_t tm_now_ns(void);
 
 /* What this daemon knows of what a client may know: enum tm_wire_feature. */
-#define TM_DAEMON_FEATURES ((uint32_t)TM_WIRE_STORED_PAGES)
+#define TM_DAEMON_FEATURES ((uint32_t)(TM_WIRE_STORED_PAGES | TM_WIRE_MOVES))
 
 #define TM_SECOND_NS UINT64_C(1000000000)
 

@@ -19,6 +19,7 @@
 #include "daemon/crowd.h"
 #include "daemon/door.h"
 #include "daemon/events.h"
+#include "daemon/forward.h"
 #include "daemon/keep.h"
 #include "daemon/keeper.h"
 #include "daemon/listen.h"
@@ -272,12 +273,14 @@ static bool begin(struct tm_daemon *daemon, const struct tm_config *config, stru
     *daemon = (struct tm_daemon){.config = config};
     if (!open_kept(daemon, keep))
         return false;
+    (void)snprintf(daemon->socket, sizeof daemon->socket, "%s", socket);
     daemon->events = tm_events_create();
+    daemon->forwards = tm_forwards_create();
     daemon->crowd = tm_crowd_create(tm_settings_connections(config->connections), geteuid());
     daemon->tenants = tm_tenants_create(daemon);
     if (daemon->tenants != NULL && keep->is_found && !take_over(daemon, begun_ns))
         return false;
-    if (daemon->events != NULL && daemon->crowd != NULL && daemon->tenants != NULL)
+    if (daemon->events != NULL && daemon->forwards != NULL && daemon->crowd != NULL && daemon->tenants != NULL)
         daemon->reaper = tm_reaper_create(daemon);
     if (daemon->reaper != NULL)
         daemon->workers = tm_workers_create(daemon, threads_of(config));
@@ -303,6 +306,7 @@ static void end(struct tm_daemon *daemon, enum tm_keep_fate fate)
         tell_of_pages(daemon, fate);
     tm_tenants_destroy(daemon->tenants);
     tm_crowd_destroy(daemon->crowd);
+    tm_forwards_destroy(daemon->forwards);
     tm_events_destroy(daemon->events);
     tmem_close(daemon->store);
 }

@@ -40,7 +40,7 @@ struct tm_send {
     uint64_t ephemeral_left;
     struct tm_change *changes;
     uint32_t changes_max; /* of chunks in one round that are noted; 0: as many as is good */
-    uint64_t *pools; /* ids of those that were announced */
+    uint64_t *pools;      /* ids of those that were announced */
     uint32_t pool_count, pool_capacity;
     bool is_watched;
     struct tm_save_item item;

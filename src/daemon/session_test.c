@@ -23,6 +23,7 @@
 
 #include "daemon/crowd.h"
 #include "daemon/events.h"
+#include "daemon/forward.h"
 #include "daemon/reaper.h"
 #include "daemon/worker.h"
 #include "tests/support/raw.h"
@@ -53,6 +54,7 @@ static int set_up(void **state)
     ours = (struct tm_daemon){.config = &config};
     assert_int_equal(tmem_open(uri, &ours.store, NULL), TMEM_OK);
     ours.events = tm_events_create();
+    ours.forwards = tm_forwards_create();
     ours.crowd = tm_crowd_create(CONNECTIONS, geteuid());
     ours.tenants = tm_tenants_create(&ours);
     ours.reaper = tm_reaper_create(&ours);
@@ -72,6 +74,7 @@ static int tear_down(void **state)
     tm_reaper_destroy(ours.reaper);
     tm_tenants_destroy(ours.tenants);
     tm_crowd_destroy(ours.crowd);
+    tm_forwards_destroy(ours.forwards);
     tm_events_destroy(ours.events);
     assert_int_equal(tmem_store_check(ours.store), TMEM_OK);
     tmem_close(ours.store);
@@ -186,7 +189,7 @@ static void pages_travel_in_stored_form(void **state)
 {
     (void)state;
     begin(&one, "a");
-    assert_int_equal(one.answer.welcome.features, TM_WIRE_STORED_PAGES);
+    assert_int_equal(one.answer.welcome.features, TM_DAEMON_FEATURES);
     uint64_t pool = pool_of(&one, TM_WIRE_POOL_PERSISTENT);
     raw_fill(&one, 0, 42);
     assert_int_equal(raw_put(&one, pool, 1, 1, 0), TM_WIRE_OK);
@@ -670,6 +673,34 @@ static void threads_that_stand_still_are_seen_and_idle_ones_are_alive(void **sta
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- moved to another daemon ---- */
+
+static void who_was_moved_is_told_where(void **state)
+{
+    (void)state;
+    struct tm_wire_token token = {{1, 2, 3}};
+    union tm_wire_any question;
+    char path[TM_WIRE_PATH_BYTES];
+    connect_as(&one, 5);
+    tm_forwards_add(ours.forwards, &token, "/run/other.sock");
+    (void)tm_message_begin(&question, TM_WIRE_HELLO, 1, 7);
+    question.hello.newest_version = TM_WIRE_VERSION_MAX;
+    question.hello.features = TM_WIRE_MOVES;
+    question.hello.token = token;
+    assert_int_equal(raw_ask(&one, &question), TM_WIRE_MOVED);
+    assert_string_equal(one.answer.moved.path, "/run/other.sock");
+    assert_int_equal(raw_receive(&one, 5000), 0);
+
+    /* Who does not know of moving is not told, and who has come back is sent nowhere. */
+    raw_close(&one);
+    connect_as(&one, 5);
+    question.hello.features = TM_WIRE_STORED_PAGES;
+    assert_true(raw_send(&one, &question, question.head.bytes, NULL, 0));
+    assert_int_equal(raw_receive(&one, 5000), TM_WIRE_WELCOME);
+    tm_forwards_forget(ours.forwards, &token);
+    assert_false(tm_forwards_find(ours.forwards, &token, path));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -692,6 +723,7 @@ int main(void)
         TEST(who_does_not_take_answers_waits_alone),
         TEST(what_a_client_does_to_its_descriptors_stops_nobody),
         TEST(one_user_may_not_take_all_connections),
+        TEST(who_was_moved_is_told_where),
         TEST(threads_that_stand_still_are_seen_and_idle_ones_are_alive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,10 @@
 
 #include "client/client.h"
 #include "daemon/events.h"
+#include "daemon/forward.h"
 #include "daemon/log.h"
 #include "daemon/reaper.h"
+#include "daemon/receive.h"
 
 struct tm_tenants *tm_tenants_create(const struct tm_daemon *daemon)
 {
@@ -55,15 +57,6 @@ void tm_tenants_destroy(struct tm_tenants *tenants)
 static bool make_token(struct tm_wire_token *token)
 {
     return getrandom(token->bytes, sizeof token->bytes, 0) == (ssize_t)sizeof token->bytes;
-}
-
-/* Takes the same time wherever they differ: nobody finds out a token byte by byte. */
-static bool token_is(const struct tm_wire_token *token, const struct tm_wire_token *shown)
-{
-    unsigned difference = 0;
-    for (size_t i = 0; i < sizeof token->bytes; i++)
-        difference |= (unsigned)(token->bytes[i] ^ shown->bytes[i]);
-    return difference == 0;
 }
 
 /* ---- notes ---- */
@@ -119,7 +112,7 @@ static enum tmem_result reconnect(struct tm_tenant *tenant, const struct tm_tena
         snprintf(text, text_size, "the last connection of '%s' is just ending (try again in a moment)", tenant->name);
         return TMEM_UNAVAILABLE;
     case TM_TENANT_ORPHAN:
-        if (token_is(&tenant->token, &wish->token))
+        if (tm_token_is(&tenant->token, &wish->token))
             return TMEM_OK;
         snprintf(text, text_size, "'%s' left something behind, which waits for its token (in %u s it goes)",
                  tenant->name, (unsigned)(left_ns / TM_SECOND_NS + 1u));
@@ -406,6 +399,14 @@ struct tmem_pool *tm_tenant_pool(struct tm_tenant *tenant, uint64_t id)
     return tenant->pools[at].pool;
 }
 
+uint64_t tm_tenant_pool_of_former(const struct tm_tenant *tenant, uint64_t former)
+{
+    for (uint32_t i = 0; former != 0 && i < tenant->pool_count; i++)
+        if (tenant->pools[i].former == former)
+            return tenant->pools[i].id;
+    return 0;
+}
+
 static bool make_room(struct tm_tenant *tenant)
 {
     if (tenant->pool_count < tenant->pool_capacity)
@@ -437,7 +438,7 @@ enum tmem_result tm_tenant_pool_create(struct tm_tenant *tenant, uint32_t flags,
     /* A shared pool that is joined may be older than what this client has. */
     uint32_t at = position_of(tenant, *id);
     memmove(&tenant->pools[at + 1u], &tenant->pools[at], (tenant->pool_count - at) * sizeof tenant->pools[0]);
-    tenant->pools[at] = (struct tm_tenant_pool){*id, pool, flags};
+    tenant->pools[at] = (struct tm_tenant_pool){*id, pool, flags, 0};
     tenant->pool_count++;
     return TMEM_OK;
 }
@@ -476,8 +477,17 @@ static uint64_t until_of(const struct tm_tenant *tenant, uint64_t noted_until_ns
     return tenant->pool_count == 0 ? least_ns : tm_max_u64(now_ns + grace_seconds * TM_SECOND_NS, least_ns);
 }
 
-/* After a restart ephemeral pools have come back empty; what uses them makes them anew. */
-static enum tmem_result restore_pools(struct tm_tenant *tenant, bool with_ephemeral)
+static uint64_t former_of(const struct tm_receive_pool *pools, size_t count, const struct tmem_pool *pool)
+{
+    for (size_t i = 0; i < count; i++)
+        if (pools[i].pool == pool)
+            return pools[i].id;
+    return 0;
+}
+
+/* @pools: as they were received, or NULL. After a restart ephemeral ones have come back empty; what uses them makes
+ * them anew. */
+static enum tmem_result restore_pools(struct tm_tenant *tenant, const struct tm_receive_pool *pools, size_t pool_total)
 {
     uint64_t id = 0;
     size_t count = 0;
@@ -494,16 +504,17 @@ static enum tmem_result restore_pools(struct tm_tenant *tenant, bool with_epheme
             result = tmem_pool_stats(pool, &stats, sizeof stats);
         if (result != TMEM_OK)
             return result;
-        if ((stats.flags & TMEM_POOL_PERSISTENT) == 0 && !with_ephemeral)
+        if ((stats.flags & TMEM_POOL_PERSISTENT) == 0 && pools == NULL)
             tmem_pool_destroy(pool);
         else
-            tenant->pools[tenant->pool_count++] = (struct tm_tenant_pool){id, pool, stats.flags};
+            tenant->pools[tenant->pool_count++] =
+                (struct tm_tenant_pool){id, pool, stats.flags, former_of(pools, pool_total, pool)};
     }
 }
 
 /* An orphan of what is in the note. */
 static enum tmem_result make_orphan(struct tm_tenants *tenants, struct tmem_client *client, const char *name,
-                                    const uint64_t *note, bool with_ephemeral)
+                                    const uint64_t *note, const struct tm_receive_pool *pools, size_t pool_count)
 {
     const struct tm_config *config = tm_config_of(tenants->daemon);
     struct tm_tenant *tenant = calloc(1, sizeof *tenant);
@@ -514,7 +525,7 @@ static enum tmem_result make_orphan(struct tm_tenants *tenants, struct tmem_clie
     memcpy(tenant->token.bytes, &note[NOTE_TOKEN], sizeof tenant->token.bytes);
     (void)snprintf(tenant->name, sizeof tenant->name, "%s", name);
     tenant->rule = tm_config_rule_of(config, tenant->uid, name);
-    enum tmem_result result = restore_pools(tenant, with_ephemeral);
+    enum tmem_result result = restore_pools(tenant, pools, pool_count);
     if (result != TMEM_OK) {
         free_tenant(tenant);
         return result;
@@ -534,17 +545,20 @@ enum tmem_result tm_tenant_restore(struct tm_tenants *tenants, struct tmem_clien
     tm_client_note(tm_client_of(client), note);
     if ((note[NOTE_USER] & NOTE_IS_WRITTEN) == 0)
         return TMEM_NOT_FOUND;
-    return make_orphan(tenants, client, name, note, false);
+    return make_orphan(tenants, client, name, note, NULL, 0);
 }
 
 enum tmem_result tm_tenant_adopt(struct tm_tenants *tenants, struct tmem_client *client, const char *name, uid_t uid,
-                                 const struct tm_wire_token *token)
+                                 const struct tm_wire_token *token, const struct tm_receive_pool *pools, size_t count)
 {
+    static const struct tm_receive_pool none;
     uint64_t note[TM_CLIENT_NOTE_WORDS] = {0};
     memcpy(&note[NOTE_TOKEN], token->bytes, sizeof token->bytes);
     note[NOTE_USER] = uid | NOTE_IS_WRITTEN;
-    enum tmem_result result = make_orphan(tenants, client, name, note, true);
-    if (result == TMEM_OK)
-        tm_reaper_look(tenants->daemon->reaper);
-    return result;
+    enum tmem_result result = make_orphan(tenants, client, name, note, pools != NULL ? pools : &none, count);
+    if (result != TMEM_OK)
+        return result;
+    tm_forwards_forget(tenants->daemon->forwards, token);
+    tm_reaper_look(tenants->daemon->reaper);
+    return TMEM_OK;
 }

@@ -20,6 +20,8 @@
 #include "daemon/latency.h"
 #include "wire/message.h"
 
+struct tm_receive_pool;
+
 enum tm_tenant_state {
     TM_TENANT_CONNECTED,
     TM_TENANT_ENDING,
@@ -36,7 +38,8 @@ struct tm_tenant_watch {
 struct tm_tenant_pool {
     uint64_t id;
     struct tmem_pool *pool;
-    uint32_t flags; /* enum tmem_pool_flags */
+    uint32_t flags;  /* enum tmem_pool_flags */
+    uint64_t former; /* id where it came from; 0: it was made here */
 };
 
 struct tm_tenant {
@@ -143,10 +146,12 @@ void tm_tenants_reload(struct tm_tenants *tenants, struct tm_daemon *daemon, con
  * tm_tenant_adopt - make the tenant of a client that came from elsewhere (receive.h), as an orphan that waits for who
  * shows @token. From here on everybody sees it.
  *
+ * @pools  as they were received, @count of them.
+ *
  * Results: TMEM_OK, TMEM_NOMEM (the client is the caller's still).
  */
 enum tmem_result tm_tenant_adopt(struct tm_tenants *tenants, struct tmem_client *client, const char *name, uid_t uid,
-                                 const struct tm_wire_token *token);
+                                 const struct tm_wire_token *token, const struct tm_receive_pool *pools, size_t count);
 
 /* What would be lost if the daemon ended: persistent pages, and clients that have some. */
 struct tm_tenants_sum {
@@ -202,6 +207,9 @@ bool tm_tenant_waits(struct tm_tenants *tenants, const struct tm_tenant *tenant,
 
 /* tm_tenant_pool - the pool of this id, or NULL. */
 struct tmem_pool *tm_tenant_pool(struct tm_tenant *tenant, uint64_t id);
+
+/* tm_tenant_pool_of_former - id of the pool that was called so where the tenant came from; 0: none. */
+uint64_t tm_tenant_pool_of_former(const struct tm_tenant *tenant, uint64_t former);
 
 /*
  * tm_tenant_pool_create - make or join a pool, as the tenant's rule allows. *id on TMEM_OK.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* welcome.c - answering TM_WIRE_HELLO: who it is, and memory that both share. */
+#include "daemon/forward.h"
 #include "daemon/session.h"
 
 #include <errno.h>
@@ -124,6 +125,21 @@ static void refuse(struct tm_session *session, struct tm_scratch *scratch, enum 
     session->state = TM_SESSION_OVER;
 }
 
+/* True: it went to another daemon, and was told so. */
+static bool send_on(struct tm_session *session, struct tm_scratch *scratch)
+{
+    const struct tm_wire_hello *hello = &scratch->question.hello;
+    char path[TM_WIRE_PATH_BYTES];
+    if ((hello->features & TM_WIRE_MOVES) == 0 ||
+        !tm_forwards_find(session->daemon->forwards, &hello->token, path))
+        return false;
+    (void)tm_message_begin(&scratch->answer, TM_WIRE_MOVED, session->version, hello->head.number);
+    memcpy(scratch->answer.moved.path, path, sizeof path);
+    tm_session_send(session, &scratch->answer, NULL, 0);
+    session->state = TM_SESSION_OVER;
+    return true;
+}
+
 void tm_session_welcome(struct tm_session *session, struct tm_scratch *scratch)
 {
     const struct tm_wire_hello *hello = &scratch->question.hello;
@@ -137,6 +153,8 @@ void tm_session_welcome(struct tm_session *session, struct tm_scratch *scratch)
         refuse(session, scratch, TMEM_UNSUPPORTED, text);
         return;
     }
+    if (send_on(session, scratch))
+        return;
     struct tm_tenant_wish wish = {session->uid, hello->name, hello->size_bytes,
                                   hello->cap_bytes, hello->weight, hello->token, session->socket};
     enum tmem_result result = tm_tenant_connect(session->daemon->tenants, &wish, &session->tenant, &claimed, text,

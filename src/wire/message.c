@@ -64,6 +64,12 @@ static bool judge_plain(const union tm_wire_any *any, size_t bytes)
     return true;
 }
 
+static bool judge_moved(const union tm_wire_any *any, size_t bytes)
+{
+    (void)bytes;
+    return any->moved.zero == 0 && is_text(any->moved.path, sizeof any->moved.path) && any->moved.path[0] == '/';
+}
+
 static bool judge_walk(const union tm_wire_any *any, size_t bytes)
 {
     (void)bytes;
@@ -123,6 +129,9 @@ static const struct {
     UP_TO(TM_WIRE_WALKED, tm_wire_walked, keys, TM_WIRE_FROM_DAEMON, judge_walked),
     FIXED(TM_WIRE_STATISTICS, tm_wire_statistics, 0, TM_WIRE_FROM_CLIENT, judge_statistics),
     UP_TO(TM_WIRE_COUNTED, tm_wire_counted, words, TM_WIRE_FROM_DAEMON, judge_counted),
+    FIXED(TM_WIRE_MOVED, tm_wire_moved, 0, TM_WIRE_FROM_DAEMON, judge_moved),
+    FIXED(TM_WIRE_POOL_FORMER, tm_wire_pool, 0, TM_WIRE_FROM_CLIENT, judge_plain),
+    FIXED(TM_WIRE_POOL_FOUND, tm_wire_pool, 0, TM_WIRE_FROM_DAEMON, judge_plain),
     FIXED(TM_WIRE_LEAVE, tm_wire_plain, 0, TM_WIRE_FROM_CLIENT, judge_plain),
 };
 

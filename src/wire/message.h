@@ -20,7 +20,8 @@
 #define TM_WIRE_NAME_BYTES 64u  /* of a client, the NUL included */
 #define TM_WIRE_CODEC_BYTES 32u /* as in a URI, "zstd:3", the NUL included */
 #define TM_WIRE_TEXT_BYTES 248u
-#define TM_WIRE_KEYS_MAX 64u /* of one step of a walk */
+#define TM_WIRE_PATH_BYTES 108u /* of a socket, the NUL included */
+#define TM_WIRE_KEYS_MAX 64u    /* of one step of a walk */
 
 enum tm_wire_kind {
     TM_WIRE_HELLO = 1,    /* -> TM_WIRE_WELCOME */
@@ -35,7 +36,10 @@ enum tm_wire_kind {
     TM_WIRE_WALKED = 10,
     TM_WIRE_STATISTICS = 11, /* -> TM_WIRE_COUNTED */
     TM_WIRE_COUNTED = 12,
-    TM_WIRE_LEAVE = 13, /* -> TM_WIRE_DONE; the client's pages go at once, instead of waiting for it */
+    TM_WIRE_LEAVE = 13,       /* -> TM_WIRE_DONE; the client's pages go at once, instead of waiting for it */
+    TM_WIRE_MOVED = 14,       /* instead of TM_WIRE_WELCOME: the client is with another daemon */
+    TM_WIRE_POOL_FORMER = 15, /* -> TM_WIRE_POOL_FOUND; what the pool is called here that was called so there */
+    TM_WIRE_POOL_FOUND = 16,
     TM_WIRE_KIND_COUNT
 };
 
@@ -124,12 +128,19 @@ struct tm_wire_plain {
     struct tm_wire_message head;
 };
 
-/* TM_WIRE_POOL_OPEN. */
+/* TM_WIRE_POOL_OPEN, TM_WIRE_POOL_FORMER, TM_WIRE_POOL_FOUND. */
 struct tm_wire_pool {
     struct tm_wire_message head;
     uint64_t pool;
 };
 TM_STATIC_ASSERT(sizeof(struct tm_wire_pool) == 24);
+
+struct tm_wire_moved {
+    struct tm_wire_message head;
+    char path[TM_WIRE_PATH_BYTES]; /* of the other daemon's socket */
+    uint32_t zero;
+};
+TM_STATIC_ASSERT(sizeof(struct tm_wire_moved) == 128);
 
 struct tm_wire_walk {
     struct tm_wire_message head;
@@ -190,6 +201,7 @@ union tm_wire_any {
     struct tm_wire_region region;
     struct tm_wire_plain plain;
     struct tm_wire_pool pool;
+    struct tm_wire_moved moved;
     struct tm_wire_walk walk;
     struct tm_wire_walked walked;
     struct tm_wire_statistics statistics;

@@ -15,6 +15,7 @@ static const unsigned char from_client[TM_WIRE_KIND_COUNT] = {
     [TM_WIRE_REGISTER] = 1,
     [TM_WIRE_UNREGISTER] = 1,
     [TM_WIRE_POOL_OPEN] = 1,
+    [TM_WIRE_POOL_FORMER] = 1,
     [TM_WIRE_WALK] = 1,
     [TM_WIRE_STATISTICS] = 1,
     [TM_WIRE_LEAVE] = 1,
@@ -51,6 +52,9 @@ static size_t make(unsigned kind)
     case TM_WIRE_REGISTERED:
     case TM_WIRE_UNREGISTER:
         any.region.region = 1;
+        break;
+    case TM_WIRE_MOVED:
+        memcpy(any.moved.path, "/run/a", 7);
         break;
     case TM_WIRE_WALK:
         any.walk.capacity = TM_WIRE_KEYS_MAX;

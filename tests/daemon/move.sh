@@ -71,14 +71,22 @@ has "$there" "$pages" copy
 tmem destroy --socket "$there" copy
 tmem destroy --socket "$there" "$client"
 
+# flip OFFSET: $work/flipped is $work/saved but for a byte.
+flip() {
+    local byte
+    byte=$(od -An -tu1 -j "$1" -N 1 "$work/saved")
+    cp "$work/saved" "$work/flipped"
+    # shellcheck disable=SC2059
+    printf "\\x$(printf %02x $((byte ^ 16)))" | dd of="$work/flipped" bs=1 seek="$1" conv=notrunc status=none
+}
+
 note "files that are not whole, or none"
 size=$(stat -c %s "$work/saved")
 for at in 0 7 31 40 1000 $((size / 2)) $((size - 1)); do
     head -c "$at" "$work/saved" >"$work/cut"
     tmem restore --socket "$there" "$work/cut" && fail "a file of $at bytes was restored"
     says "nothing was restored: at byte"
-    cp "$work/saved" "$work/flipped"
-    printf '\xa5\x5a' | dd of="$work/flipped" bs=1 seek="$at" conv=notrunc status=none
+    flip "$at"
     tmem restore --socket "$there" "$work/flipped" && fail "a file changed at $at was restored"
     says "nothing was restored: at byte"
 done

@@ -114,6 +114,9 @@ static const struct field region[] = {
     ARRAY(tm_wire_region, zero, "u16 x 3", "0"), END};
 static const struct field plain[] = {HEAD(tm_wire_plain), END};
 static const struct field pool[] = {HEAD(tm_wire_pool), FIELD(tm_wire_pool, pool, "the pool's id"), END};
+static const struct field moved[] = {
+    HEAD(tm_wire_moved), ARRAY(tm_wire_moved, path, "text", "of the other daemon's socket, from the root"),
+    FIELD(tm_wire_moved, zero, "0"), END};
 static const struct field walk[] = {
     HEAD(tm_wire_walk),
     FIELD(tm_wire_walk, pool, "the pool's id"),
@@ -157,7 +160,8 @@ static const struct {
     {"REGISTER", sizeof(struct tm_wire_register), enrol},
     {"REGISTERED, UNREGISTER", sizeof(struct tm_wire_region), region},
     {"DONE, LEAVE", sizeof(struct tm_wire_plain), plain},
-    {"POOL_OPEN", sizeof(struct tm_wire_pool), pool},
+    {"POOL_OPEN, POOL_FORMER, POOL_FOUND", sizeof(struct tm_wire_pool), pool},
+    {"MOVED", sizeof(struct tm_wire_moved), moved},
     {"WALK", sizeof(struct tm_wire_walk), walk},
     {"key", sizeof(struct tm_wire_key), key},
     {"WALKED", sizeof(struct tm_wire_walked), walked},
@@ -204,6 +208,7 @@ static const struct value results[] = {
 static const struct value features[] = {
     OPERATION(STORED_PAGES, "pages in stored form"),
     OPERATION(REGIONS, "pages in memory of the client's own"),
+    OPERATION(MOVES, "who went to another daemon is told where"),
 };
 static const struct value kinds[] = {
     OPERATION(HELLO, "client; answered by WELCOME"),
@@ -219,6 +224,9 @@ static const struct value kinds[] = {
     OPERATION(STATISTICS, "client; answered by COUNTED"),
     OPERATION(COUNTED, "daemon"),
     OPERATION(LEAVE, "client: its pages go at once; answered by DONE when they have"),
+    OPERATION(MOVED, "daemon, instead of WELCOME (feature MOVES)"),
+    OPERATION(POOL_FORMER, "client: what the pool is called here; answered by POOL_FOUND (feature MOVES)"),
+    OPERATION(POOL_FOUND, "daemon"),
 };
 static const struct value limits[] = {
     {"versions", TM_WIRE_VERSION_MAX, "the newest; the oldest is 1"},
@@ -237,7 +245,7 @@ static const struct value limits[] = {
 TM_STATIC_ASSERT(TM_ARRAY_SIZE(operations) == TM_WIRE_OPERATION_COUNT - 1);
 TM_STATIC_ASSERT(TM_ARRAY_SIZE(results) == TM_WIRE_RESULT_COUNT);
 TM_STATIC_ASSERT(TM_ARRAY_SIZE(kinds) == TM_WIRE_KIND_COUNT - 1);
-TM_STATIC_ASSERT((TM_WIRE_STORED_PAGES | TM_WIRE_REGIONS) == TM_WIRE_FEATURES);
+TM_STATIC_ASSERT((TM_WIRE_STORED_PAGES | TM_WIRE_REGIONS | TM_WIRE_MOVES) == TM_WIRE_FEATURES);
 
 static void print_values(const char *title, const struct value *values, size_t count)
 {
