@@ -57,6 +57,8 @@ class BadInput(unittest.TestCase):
     def test_numbers_of_pages(self):
         for pages in ['0', '-1', '1023', '12Q', '', ' 2048', '0x1000', '99999999999999999999']:
             self.refused(2, 'not a number of pages', 'engine', '--pages', pages)
+        for rounds in ('0', '13', '-1', '3x', ''):
+            self.refused(2, 'not a number of rounds', 'engine', '--rounds', rounds)
 
     def test_corpora(self):
         self.refused(3, 'cannot open /nonexistent: no such file', 'engine', '--corpus', '/nonexistent')
@@ -150,6 +152,12 @@ class SmallRun(unittest.TestCase):
                 continue
             self.assertGreater(row['limit_ns'], 0, row)
             self.assertAlmostEqual(row['ratio'], row['ns'] / row['limit_ns'], delta=0.01 * row['ratio'] + 0.01)
+
+    def test_as_many_rounds_as_were_asked_for(self):
+        result = run('engine', '--pages', '1024', '--only', 'blocks', '--rounds', '2', '--json')
+        self.assertEqual(0, result.returncode, result.stderr)
+        for row in map(json.loads, result.stdout.splitlines()):
+            self.assertEqual(2, row['rounds'] + row['voided'], row)
 
     def test_rounds_are_counted(self):
         for row in self.rows:

@@ -18,7 +18,7 @@
 #define ROUNDS_MAX 12u
 
 static const char help[] =
-    "usage: tmem bench engine [--corpus FILE] [--pages N] [--only PART] [--json]\n"
+    "usage: tmem bench engine [--corpus FILE] [--pages N] [--only PART] [--rounds N] [--json]\n"
     "       tmem bench policy [OPTION]...   (see: tmem bench policy --help)\n"
     "\n"
     "engine measures every operation of the store, each beside the limit that this machine sets in the same\n"
@@ -29,6 +29,7 @@ static const char help[] =
     "  --pages N      pages in each store, 1024 or more (default: 65536)\n"
     "  --only PART    blocks (puts, gets, invalidations), full, give-back, memory-file, deferred,\n"
     "                 index, space or cold\n"
+    "  --rounds N     so many rounds, 1 to 12 (default: 7, and more for cases with void ones)\n"
     "  --json         one JSON object a line instead of the table\n"
     "  --help         this text\n"
     "\n"
@@ -41,6 +42,7 @@ struct options {
     const char *corpus;
     uint64_t pages;
     const char *only; /* NULL: all parts */
+    unsigned rounds;  /* 0: as many as are needed */
     bool json;
     bool help;
 };
@@ -85,11 +87,22 @@ static bool parse_pages(const char *text, uint64_t *pages)
     return true;
 }
 
+static bool parse_rounds(const char *text, unsigned *rounds)
+{
+    char *end = NULL;
+    unsigned long number = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || number == 0 || number > ROUNDS_MAX)
+        return false;
+    *rounds = (unsigned)number;
+    return true;
+}
+
 static enum tm_exit parse(int count, char **arguments, struct options *options)
 {
     static const struct option known[] = {{"corpus", required_argument, NULL, 'c'},
                                           {"pages", required_argument, NULL, 'p'},
                                           {"only", required_argument, NULL, 'o'},
+                                          {"rounds", required_argument, NULL, 'r'},
                                           {"json", no_argument, NULL, 'j'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
@@ -107,9 +120,11 @@ static enum tm_exit parse(int count, char **arguments, struct options *options)
             options->only = optarg;
         else if (letter == 'o')
             return usage("no such part (see --help): ", optarg);
-        else if (letter != 'p')
+        else if (letter == 'r' && !parse_rounds(optarg, &options->rounds))
+            return usage("not a number of rounds from 1 to 12: ", optarg);
+        else if (letter != 'p' && letter != 'r')
             return usage("unknown option, or its value is missing: ", arguments[optind - 1]);
-        else if (!parse_pages(optarg, &options->pages))
+        else if (letter == 'p' && !parse_pages(optarg, &options->pages))
             return usage("not a number of pages from 1024 on: ", optarg);
     }
     if (options->help)
@@ -140,14 +155,14 @@ static enum tm_exit run_round(struct bench *bench, const char *only)
     return code;
 }
 
-/* Rounds until every row has enough that count, or there have been too many. */
-static enum tm_exit run_rounds(struct bench *bench, const char *only)
+/* So many rounds; 0: until every row has enough that count, or there have been too many. */
+static enum tm_exit run_rounds(struct bench *bench, const char *only, unsigned rounds)
 {
     enum tm_exit code = TM_EXIT_OK;
     bool enough = false;
-    while (code == TM_EXIT_OK && bench->round < ROUNDS_MAX && !enough) {
+    while (code == TM_EXIT_OK && bench->round < (rounds != 0 ? rounds : ROUNDS_MAX) && !enough) {
         code = run_round(bench, only);
-        enough = bench->round >= BENCH_ROUNDS && bench_rows_judge(&bench->rows);
+        enough = rounds == 0 && bench->round >= BENCH_ROUNDS && bench_rows_judge(&bench->rows);
     }
     if (code == TM_EXIT_OK)
         code = run_parts(bench, only, false);
@@ -170,7 +185,7 @@ static enum tm_exit engine(int count, char **arguments)
     if (code == TM_EXIT_OK && !options.json)
         code = bench_report_settings(&bench, options.corpus);
     if (code == TM_EXIT_OK)
-        code = run_rounds(&bench, options.only);
+        code = run_rounds(&bench, options.only, options.rounds);
     if (code == TM_EXIT_OK)
         code = options.json ? bench_report_json(&bench) : bench_report_table(&bench);
     bench_destroy(&bench);

@@ -49,13 +49,14 @@ class Run:
 def engine(run):
     """`tmem bench engine` on each corpus, part by part; its large index, which has no use for one, once."""
     program = run.place.programs.parent / "tmem-bench"
+    rounds = [] if run.rounds == ROUNDS else ["--rounds", str(min(run.rounds, ROUNDS_MAX))]
     for name, path in run.corpora.items():
         for part in run.engine_parts:
             if part == "index" and name != next(iter(run.corpora)):
                 continue
             run.report.progress(f"engine: {name}: {part}")
             done = subprocess.run([program, "engine", "--corpus", path, "--pages", str(run.place.pages), "--only", part,
-                                   "--json"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+                                   "--json", *rounds], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise Failure(f"tmem bench engine --only {part}: {' '.join(done.stderr.split())[-300:]}")
             for line in done.stdout.splitlines():
