@@ -4,6 +4,7 @@
 
 #define BASE_BUCKETS (1u << TM_TABLE_BASE_BITS)
 #define OVERFLOW_BASE 64u /* lines of the first overflow directory */
+#define SPLITS_AHEAD 16u
 #define TABLE_BUCKETS_MAX (1u << 31)
 
 /* ---- where lines lie ---- */
@@ -648,10 +649,23 @@ static bool split_one(struct tm_table *table)
     return moved;
 }
 
-static bool is_loaded(struct tm_table *table)
+/* True when there are more entries than so many in a bucket. */
+static bool is_loaded(struct tm_table *table, unsigned entries)
 {
-    uint64_t room = (uint64_t)tm_load_relaxed(&table->bucket_count) * TM_TABLE_LOAD;
+    uint64_t room = (uint64_t)tm_load_relaxed(&table->bucket_count) * entries;
     return tm_load_relaxed(&table->entry_count) > room;
+}
+
+/* Splits so many buckets at most, while the table is loaded. False: somebody else does, or there is nothing to do. */
+static bool split_some(struct tm_table *table, unsigned splits, unsigned entries)
+{
+    bool done = false;
+    if (TM_LIKELY(!is_loaded(table, entries)) || tm_exchange(&table->growing, 1u) != 0)
+        return false;
+    for (; splits > 0 && is_loaded(table, entries) && split_one(table); splits--)
+        done = true;
+    tm_store_release(&table->growing, 0u);
+    return done;
 }
 
 void tm_table_grow(struct tm_table *table)
@@ -659,14 +673,12 @@ void tm_table_grow(struct tm_table *table)
     unsigned level = missing_level(table);
     if (TM_UNLIKELY(level != TM_TABLE_LEVELS))
         stock_overflow(table, level);
-    if (TM_LIKELY(!is_loaded(table)))
-        return;
-    if (tm_exchange(&table->growing, 1u) != 0)
-        return;
-    for (unsigned splits = 0; splits < 2 && is_loaded(table); splits++)
-        if (!split_one(table))
-            break;
-    tm_store_release(&table->growing, 0u);
+    (void)split_some(table, 2, TM_TABLE_LOAD + table->patience);
+}
+
+bool tm_table_grow_ahead(struct tm_table *table)
+{
+    return split_some(table, SPLITS_AHEAD, TM_TABLE_LOAD);
 }
 
 void tm_table_reserve(struct tm_table *table, uint64_t entries)

@@ -69,6 +69,8 @@ struct tm_table {
     const struct tm_host *host;
     struct tm_table_owner owner;
     enum tm_lock_class lock_class;
+    unsigned patience; /* 0, or entries per bucket above TM_TABLE_LOAD that whoever inserts leaves to
+                        * tm_table_grow_ahead(). Set by the owner, after init. */
 
     uint32_t bucket_count; /* atomic; grows under `growing` */
 
@@ -148,9 +150,13 @@ struct tm_table_entry {
 /* Removes many entries, whose buckets come into the cache together. Without locks held. */
 void tm_table_remove_many(struct tm_table *table, struct tm_table_entry *entries, unsigned count);
 
-/* Splits a bucket or two if the table is loaded and nobody else is at it, and lays in memory for overflow lines; called
+/* Splits a bucket or two if the table is loaded beyond its patience and nobody else is at it, and lays in memory for overflow lines; called
  * without locks. Lack of memory only makes chains longer. */
 void tm_table_grow(struct tm_table *table);
+
+/* The same for a thread in the background, in which nobody waits: a few more splits, without patience. False: there is
+ * nothing to do. */
+bool tm_table_grow_ahead(struct tm_table *table);
 
 /* Grows the table for so many entries at once, while it is empty: that moves none. Lack of memory only makes chains
  * longer. No locks held. */

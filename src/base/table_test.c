@@ -275,6 +275,29 @@ static void a_table_that_cannot_grow_goes_on_with_longer_chains(void **state)
         assert_int_equal(count(hash_of(ref), ref), 1);
 }
 
+static void who_inserts_waits_for_who_grows_ahead_but_not_for_long(void **state)
+{
+    (void)state;
+    const uint32_t buckets = 1u << TM_TABLE_BASE_BITS;
+    uint64_t ref = 1;
+    table.patience = 1;
+    assert_false(tm_table_grow_ahead(&table));
+    for (; ref <= buckets * (TM_TABLE_LOAD + 1u); ref++)
+        assert_true(insert(hash_of(ref), ref));
+    assert_int_equal(table.bucket_count, buckets);
+    assert_true(insert(hash_of(ref), ref)); /* nobody came */
+    assert_int_equal(table.bucket_count, buckets + 1u);
+    table.growing = 1; /* somebody just does it */
+    assert_false(tm_table_grow_ahead(&table));
+    table.growing = 0;
+    while (tm_table_grow_ahead(&table)) {
+    }
+    uint64_t room = (uint64_t)table.bucket_count * TM_TABLE_LOAD;
+    assert_true(table.entry_count <= room && table.entry_count > room - TM_TABLE_LOAD);
+    for (uint64_t i = 1; i <= ref; i++)
+        assert_int_equal(count(hash_of(i), i), 1);
+}
+
 /* Inserts into bucket 0 until there are no overflow lines any more. Answers how many entries fitted. */
 static uint32_t fill_bucket(void)
 {
@@ -538,6 +561,7 @@ int main(void)
         TEST(reversed_bits_are_the_other_way_round),
         TEST(a_table_without_memory_is_not_made),
         TEST(a_table_that_cannot_grow_goes_on_with_longer_chains),
+        TEST(who_inserts_waits_for_who_grows_ahead_but_not_for_long),
         TEST(an_insert_without_memory_changes_nothing),
         TEST(a_split_without_memory_puts_everything_back),
         TEST(a_split_drops_what_is_damaged_and_nothing_else),

@@ -52,6 +52,7 @@ bool tm_contents_init(struct tm_store *store)
         const struct tm_table_owner owner = {store, (enum tm_arena_kind)kind, content_hashes};
         if (!tm_table_init(&store->contents[kind], &store->host, TM_LOCK_dedup_bucket, &owner))
             return false;
+        store->contents[kind].patience = store->config.ahead ? 1u : 0;
         tm_store_add_table(store, &store->contents[kind]);
     }
     return true;

@@ -234,6 +234,7 @@ bool tm_store_prepare(struct tm_store *store, bool *later)
         uint64_t grown = tm_load_relaxed(&arena->grown_ns);
         bool grows = grown != 0 && now - grown < AHEAD_NS;
         worked = (grows ? tm_arena_prepare(arena) : tm_arena_unprepare(arena)) || worked;
+        worked = tm_table_grow_ahead(&store->contents[kind]) || worked;
         *later = *later || tm_load_relaxed(&arena->ready.count) != 0;
     }
     return worked;
