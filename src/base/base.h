@@ -28,6 +28,14 @@ int memcmp(const void *a, const void *b, size_t bytes);
 #define TM_ALIGNED(n) __attribute__((aligned(n)))
 #define TM_PRINTF(a, b) __attribute__((format(printf, a, b)))
 
+/* The compilers agree on unrolling, but not on how to ask for it. */
+#define TM_PRAGMA(text) _Pragma(#text)
+#ifdef __clang__
+#define TM_UNROLL(times) TM_PRAGMA(unroll times)
+#else
+#define TM_UNROLL(times) TM_PRAGMA(GCC unroll times)
+#endif
+
 /* One cache line, and one page as every part of the project means it. */
 #define TM_CACHE_LINE 64u
 #define TM_PAGE_BYTES 4096u

@@ -93,7 +93,7 @@ static inline struct places places_of(struct tm_bucket *bucket, struct tm_overfl
 
 static inline unsigned half_of(uint32_t word, unsigned at)
 {
-    return at % 2u == 0 ? word & UINT16_MAX : word >> 16;
+    return word >> at % 2u * 16u & UINT16_MAX;
 }
 
 static inline uint64_t join(unsigned half, uint32_t low)
@@ -113,10 +113,10 @@ static unsigned half_make(uint32_t hash, uint64_t ref)
 }
 
 /* Entries change under the lock of their bucket; but tm_table_guess() looks without it. */
-static void set_entry(const struct places *places, unsigned at, unsigned half, uint32_t low)
+static inline void set_entry(const struct places *places, unsigned at, unsigned half, uint32_t low)
 {
-    uint32_t word = places->high[at / 2u];
-    word = at % 2u == 0 ? (word & ~(uint32_t)UINT16_MAX) | half : (word & UINT16_MAX) | (uint32_t)half << 16;
+    unsigned shift = at % 2u * 16u;
+    uint32_t word = (places->high[at / 2u] & ~((uint32_t)UINT16_MAX << shift)) | (uint32_t)half << shift;
     __atomic_store_n(&places->high[at / 2u], word, __ATOMIC_RELAXED);
     __atomic_store_n(&places->low[at], low, __ATOMIC_RELAXED);
 }
@@ -161,11 +161,24 @@ static inline unsigned next_with_tag(const struct places *places, unsigned at, u
     return places->count;
 }
 
-/* The next place at or after @at that is free, or is not; places->count: there is none. */
-static unsigned next_place(const struct places *places, unsigned at, bool is_free)
+static inline bool is_free(const struct places *places, unsigned at)
 {
-    while (at < places->count &&
-           (half_of(places->high[at / 2u], at) == 0 && places->low[at] == 0) != is_free)
+    return places->low[at] == 0 && half_of(places->high[at / 2u], at) == 0;
+}
+
+/* The first place that is free; places->count: there is none. */
+static inline unsigned free_place(const struct places *places)
+{
+    for (uint32_t found = match_places(places->high, places->count, 0); found != 0; found &= found - 1u)
+        if (TM_LIKELY(is_free(places, (unsigned)__builtin_ctz(found))))
+            return (unsigned)__builtin_ctz(found);
+    return places->count;
+}
+
+/* The next place at or after @at that is not free; places->count: there is none. */
+static unsigned next_place(const struct places *places, unsigned at)
+{
+    while (at < places->count && is_free(places, at))
         at++;
     return at;
 }
@@ -312,7 +325,7 @@ static inline uint64_t next_entry(const struct tm_table *table, struct tm_bucket
     unsigned position = scan->position;
     do {
         struct places places = places_of(bucket, line);
-        position = any ? next_place(&places, position, false) : next_with_tag(&places, position, hash);
+        position = any ? next_place(&places, position) : next_with_tag(&places, position, hash);
         if (position < places.count) {
             *scan = (struct tm_table_scan){line, position + 1u};
             return ref_at(&places, position);
@@ -431,7 +444,7 @@ static bool fill_place(struct tm_table *table, struct tm_bucket *bucket, unsigne
     struct tm_overflow *line = NULL;
     do {
         struct places places = places_of(bucket, line);
-        unsigned at = next_place(&places, 0, true);
+        unsigned at = free_place(&places);
         if (at < places.count) {
             set_entry(&places, at, half, low);
             return true;
@@ -535,7 +548,7 @@ static void draw_together(struct tm_table *table, struct tm_bucket *bucket)
     struct tm_overflow *line = NULL;
     while ((line = next_line(table, bucket, line)) != NULL) {
         struct places places = places_of(bucket, line);
-        for (unsigned i = next_place(&places, 0, false); i < places.count; i = next_place(&places, i + 1u, false)) {
+        for (unsigned i = next_place(&places, 0); i < places.count; i = next_place(&places, i + 1u)) {
             unsigned half = half_of(places.high[i / 2u], i);
             uint32_t low = places.low[i];
             set_entry(&places, i, 0, 0);
@@ -563,7 +576,7 @@ static bool move_line(struct split *split, struct places places)
     uint32_t hashes[TM_BUCKET_ENTRIES];
     unsigned at[TM_BUCKET_ENTRIES];
     unsigned count = 0;
-    for (unsigned i = next_place(&places, 0, false); i < places.count; i = next_place(&places, i + 1u, false)) {
+    for (unsigned i = next_place(&places, 0); i < places.count; i = next_place(&places, i + 1u)) {
         refs[count] = ref_at(&places, i);
         at[count++] = i;
     }
@@ -601,7 +614,7 @@ static void move_back(struct split *split)
     struct tm_overflow *line = NULL;
     do {
         struct places places = places_of(split->to, line);
-        for (unsigned i = next_place(&places, 0, false); i < places.count; i = next_place(&places, i + 1u, false)) {
+        for (unsigned i = next_place(&places, 0); i < places.count; i = next_place(&places, i + 1u)) {
             /* There are at least the places that these entries left. */
             bool done = fill_place(split->table, split->from, half_of(places.high[i / 2u], i), places.low[i]);
             TM_ASSERT(done);

@@ -150,8 +150,8 @@ struct tm_table_entry {
 /* Removes many entries, whose buckets come into the cache together. Without locks held. */
 void tm_table_remove_many(struct tm_table *table, struct tm_table_entry *entries, unsigned count);
 
-/* Splits a bucket or two if the table is loaded beyond its patience and nobody else is at it, and lays in memory for overflow lines; called
- * without locks. Lack of memory only makes chains longer. */
+/* Splits a bucket or two if the table is loaded beyond its patience and nobody else is at it, and lays in memory for
+ * overflow lines; called without locks. Lack of memory only makes chains longer. */
 void tm_table_grow(struct tm_table *table);
 
 /* The same for a thread in the background, in which nobody waits: a few more splits, without patience. False: there is

@@ -79,14 +79,6 @@ extern const struct tm_hash_variant tm_hash_avx512;
 /* In front of a variant's functions, which all end up in one. */
 #define TM_KERNEL_INLINE static inline __attribute__((always_inline)) TM_KERNEL_TARGET
 
-/* The compilers agree on unrolling, but not on how to ask for it. */
-#define TM_PRAGMA(text) _Pragma(#text)
-#ifdef __clang__
-#define TM_UNROLL(times) TM_PRAGMA(unroll times)
-#else
-#define TM_UNROLL(times) TM_PRAGMA(GCC unroll times)
-#endif
-
 /* The eight bytes at @bytes as a number. The hash is defined by little-endian ones. */
 TM_STATIC_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 static inline uint64_t tm_hash_word(const void *bytes)

@@ -227,16 +227,17 @@ static void begin_put(struct put *put, struct tm_member *member, const struct tm
                       struct tm_worker *worker, uint32_t flags)
 {
     struct tm_pool *pool = member->pool;
-    memset(put, 0, sizeof *put);
     tm_place_init(&put->place, pool, id, index);
     put->place.shard = tm_shard_of(worker);
     put->member = member;
     put->worker = worker;
+    put->page = (struct tm_page_put){.heap = pool->account->heap,
+                                     .hash = put->place.hash,
+                                     .number = (uint8_t)put->place.page,
+                                     .tier = TM_TIER_NORMAL};
     put->flags = flags;
-    put->page.heap = pool->account->heap;
-    put->page.hash = put->place.hash;
-    put->page.number = (uint8_t)put->place.page;
-    put->page.tier = TM_TIER_NORMAL;
+    put->charged = 0;
+    put->only_over = 0;
     if (pool->kind == TM_ARENA_EPHEMERAL)
         tm_sketch_prefetch(&pool->engine->sketch, put->place.hash, put->place.page);
     tm_index_expect_bucket(&put->place);

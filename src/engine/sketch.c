@@ -12,7 +12,7 @@
 #include "engine/engine_internal.h"
 
 #define LINE_WORDS 8u
-#define COUNTERS 4u
+#define COUNTERS 4
 #define PAGES_PER_LINE 8u
 #define LINES_PER_EVENT 4u
 #define BUNCH 16u /* events of one shard that are counted together */
@@ -70,6 +70,7 @@ static inline void find_spot(const struct tm_sketch *sketch, uint64_t *words, ui
     spot->line = line_of(sketch, mixed);
     uint64_t *line = &words[(uint64_t)spot->line * LINE_WORDS];
     unsigned bits = (unsigned)(mixed >> 32);
+    TM_UNROLL(COUNTERS)
     for (unsigned i = 0; i < COUNTERS; i++, bits >>= 5) {
         spot->word[i] = &line[2u * i + (bits & 1u)];
         spot->shift[i] = (bits << 1) & 60u;
@@ -97,6 +98,7 @@ static inline unsigned least(const unsigned value[COUNTERS])
 
 static inline void read_counters(const struct spot *spot, unsigned value[COUNTERS])
 {
+    TM_UNROLL(COUNTERS)
     for (unsigned i = 0; i < COUNTERS; i++)
         value[i] = counter(spot, i);
 }
@@ -145,7 +147,10 @@ void tm_sketch_add(struct tm_sketch *sketch, unsigned shard, uint32_t hash, unsi
     find_spot(sketch, words, hash, number, &spot);
     read_counters(&spot, value);
     unsigned now = least(value) + (is_to_be_halved(sketch, spot.line) ? 2u : 1u);
-    for (unsigned i = 0; i < COUNTERS && now <= COUNTER_MAX; i++)
+    if (now > COUNTER_MAX)
+        now = COUNTER_MAX;
+    TM_UNROLL(COUNTERS)
+    for (unsigned i = 0; i < COUNTERS; i++)
         if (value[i] < now) {
             uint64_t more = (uint64_t)(now - value[i]) << spot.shift[i];
             tm_store_relaxed(spot.word[i], tm_load_relaxed(spot.word[i]) + more);

@@ -193,9 +193,11 @@ void tm_store_add_table(struct tm_store *store, const struct tm_table *table)
 /* Pages wait raw only while an eighth of the size is free, and in a quarter of it at most. */
 bool tm_store_may_defer(const struct tm_store *store)
 {
+    if (!store->config.defer)
+        return false;
     uint64_t size = tm_store_size(store);
     uint64_t use = tm_load_relaxed(&store->segment_bytes) + tm_store_metadata(store);
-    return store->config.defer && use < size - size / 8u && tm_load_relaxed(&store->deferred_bytes) < size / 4u;
+    return use < size - size / 8u && tm_load_relaxed(&store->deferred_bytes) < size / 4u;
 }
 
 bool tm_store_has_open_deferred(const struct tm_store *store)

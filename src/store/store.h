@@ -416,8 +416,8 @@ bool tm_store_has_room(const struct tm_store *store);
 
 /*
  * Keeps a few spans committed ahead of their use while the store grows, and the table of contents large enough, so that
- * puts neither wait for the kernel to clear memory nor look at others' pages; gives spans back when it does not grow any more. Answers false when there is nothing to do; *later: but
- * there will be, in a while, without anybody asking.
+ * puts neither wait for the kernel to clear memory nor look at others' pages; gives spans back when it does not grow
+ * any more. Answers false when there is nothing to do; *later: but there will be, in a while, without anybody asking.
  */
 bool tm_store_prepare(struct tm_store *store, bool *later);
 
