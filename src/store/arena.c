@@ -108,7 +108,8 @@ static uint32_t claim_span(struct tm_arena *arena)
     if (number != 0) {
         tm_list_remove(&arena->released, arena, span_link, number);
     } else if (arena->next_span < arena->span_count) {
-        number = arena->next_span++;
+        number = arena->next_span;
+        tm_store_relaxed(&arena->next_span, number + 1u); /* units_to_leave() may look */
         arena->header->next_span = arena->next_span;
         is_new = true;
     }
