@@ -11,6 +11,7 @@
 
 #include "daemon/crowd.h"
 #include "daemon/events.h"
+#include "daemon/forward.h"
 #include "daemon/reaper.h"
 
 #define ROUNDS_MAX 100000u
@@ -39,10 +40,12 @@ static void begin_daemon(void)
     bool is_open = tmem_open(uri, &ours.store, NULL) == TMEM_OK;
     TM_ASSERT(is_open);
     ours.events = tm_events_create();
+    ours.forwards = tm_forwards_create();
     ours.crowd = tm_crowd_create(64, geteuid());
     ours.tenants = tm_tenants_create(&ours);
     ours.reaper = tm_reaper_create(&ours);
-    TM_ASSERT(ours.events != NULL && ours.crowd != NULL && ours.tenants != NULL && ours.reaper != NULL);
+    TM_ASSERT(ours.events != NULL && ours.forwards != NULL && ours.crowd != NULL && ours.tenants != NULL);
+    TM_ASSERT(ours.reaper != NULL);
 }
 
 static void end_session(struct by_hand *it)

@@ -150,6 +150,19 @@ static void leave(struct tm_session *session, const struct tm_scratch *scratch)
     session->state = TM_SESSION_OVER;
 }
 
+/* Of who agreed on it; a message that has no descriptor brings none. */
+static void answer_region(struct tm_session *session, struct tm_scratch *scratch, int descriptor)
+{
+    if ((session->bounds.features & TM_WIRE_REGIONS) == 0) {
+        if (descriptor >= 0)
+            (void)close(descriptor);
+        tm_session_fail(session, scratch, TMEM_UNSUPPORTED, "it was not agreed on (TM_WIRE_REGIONS)");
+    } else if (scratch->question.head.kind == TM_WIRE_REGISTER)
+        tm_session_register(session, scratch, descriptor);
+    else
+        tm_session_unregister(session, scratch);
+}
+
 void tm_session_answer(struct tm_session *session, struct tm_scratch *scratch, int descriptor)
 {
     switch ((enum tm_wire_kind)scratch->question.head.kind) {
@@ -170,9 +183,7 @@ void tm_session_answer(struct tm_session *session, struct tm_scratch *scratch, i
         return;
     case TM_WIRE_REGISTER:
     case TM_WIRE_UNREGISTER:
-        if (descriptor >= 0)
-            (void)close(descriptor);
-        tm_session_fail(session, scratch, TMEM_UNSUPPORTED, "this daemon maps no memory of its clients");
+        answer_region(session, scratch, descriptor);
         return;
     case TM_WIRE_HELLO:
     case TM_WIRE_WELCOME:

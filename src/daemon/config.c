@@ -22,6 +22,7 @@
 #define THREADS_MAX 64u
 #define GRACE_MAX 86400u
 #define CONNECTIONS_MAX 65536u
+#define REGION_BYTES (UINT64_C(16) << 20)
 #define POOLS_MAX 4096u
 #define METRICS_CLIENTS_MAX 4096u
 
@@ -44,6 +45,7 @@ void tm_config_init(struct tm_config *config)
         .allowed = true,
         .weight = 100,
         .cap_bytes = UINT64_MAX,
+        .region_bytes = REGION_BYTES,
         .persistent = false,
         .pools = 256,
         .clients = 64,
@@ -63,6 +65,7 @@ void tm_config_init(struct tm_config *config)
     /* Whose daemon it is does not need to be kept from using it up. */
     config->own.weight = 1000000;
     config->own.persistent = true;
+    config->own.region_bytes = UINT64_MAX;
     config->own.pools = POOLS_MAX;
     config->own.clients = UINT32_MAX;
 }
@@ -218,6 +221,8 @@ static bool set_limit(struct reader *reader, const char *key, const char *value)
         rule->cap_bytes = UINT64_MAX;
     else if (strcmp(key, "cap") == 0)
         set_size(reader, key, value, &rule->cap_bytes);
+    else if (strcmp(key, "regions") == 0)
+        set_size(reader, key, value, &rule->region_bytes);
     else if (strcmp(key, "persistent") == 0)
         set_switch(reader, key, value, &rule->persistent);
     else if (strcmp(key, "pools") == 0)
@@ -329,8 +334,8 @@ static const struct section {
 } sections[] = {
     {"daemon", "socket, threads, grace, connections", set_daemon},
     {"store", "size, codec, dedup, defer, cold", set_store},
-    {"client", "uid, weight, cap, persistent, pools, clients, uuids", set_client},
-    {"others", "allow, weight, cap, persistent, pools, clients", set_others},
+    {"client", "uid, weight, cap, persistent, pools, clients, regions, uuids", set_client},
+    {"others", "allow, weight, cap, persistent, pools, clients, regions", set_others},
     {"control", "socket, group, mode", set_control},
     {"metrics", "listen, socket, clients", set_metrics},
 };
@@ -353,8 +358,13 @@ static struct tm_rule *client_rule(struct tm_config *config, const char *name)
         return NULL;
     config->rules = rules;
     struct tm_rule *rule = &rules[config->rule_count++];
-    *rule = (struct tm_rule){
-        .allowed = true, .weight = 100, .cap_bytes = UINT64_MAX, .persistent = true, .pools = 256, .clients = 1};
+    *rule = (struct tm_rule){.allowed = true,
+                             .weight = 100,
+                             .cap_bytes = UINT64_MAX,
+                             .region_bytes = REGION_BYTES,
+                             .persistent = true,
+                             .pools = 256,
+                             .clients = 1};
     memcpy(rule->name, name, strlen(name) + 1u);
     return rule;
 }

@@ -4,8 +4,9 @@
  *
  *   [daemon]         socket, threads, grace, connections
  *   [store]          size, codec, dedup, defer, cold
- *   [client NAME]    uid, weight, cap, persistent, pools, clients, uuids: whoever connects as this user is NAME
- *   [others]         allow, weight, cap, persistent, pools, clients: users that no section names
+ *   [client NAME]    uid, weight, cap, persistent, pools, clients, regions, uuids: whoever connects as this user is
+ *                    NAME
+ *   [others]         allow, weight, cap, persistent, pools, clients, regions: users that no section names
  *   [control]        socket, group, mode: where operators ask, and who may
  *   [metrics]        listen, socket, clients: where metrics are served, and for how many clients
  *
@@ -36,6 +37,7 @@ struct tm_rule {
     uid_t uid;
     uint32_t weight;         /* the most; one that wishes for none has 100 */
     uint64_t cap_bytes;      /* UINT64_MAX: none */
+    uint64_t region_bytes;   /* most memory of its own that a client may have mapped */
     bool persistent;         /* may make persistent pools */
     uint32_t pools;          /* most at once */
     uint32_t clients;        /* most at once, those included that have left pages behind */

@@ -15,6 +15,7 @@
 
 #include "daemon/crowd.h"
 #include "daemon/events.h"
+#include "daemon/forward.h"
 #include "daemon/reaper.h"
 #include "tests/support/raw.h"
 
@@ -46,6 +47,7 @@ static int set_up(void **state)
     ours = (struct tm_daemon){.config = &config};
     assert_int_equal(tmem_open(uri, &ours.store, NULL), TMEM_OK);
     ours.events = tm_events_create();
+    ours.forwards = tm_forwards_create();
     ours.crowd = tm_crowd_create(CLIENTS, geteuid());
     ours.tenants = tm_tenants_create(&ours);
     ours.reaper = tm_reaper_create(&ours);
@@ -69,6 +71,7 @@ static int tear_down(void **state)
     tm_reaper_destroy(ours.reaper);
     tm_tenants_destroy(ours.tenants);
     tm_crowd_destroy(ours.crowd);
+    tm_forwards_destroy(ours.forwards);
     tm_events_destroy(ours.events);
     (void)close(worker.events);
     assert_int_equal(tmem_store_check(ours.store), TMEM_OK);
