@@ -55,8 +55,9 @@ def engine(run):
             if part == "index" and name != next(iter(run.corpora)):
                 continue
             run.report.progress(f"engine: {name}: {part}")
-            done = subprocess.run([program, "engine", "--corpus", path, "--pages", str(run.place.pages), "--only", part,
-                                   "--json", *rounds], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+            done = subprocess.run([program, "engine", "--corpus", path, "--pages", str(run.place.pages),
+                                   "--only", part, "--json", *rounds],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise Failure(f"tmem bench engine --only {part}: {' '.join(done.stderr.split())[-300:]}")
             for line in done.stdout.splitlines():
