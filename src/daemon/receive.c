@@ -10,6 +10,8 @@
 
 #include <tmem/control.h>
 
+#include "client/client.h"
+
 TM_PRINTF(3, 4)
 static enum tmem_result failed(struct tm_receive *receive, enum tmem_result result, const char *format, ...)
 {
@@ -88,9 +90,17 @@ static struct tm_receive_pool *pool_of(struct tm_receive *receive, uint64_t id)
 
 static enum tmem_result take_pool(struct tm_receive *receive, const struct tmem_pool_stats *stats)
 {
+    struct tm_receive_pool *known = pool_of(receive, stats->id);
+    if (known != NULL && known->flags != stats->flags)
+        return failed(receive, TMEM_INVALID, "pool %" PRIu64 " twice, of different kinds", stats->id);
+    if (known != NULL) {
+        known->counters = stats->counters;
+        return TMEM_OK;
+    }
     if (!has_room((void **)&receive->pools, receive->pool_count, &receive->pool_capacity, sizeof *receive->pools))
         return failed(receive, TMEM_NOMEM, "no memory for the list of pools");
-    struct tm_receive_pool pool = {.id = stats->id, .uuid = stats->uuid, .flags = stats->flags};
+    struct tm_receive_pool pool = {
+        .id = stats->id, .uuid = stats->uuid, .flags = stats->flags, .counters = stats->counters};
     if ((stats->flags & TMEM_POOL_SHARED) == 0) {
         enum tmem_result result = tmem_pool_create(receive->client, stats->flags, NULL, &pool.pool);
         if (result != TMEM_OK)
@@ -217,6 +227,33 @@ enum tmem_result tm_receive_item(struct tm_receive *receive, const struct tm_sav
 
 /* ---- the end ---- */
 
+/* What happened there goes on here; what happened while it came is forgotten. A shared pool has a past of its own. */
+static void set_past(struct tm_receive *receive)
+{
+    const struct tmem_client_stats *stats = &receive->settings.stats;
+    tm_client_set_past(tm_client_of(receive->client), stats->charged_max_bytes, stats->evicted_for_others);
+    for (size_t i = 0; i < receive->pool_count; i++) {
+        const struct tmem_counters *counters = &receive->pools[i].counters;
+        const struct tm_page_counts past = {
+            .pages_max = counters->pages_max,
+            .puts = counters->puts,
+            .puts_replaced = counters->puts_replaced,
+            .puts_refused = counters->puts_refused,
+            .puts_dropped_old = counters->puts_dropped_old,
+            .gets = counters->gets,
+            .gets_found = counters->gets_found,
+            .gets_corrupt = counters->gets_corrupt,
+            .invalidates = counters->invalidates,
+            .invalidates_found = counters->invalidates_found,
+            .object_invalidates = counters->object_invalidates,
+            .object_invalidates_found = counters->object_invalidates_found,
+            .evicted = counters->evicted,
+        };
+        if ((receive->pools[i].flags & TMEM_POOL_SHARED) == 0)
+            tm_pool_set_past(tm_member_of(receive->pools[i].pool), &past);
+    }
+}
+
 enum tmem_result tm_receive_finish(struct tm_receive *receive, struct tmem_client **client)
 {
     enum tmem_result result = TMEM_OK;
@@ -227,10 +264,13 @@ enum tmem_result tm_receive_finish(struct tm_receive *receive, struct tmem_clien
     for (size_t i = 0; result == TMEM_OK && i < receive->right_count; i++)
         if (tmem_client_authorise(receive->client, &receive->rights[i]) != TMEM_OK)
             result = failed(receive, TMEM_NOMEM, "no memory for the client's rights");
+    if (result == TMEM_OK && receive->settings.stats.uncompressed != 0)
+        result = tmem_client_set_compress(receive->client, false);
     if (result == TMEM_OK && receive->settings.stats.frozen != 0)
         result = tmem_client_freeze(receive->client);
     if (result != TMEM_OK)
         return result;
+    set_past(receive);
     *client = receive->client;
     receive->client = NULL;
     return TMEM_OK;

@@ -20,6 +20,7 @@ struct tm_receive_pool {
     struct tmem_pool *pool; /* NULL: a shared one that is not joined yet */
     struct tmem_uuid uuid;
     uint32_t flags;
+    struct tmem_counters counters; /* as they were there */
 };
 
 struct tm_receive {

@@ -79,7 +79,7 @@ static bool write_rights(struct tm_send *send)
 }
 
 /* A page as it is now. @changed: it may have been written before, and if it is gone this has to be said. */
-static bool write_page(struct tm_send *send, const struct tm_member *member, uint64_t pool, bool is_ephemeral,
+static bool write_page(struct tm_send *send, struct tm_member *member, uint64_t pool, bool is_ephemeral,
                        const struct tm_object_id *object, uint32_t index, bool changed)
 {
     struct tm_save_item *item = &send->item;
@@ -88,7 +88,8 @@ static bool write_page(struct tm_send *send, const struct tm_member *member, uin
     item->index = index;
     item->kind = TM_SAVE_PAGE;
     enum tmem_result result =
-        tmem_get_stored((struct tmem_pool *)(void *)(uintptr_t)member, &item->object, index, &item->page);
+        tmem_get_stored((struct tmem_pool *)(void *)member, &item->object, index, &item->page);
+    tm_pool_uncount_get(member, result == TMEM_OK);
     if (result == TMEM_CORRUPT) {
         snprintf(send->text, sizeof send->text,
                  "page %" PRIu32 " of object %" PRIx64 "-%" PRIx64 "-%" PRIx64 " in pool %" PRIu64
@@ -178,10 +179,19 @@ static bool write_pages(struct tm_send *send, const struct tmem_pool_stats *stat
     return true;
 }
 
+/* Again, with what was counted until now. */
+static bool write_counts(struct tm_send *send, const struct tmem_pool_stats *stats)
+{
+    send->item.kind = TM_SAVE_POOL;
+    send->item.of_pool = *stats;
+    return write_item(send);
+}
+
 enum stage {
     STAGE_NEW,       /* announces pools, and takes all of private persistent ones that are new */
     STAGE_EPHEMERAL, /* all of private ephemeral ones */
     STAGE_SHARED,    /* all of shared persistent ones */
+    STAGE_COUNTS,    /* what happened in each until now */
 };
 
 static bool write_pool(struct tm_send *send, const struct tmem_pool_stats *stats, enum stage stage, unsigned heat)
@@ -197,6 +207,8 @@ static bool write_pool(struct tm_send *send, const struct tmem_pool_stats *stats
         return is_persistent || is_shared || !is_announced(send, stats->id) || write_pages(send, stats, heat);
     case STAGE_SHARED:
         return !is_persistent || !is_shared || write_pages(send, stats, 0);
+    case STAGE_COUNTS:
+        return write_counts(send, stats);
     }
     return true;
 }
@@ -279,7 +291,7 @@ bool tm_send_round(struct tm_send *send, bool last)
         done = write_client(send) && write_rights(send) && write_pools(send, STAGE_NEW, 0) && write_ephemeral(send);
     else
         done = write_changes(send);
-    done = done && (!last || write_pools(send, STAGE_SHARED, 0));
+    done = done && (!last || (write_pools(send, STAGE_SHARED, 0) && write_pools(send, STAGE_COUNTS, 0)));
     done = done && (tm_save_flush(send->writer) || failed(send, "what was to be written could not be"));
     send->round++;
     send->round_ns = tm_now_ns() - begun_ns;

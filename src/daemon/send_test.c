@@ -244,18 +244,26 @@ static void a_client_is_the_same_there(void **state)
         put(ephemeral, i % OBJECTS, i / OBJECTS, 1000u + i);
     }
     assert_int_equal(tmem_client_freeze(client), TMEM_OK);
+    assert_int_equal(tmem_client_set_compress(client, false), TMEM_OK);
     send_all(&everything);
     struct tmem_client *received = received_client();
-    assert_same_pool(persistent, received_pool(received, 0));
-    assert_same_pool(ephemeral, received_pool(received, 1));
     struct tmem_client_stats stats;
     assert_int_equal(tmem_client_stats(received, &stats, sizeof stats), TMEM_OK);
     assert_string_equal(stats.name, "moving");
     assert_int_equal(stats.weight, 300);
     assert_int_equal(stats.frozen, 1);
     assert_true(stats.cap_bytes == UINT64_C(60) << 20);
+    struct tmem_client_stats before;
+    assert_int_equal(tmem_client_stats(client, &before, sizeof before), TMEM_OK);
+    assert_int_equal(stats.uncompressed, 1);
+    assert_int_equal(stats.counters.puts, 800);
+    assert_int_equal(stats.counters.gets, 0);
+    assert_int_equal(stats.counters.puts_stored, before.counters.puts_stored);
+    assert_true(stats.charged_max_bytes >= before.charged_max_bytes);
     assert_int_equal(receiving.settings.uid, 5);
     assert_memory_equal(receiving.settings.token, "secret of client", TM_SAVE_TOKEN_BYTES);
+    assert_same_pool(persistent, received_pool(received, 0));
+    assert_same_pool(ephemeral, received_pool(received, 1));
 }
 
 static void only_persistent_pages_go_unless_more_is_asked_for(void **state)

@@ -290,6 +290,16 @@ void tm_pool_figures(struct tm_member *member, struct tm_pool_figures *out);
 /* The same of the client's pool with the smallest id above @after; the pool may end meanwhile. False: no more. */
 bool tm_pool_next_figures(struct tm_client *client, uint64_t after, struct tm_pool_figures *out);
 
+/* A get was none of the client's: it is not counted. */
+void tm_pool_uncount_get(struct tm_member *member, bool was_found);
+
+/*
+ * What happened to a pool and a client elsewhere, before they came here: from now on their counts go on from there, but
+ * for those of what there is. Nobody else uses them yet.
+ */
+void tm_pool_set_past(struct tm_member *member, const struct tm_page_counts *past);
+void tm_client_set_past(struct tm_client *client, uint64_t charged_max_bytes, uint64_t evicted_for_others);
+
 struct tm_client_figures {
     char name[TM_CLIENT_NAME_BYTES];
     uint32_t weight;

@@ -16,26 +16,68 @@ TM_STATIC_ASSERT(sizeof(struct tm_ledger) % sizeof(uint64_t) == 0);
 
 /* ---- counts ---- */
 
+/* What is counted as it happens, and where it stands among the counts. */
+static const struct {
+    enum tm_tally tally;
+    size_t at;
+} events[] = {
+#define EVENT(tally, member)                                              \
+    {                                                                     \
+        tally, offsetof(struct tm_page_counts, member) / sizeof(uint64_t) \
+    }
+    EVENT(TM_TALLY_PUTS, puts),
+    EVENT(TM_TALLY_PUTS_REPLACED, puts_replaced),
+    EVENT(TM_TALLY_PUTS_REFUSED, puts_refused),
+    EVENT(TM_TALLY_PUTS_DROPPED_OLD, puts_dropped_old),
+    EVENT(TM_TALLY_GETS, gets),
+    EVENT(TM_TALLY_GETS_FOUND, gets_found),
+    EVENT(TM_TALLY_GETS_CORRUPT, gets_corrupt),
+    EVENT(TM_TALLY_INVALIDATES, invalidates),
+    EVENT(TM_TALLY_INVALIDATES_FOUND, invalidates_found),
+    EVENT(TM_TALLY_OBJECT_INVALIDATES, object_invalidates),
+    EVENT(TM_TALLY_OBJECT_INVALIDATES_FOUND, object_invalidates_found),
+    EVENT(TM_TALLY_EVICTED, evicted),
+#undef EVENT
+};
+
 void tm_counts_add(const struct tm_pool *pool, struct tm_page_counts *out)
 {
+    uint64_t *counts = (uint64_t *)(void *)out;
     uint64_t pages = tm_tally_of(pool, TM_TALLY_PAGES);
     out->pages += pages;
     out->pages_max += tm_max_u64(pages, tm_load_relaxed(&pool->pages_max));
     out->objects += tm_tally_of(pool, TM_TALLY_OBJECTS);
     out->same_filled += tm_tally_of(pool, TM_TALLY_SAME);
     out->shared += tm_tally_of(pool, TM_TALLY_SHARED);
-    out->puts += tm_tally_of(pool, TM_TALLY_PUTS);
-    out->puts_replaced += tm_tally_of(pool, TM_TALLY_PUTS_REPLACED);
-    out->puts_refused += tm_tally_of(pool, TM_TALLY_PUTS_REFUSED);
-    out->puts_dropped_old += tm_tally_of(pool, TM_TALLY_PUTS_DROPPED_OLD);
-    out->gets += tm_tally_of(pool, TM_TALLY_GETS);
-    out->gets_found += tm_tally_of(pool, TM_TALLY_GETS_FOUND);
-    out->gets_corrupt += tm_tally_of(pool, TM_TALLY_GETS_CORRUPT);
-    out->invalidates += tm_tally_of(pool, TM_TALLY_INVALIDATES);
-    out->invalidates_found += tm_tally_of(pool, TM_TALLY_INVALIDATES_FOUND);
-    out->object_invalidates += tm_tally_of(pool, TM_TALLY_OBJECT_INVALIDATES);
-    out->object_invalidates_found += tm_tally_of(pool, TM_TALLY_OBJECT_INVALIDATES_FOUND);
-    out->evicted += tm_tally_of(pool, TM_TALLY_EVICTED);
+    for (size_t i = 0; i < TM_ARRAY_SIZE(events); i++)
+        counts[events[i].at] += tm_tally_of(pool, events[i].tally);
+}
+
+void tm_pool_set_past(struct tm_member *member, const struct tm_page_counts *past)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    struct tm_pool *pool = member->pool;
+    const uint64_t *counts = (const uint64_t *)(const void *)past;
+    for (size_t i = 0; i < TM_ARRAY_SIZE(events); i++)
+        tm_tally_add(pool, 0, events[i].tally, counts[events[i].at] - tm_tally_of(pool, events[i].tally));
+    if (past->pages_max > tm_load_relaxed(&pool->pages_max))
+        tm_store_relaxed(&pool->pages_max, past->pages_max);
+}
+
+void tm_pool_uncount_get(struct tm_member *member, bool was_found)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    tm_tally_add(member->pool, 0, TM_TALLY_GETS, (uint64_t)-1);
+    if (was_found)
+        tm_tally_add(member->pool, 0, TM_TALLY_GETS_FOUND, (uint64_t)-1);
+}
+
+void tm_client_set_past(struct tm_client *client, uint64_t charged_max_bytes, uint64_t evicted_for_others)
+{
+    TM_MAGIC_CHECK(client, TM_CLIENT_MAGIC);
+    if (charged_max_bytes > tm_load_relaxed(&client->charged_max))
+        tm_store_relaxed(&client->charged_max, charged_max_bytes);
+    tm_store_relaxed(&client->evicted_for_others, evicted_for_others);
 }
 
 /* Numbers of @words of a ledger that others count in as well. */

@@ -20,6 +20,10 @@
 #define TM_SAVE_GONE_PAGE_BYTES 36u
 #define TM_SAVE_GONE_OBJECT_BYTES 32u
 
+/* Flags of a client. */
+#define TM_SAVE_FROZEN 1u
+#define TM_SAVE_UNCOMPRESSED 2u
+
 /* The longest entry there can be; counters are the longest part of most. */
 #define TM_SAVE_ENTRY_MAX (TM_SAVE_PAGE_BYTES + TMEM_STORED_MAX)
 

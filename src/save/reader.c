@@ -172,7 +172,9 @@ static bool take_client(struct tm_save_reader *reader, struct tm_save_client *cl
     if (name != NULL)
         memcpy(stats->name, name, length);
     stats->weight = (uint32_t)take(reader, 4);
-    stats->frozen = (uint32_t)take(reader, 4);
+    uint32_t flags = (uint32_t)take(reader, 4);
+    stats->frozen = (flags & TM_SAVE_FROZEN) != 0;
+    stats->uncompressed = (flags & TM_SAVE_UNCOMPRESSED) != 0;
     stats->cap_bytes = take(reader, 8);
     stats->charged_max_bytes = take(reader, 8);
     stats->evicted_for_others = take(reader, 8);
@@ -182,8 +184,8 @@ static bool take_client(struct tm_save_reader *reader, struct tm_save_client *cl
         memcpy(client->token, token, sizeof client->token);
     if (!take_counters(reader, &stats->counters))
         return false;
-    if (stats->frozen > 1)
-        return refuse(reader, start, "a client's flags of %u are not known", stats->frozen);
+    if ((flags & ~(TM_SAVE_FROZEN | TM_SAVE_UNCOMPRESSED)) != 0)
+        return refuse(reader, start, "a client's flags of %u are not known", flags);
     if (reader->has_client && reader->form == TM_SAVE_FILE)
         return refuse(reader, start, "a second client");
     reader->has_client = true;
@@ -216,6 +218,8 @@ static bool pool_is_known(const struct tm_save_reader *reader, uint64_t id)
 static bool remember_pool(struct tm_save_reader *reader, uint64_t start, uint64_t id)
 {
     size_t place = pool_place(reader, id);
+    if (reader->form == TM_SAVE_STREAM && id != 0 && pool_is_known(reader, id))
+        return true;
     if (id == 0 || pool_is_known(reader, id))
         return refuse(reader, start, "pool %" PRIu64 " twice, or no pool's number", id);
     if (reader->pool_count == TM_SAVE_POOLS_MAX)

@@ -32,7 +32,7 @@
 enum tm_save_kind {
     TM_SAVE_CLIENT = 1,      /* the first; in a stream again where something of it changed */
     TM_SAVE_RIGHT = 2,       /* a shared pool that the client may join */
-    TM_SAVE_POOL = 3,        /* before its pages */
+    TM_SAVE_POOL = 3,        /* before its pages; in a stream again, with other counts */
     TM_SAVE_PAGE = 4,        /* replaces an earlier one of the same handle */
     TM_SAVE_GONE_PAGE = 5,   /* streams: an earlier one is gone */
     TM_SAVE_GONE_OBJECT = 6, /* streams: all earlier ones of the object are */
@@ -49,7 +49,7 @@ enum tm_save_form {
 
 /* A client's settings. */
 struct tm_save_client {
-    struct tmem_client_stats stats;           /* name, weight, frozen, cap, maxima, losses, counters */
+    struct tmem_client_stats stats;           /* name, weight, state, cap, maxima, losses, counters */
     uint32_t uid;                             /* whose it is */
     unsigned char token[TM_SAVE_TOKEN_BYTES]; /* by which its process claims it; a secret */
 };

@@ -479,10 +479,10 @@ static void clients_that_cannot_be(void **state)
     make_section(TM_SAVE_CLIENT, 1, client, 128);
     refused(&file, "name of 64 bytes");
     client[0] = 1;
-    client[3 + 4] = 2;
+    client[3 + 4] = 4;
     make_begin(TM_SAVE_VERSION, TM_SAVE_FILE, TMEM_PAGE_SIZE);
     make_section(TM_SAVE_CLIENT, 1, client, CLIENT_BYTES);
-    refused(&file, "flags of 2");
+    refused(&file, "flags of 4");
     client[3 + 4] = 0;
     tm_bytes_put(client + CLIENT_BYTES - 2, TM_SAVE_COUNTERS_MAX + 1, 2);
     make_begin(TM_SAVE_VERSION, TM_SAVE_FILE, TMEM_PAGE_SIZE);

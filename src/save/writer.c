@@ -103,7 +103,7 @@ static void add_client(struct tm_save_writer *writer, const struct tm_save_clien
     add(writer, length, 2);
     add_bytes(writer, stats->name, length);
     add(writer, stats->weight, 4);
-    add(writer, stats->frozen != 0, 4);
+    add(writer, (stats->frozen != 0 ? TM_SAVE_FROZEN : 0u) | (stats->uncompressed != 0 ? TM_SAVE_UNCOMPRESSED : 0u), 4);
     add(writer, stats->cap_bytes, 8);
     add(writer, stats->charged_max_bytes, 8);
     add(writer, stats->evicted_for_others, 8);
