@@ -140,6 +140,20 @@ static void cap(struct faults_world *world)
     tm_client_set_cap(world->client[0], UINT64_MAX);
 }
 
+/* One client's pages are stored as they are, and it loses those that it may. */
+static void plain(struct faults_world *world)
+{
+    tm_client_set_compress(world->client[0], false);
+    put_some(world, FAULTS_CACHE, 6, TM_PUT_PLAIN);
+    put_some(world, FAULTS_SWAP, 6, TM_PUT_PLAIN);
+    get_some(world, FAULTS_SWAP, 6);
+    faults_begin(world);
+    (void)tm_client_reclaim(world->client[0], UINT64_MAX);
+    faults_end(world);
+    get_some(world, FAULTS_SWAP, 6);
+    tm_client_set_compress(world->client[0], true);
+}
+
 /* Not even the pages that must stay have room. */
 static void shrink_to_nothing(struct faults_world *world)
 {
@@ -210,7 +224,7 @@ void faults_script(const struct faults_setup *setup, const struct tm_test_plan *
 {
     static struct faults_world world;
     static void (*const acts[])(struct faults_world *) = {make_tenants, use_all, restart_killed, freeze,
-                                                          cap, squeeze, use_all, restart_ended, leave};
+                                                          cap, plain, squeeze, use_all, restart_ended, leave};
     faults_world_init(&world, setup, plan, seed, replay);
     /* Two acts after the first failure what it can do is done: the rest would be as without it, or fail alike. */
     unsigned acts_left = 2;

@@ -149,12 +149,16 @@ void model_client_limits(struct world *world, struct model_draw *draw)
     if (world->is_remote) {
         expect_no_control(world, tmem_client_set_cap(client->handle, 1));
         expect_no_control(world, tmem_client_set_weight(client->handle, 1));
+        expect_no_control(world, tmem_client_set_compress(client->handle, false));
         return;
     }
     if (model_chance(draw, 2)) {
         set_cap(world, draw, client);
         return;
     }
+    /* What is put is the same, however it is stored. */
+    if (tmem_client_set_compress(client->handle, model_chance(draw, 2)) != TMEM_OK)
+        model_fail(world, "client_set_compress: failed");
     uint32_t weight = model_below(draw, 20) == 0 ? 0 : 1u + model_below(draw, 1000000);
     enum tmem_result result = tmem_client_set_weight(client->handle, weight);
     if (result != (weight == 0 ? TMEM_INVALID : TMEM_OK))
@@ -310,8 +314,29 @@ void model_set_size(struct world *world, struct model_draw *draw)
     model_check_size(world);
 }
 
+/* From one client, who loses what it may lose and nothing else. */
+static void reclaim_from(struct world *world, struct model_client *client, uint64_t wanted)
+{
+    uint64_t released = 0;
+    enum tmem_result result = tmem_client_reclaim(client->handle, wanted, &released);
+    if (world->is_remote) {
+        expect_no_control(world, result);
+        return;
+    }
+    if (result != TMEM_OK)
+        model_fail(world, "client_reclaim: answered '%s'", tmem_result_text(result));
+    if (released < wanted && has_ephemeral_pages(world, client))
+        model_fail(world, "client_reclaim: %llu bytes released of %llu, and ephemeral pages are left",
+                   (unsigned long long)released, (unsigned long long)wanted);
+}
+
 void model_reclaim(struct world *world, struct model_draw *draw)
 {
+    struct model_client *client = model_chance(draw, 2) ? draw_client(world, draw) : NULL;
+    if (client != NULL) {
+        reclaim_from(world, client, (uint64_t)model_below(draw, 4096) << 10);
+        return;
+    }
     uint64_t freeable = 0;
     uint64_t returned = 0;
     uint64_t wanted = (uint64_t)model_below(draw, 32) * MIB;

@@ -187,6 +187,7 @@ void sim_set_weight(struct sim_world *world, struct sim_draw *draw)
     if (client->handle == NULL || client->is_busy)
         return;
     client->users++;
+    tm_client_set_compress(client->handle, weight % 4u != 0);
     if (tm_client_set_weight(client->handle, weight) != TM_OK)
         sim_fail("a weight of %u was refused", weight);
     client->users--;
@@ -329,9 +330,21 @@ void sim_set_size(struct sim_world *world, struct sim_draw *draw)
         sim_fail("setting a size answered %d", (int)result);
 }
 
+static void reclaim_from(struct sim_client *client, uint64_t bytes)
+{
+    client->users++;
+    (void)tm_client_reclaim(client->handle, bytes);
+    client->users--;
+}
+
 void sim_reclaim(struct sim_world *world, struct sim_draw *draw)
 {
     uint64_t bytes = SIM_SPAN_BYTES * sim_random(draw, 3);
+    struct sim_client *client = &world->client[sim_random(draw, SIM_CLIENTS)];
+    if (sim_chance(draw, 2) && client->handle != NULL && !client->is_busy) {
+        reclaim_from(client, bytes / 4u);
+        return;
+    }
     uint64_t returned = tm_engine_reclaim(world->engine, bytes);
     if (returned % SIM_SPAN_BYTES != 0)
         sim_fail("%llu bytes were given back, which is no number of spans", (unsigned long long)returned);

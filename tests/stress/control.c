@@ -111,7 +111,7 @@ static void change_state(struct stress *stress, uint64_t *random)
     const struct timespec briefly = {0, 200000};
     uint64_t returned;
     enum tmem_result result;
-    switch (stress_below(random, 5)) {
+    switch (stress_below(random, 7)) {
     case 0:
         if (tmem_client_set_weight(client, 1u + stress_below(random, 1000)) != TMEM_OK)
             stress_fail(stress, "set_weight failed");
@@ -127,6 +127,14 @@ static void change_state(struct stress *stress, uint64_t *random)
         result = tmem_store_recompress(stress->store, &returned);
         if (result != TMEM_OK && result != TMEM_UNSUPPORTED) /* zstd has no cold tier */
             stress_fail(stress, "recompress failed");
+        break;
+    case 4:
+        if (tmem_client_reclaim(client, (uint64_t)stress_below(random, 2048) << 10, &returned) != TMEM_OK)
+            stress_fail(stress, "client_reclaim failed");
+        break;
+    case 5:
+        if (tmem_client_set_compress(client, stress_below(random, 3) != 0) != TMEM_OK)
+            stress_fail(stress, "set_compress failed");
         break;
     case 3:
         result = tmem_store_set_cold(stress->store, stress_below(random, 101), stress_below(random, 2));
