@@ -15,12 +15,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 import urllib.error
 import urllib.request
 
 import metrics_text
+from waiting import within
 
 TMEMD, LOAD, DOCUMENT = sys.argv[1:4]
 OPEN_METRICS = 'application/openmetrics-text; version=1.0.0'
@@ -43,15 +43,6 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(20)
         self.sock.connect(self.path)
-
-
-def within(seconds, function):
-    end = time.monotonic() + seconds
-    while True:
-        result = function()
-        if result or time.monotonic() > end:
-            return result
-        time.sleep(0.05)
 
 
 class Metrics(unittest.TestCase):

@@ -20,16 +20,9 @@ import termios
 import time
 import unittest
 
+from waiting import within
+
 TOP, TMEMD, LOAD = sys.argv[1:4]
-
-
-def within(seconds, function):
-    end = time.monotonic() + seconds
-    while True:
-        result = function()
-        if result or time.monotonic() > end:
-            return result
-        time.sleep(0.05)
 
 
 class Terminal:
