@@ -18,6 +18,7 @@
 #include <tmem/zcache.h>
 
 #include "tests/model/content.h"
+#include "tests/xen/failing.h"
 
 #define OBJECTS 12u
 #define PAGES 200u
@@ -37,11 +38,10 @@ static bool has_no_memory;
 static struct tmem_obj *obj_alloc(struct tmem_pool *pool)
 {
     (void)pool;
-    if (has_no_memory)
-        return NULL;
-    objects++;
-    allocations++;
-    return malloc(sizeof(struct tmem_obj));
+    struct tmem_obj *obj = has_no_memory ? NULL : malloc(sizeof *obj);
+    objects += obj != NULL;
+    allocations += obj != NULL;
+    return obj;
 }
 
 static void obj_free(struct tmem_obj *obj, struct tmem_pool *pool)
@@ -250,6 +250,26 @@ static void a_failed_put_leaves_nothing(void **state)
     assert_int_equal(get(&pools[1], 1, 5, 0), -1);
 }
 
+/* The user's own allocations are refused like the library's. */
+static void a_refused_allocation_costs_one_put(void **state)
+{
+    (void)state;
+    for (long i = 0; i < 400; i++) {
+        uint64_t random = content_scatter((uint64_t)i);
+        uint64_t number = 40 + random % 3;
+        uint32_t index = (uint32_t)(random >> 32) % 3000;
+        struct tmem_oid oid = object(number);
+        struct descriptor *descriptor = describe(&pools[1], (uint64_t)i + 1);
+        failing_after(i % 3);
+        int result = tmem_put(&pools[1], &oid, index, false, descriptor);
+        bool has_failed = failing_has_happened();
+        failing_after(-1);
+        assert_true(result == 0 || (result == -ENOMEM && has_failed));
+        assert_int_equal(get(&pools[1], number, index, -1), result == 0 ? i + 1 : -1);
+    }
+    assert_true(pools[1].obj_count == 3);
+}
+
 static void all_ones_is_no_object(void **state)
 {
     struct tmem_oid none = {{UINT64_MAX, UINT64_MAX, UINT64_MAX}};
@@ -390,6 +410,7 @@ int main(void)
         TEST(gets_free_as_they_are_told),
         TEST(the_older_page_is_freed_when_another_comes),
         TEST(a_failed_put_leaves_nothing),
+        TEST(a_refused_allocation_costs_one_put),
         TEST(all_ones_is_no_object),
         TEST(a_page_that_is_being_evicted_is_a_miss_and_stays_one),
         TEST(flushes_say_whether_there_was_something),
