@@ -489,15 +489,29 @@ static void clear_found(struct tm_table *table, struct tm_bucket *bucket, const 
         drop_empty_lines(table, bucket);
 }
 
-static bool take(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref)
+static bool take_from_chain(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref)
 {
-    struct tm_table_scan scan = {NULL, 0};
+    struct tm_table_scan scan = {NULL, TM_BUCKET_ENTRIES};
     uint64_t found;
     while ((found = tm_table_next(table, bucket, hash, &scan)) != ref)
         if (found == 0)
             return false;
     clear_found(table, bucket, &scan);
     return true;
+}
+
+/* Most entries are in the bucket itself: there it is looked for without the detour of a scan. */
+static bool take(struct tm_table *table, struct tm_bucket *bucket, uint32_t hash, uint64_t ref)
+{
+    const struct places places = {bucket->high, bucket->low, TM_BUCKET_ENTRIES};
+    for (uint32_t found = match_places(places.high, places.count, hash); found != 0; found &= found - 1u) {
+        unsigned at = (unsigned)__builtin_ctz(found);
+        if (TM_UNLIKELY(ref_at(&places, at) != ref))
+            continue;
+        set_entry(&places, at, 0, 0);
+        return true;
+    }
+    return bucket->overflow != 0 && take_from_chain(table, bucket, hash, ref);
 }
 
 void tm_table_remove_found(struct tm_table *table, struct tm_bucket *bucket, const struct tm_table_scan *scan)
