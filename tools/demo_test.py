@@ -20,6 +20,7 @@ import command  # noqa: E402
 import daemon  # noqa: E402
 import material  # noqa: E402
 import measure  # noqa: E402
+import migrate  # noqa: E402
 import mount  # noqa: E402
 import picture  # noqa: E402
 import searches  # noqa: E402
@@ -359,6 +360,33 @@ class CommandLine(unittest.TestCase):
         done = self.demo()
         self.assertEqual(4, done.returncode)
         self.assertIn('sudo tools/demo', done.stderr)
+
+
+class Moves(unittest.TestCase):
+    """Of --migrate: what is made of its moves. The demonstration itself is a test of suite 'long'."""
+
+    def demonstration(self, paused_ms=3.0, **last):
+        shown = migrate.Demonstration(mock.Mock(json=False, picture=Path('x.svg')), 'nowhere')
+        shown.moves = [{'begun': 3.0 * i, 'seconds': 0.5, 'rounds': 3, 'pages': 20000, 'bytes': 40 * MIB,
+                        'round_pages': [16384, 300], 'paused_ms': paused_ms} for i in range(5)]
+        shown.client = mock.Mock(told=[(0.1 * i, {'puts': 1000 * i}) for i in range(200)])
+        shown.last = {'verified': migrate.PAGES, 'wrong': 0, 'puts': 1, 'gets': 1, 'again': 0, **last}
+        return shown
+
+    def test_what_takes_long_or_is_lost_is_said(self):
+        self.assertEqual([], list(self.demonstration().problems()))
+        self.assertEqual(5, len(list(self.demonstration(paused_ms=51.0).problems())))
+        self.assertIn('2 were wrong', list(self.demonstration(wrong=2).problems())[0])
+        self.assertIn('7 were verified', list(self.demonstration(verified=7).problems())[0])
+
+    def test_the_picture_is_well_formed(self):
+        shown = self.demonstration()
+        with tempfile.TemporaryDirectory() as folder:
+            shown.options.picture = Path(folder) / 'x.svg'
+            shown.draw()
+            text = shown.options.picture.read_text(encoding='utf-8')
+        self.assertEqual(5, text.count('stood still 3.0 ms'))
+        xml.etree.ElementTree.fromstring(text)
 
 
 if __name__ == '__main__':

@@ -68,10 +68,10 @@ def make_material(path):
 class Daemon:
     """tmemd with a keeper, and what it tells to operators."""
 
-    def __init__(self, tmemd, work):
+    def __init__(self, tmemd, work, store_mib=STORE_MIB):
         self.path = f"{work}/tmemd.sock"
-        self._control, self._stream = f"{work}/control.sock", None
-        (Path(work) / "config").write_text(f"[store]\nsize = {STORE_MIB}M\n[daemon]\ngrace = 60\n", encoding="ascii")
+        self.control, self._stream = f"{work}/control.sock", None
+        (Path(work) / "config").write_text(f"[store]\nsize = {store_mib}M\n[daemon]\ngrace = 60\n", encoding="ascii")
         self._log = open(f"{work}/log", "w+", encoding="utf-8")
         self._process = subprocess.Popen([tmemd, "--keeper", "--foreground", "--config", f"{work}/config", "--socket",
                                           self.path], stderr=self._log)
@@ -91,7 +91,7 @@ class Daemon:
             if self._stream is None:
                 connection = socket.socket(socket.AF_UNIX)
                 connection.settimeout(5)
-                connection.connect(self._control)
+                connection.connect(self.control)
                 self._stream = connection.makefile("rw", encoding="utf-8")
                 connection.close()
             self._stream.write('{"verb":"list"}\n')

@@ -49,6 +49,22 @@ class Pool:
         return self._library.tmem_put(self._handle, ctypes.byref(self._id), number & 63, page, PLAIN)
 
 
+def open_client(library, socket, name, weight):
+    """The library, and a client of the daemon."""
+    library = ctypes.CDLL(library)
+    for call in "tmem_get", "tmem_put":
+        getattr(library, call).argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p,
+                                           ctypes.c_uint32]
+    store, client, error = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.create_string_buffer(256)
+    options = ClientOptions(int(weight), 0, 2**64 - 1)
+    if library.tmem_open(f"unix:{socket}".encode(), ctypes.byref(store), error) != OK:
+        sys.exit(f"tenant: {error.value.decode()}")
+    result = library.tmem_client_create(store, name.encode(), ctypes.byref(options), ctypes.byref(client))
+    if result != OK:
+        sys.exit(f"tenant: no client: result {result}")
+    return library, client
+
+
 class Tenant:
     def __init__(self, arguments):
         library, socket, self.name, weight, path, first, pages, kept = arguments
@@ -56,17 +72,7 @@ class Tenant:
         self.file = os.open(path, os.O_RDONLY)
         self.figures = {"tenant": self.name, "gets": 0, "hits": 0, "gone": 0, "wrong": 0}
         self.random = random.Random(self.name)
-        library = ctypes.CDLL(library)
-        for name in "tmem_get", "tmem_put":
-            getattr(library, name).argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p,
-                                               ctypes.c_uint32]
-        store, client, error = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.create_string_buffer(256)
-        options = ClientOptions(int(weight), 0, 2**64 - 1)
-        if library.tmem_open(f"unix:{socket}".encode(), ctypes.byref(store), error) != OK:
-            sys.exit(f"tenant: {error.value.decode()}")
-        result = library.tmem_client_create(store, self.name.encode(), ctypes.byref(options), ctypes.byref(client))
-        if result != OK:
-            sys.exit(f"tenant: no client: result {result}")
+        library, client = open_client(library, socket, self.name, weight)
         self.cache = Pool(library, client, EPHEMERAL)
         self.swap = Pool(library, client, PERSISTENT)
 
