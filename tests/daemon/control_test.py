@@ -8,6 +8,7 @@ Arguments: tmem, tmemd, the client that does what it is told, and the folder of 
 import array
 import json
 import os
+import random
 import select
 import shutil
 import signal
@@ -629,6 +630,42 @@ class Hostile(Case):
                 other = self.connect()
                 other.socket.sendall(stream.read(1000) + b'\n')
                 other.close()
+        self.alive()
+
+    def test_questions_that_are_nearly_right(self):
+        """Each is answered by one last line, whatever is in it."""
+        seed = os.environ.get('TMEM_TEST_SEED') or str(time.time_ns())
+        print('control: seed', seed, file=sys.stderr)
+        draw = random.Random(seed)
+        one = self.actor('one')
+        one('pool a ephemeral')
+        one('pool b persistent')
+        questions = ({'verb': 'list', 'client': 'test:one', 'pools': True, 'activity': True, 'orphans': False},
+                     {'verb': 'list', 'after': 'a', 'pools': True}, {'verb': 'freeze', 'client': 'test:one'},
+                     {'verb': 'thaw', 'all': True}, {'verb': 'destroy', 'client': 'test:two'},
+                     {'verb': 'set', 'client': 'test:one', 'weight': 7, 'cap_bytes': None, 'compress': False},
+                     {'verb': 'shared-auth', 'client': 'test:one', 'uuid': UUID, 'allow': True},
+                     {'verb': 'freeable'}, {'verb': 'reclaim', 'bytes': 1 << 20, 'client': 'test:one'},
+                     {'verb': 'reclaim', 'bytes': 1 << 20}, {'verb': 'size', 'size_bytes': 32 << 20},
+                     {'verb': 'stats'}, {'verb': 'latency'}, {'verb': 'events', 'from': 3, 'new': False},
+                     {'verb': 'version'})
+        values = (None, True, False, 0, 1, -1, 1 << 20, 1 << 62, (1 << 64) - 1, 0.5, 'x', '', 'test:one', UUID, 'a' * 200,
+                  [], {}, [1], 'é')
+        connection = self.connect()
+        for _ in range(3000):
+            question = dict(draw.choice(questions))
+            for _ in range(draw.randrange(3)):
+                name = draw.choice(sorted(question) + ['x', 'all', 'client'])
+                question[name] = draw.choice(values)
+                if draw.random() < 0.2:
+                    question.pop(name)
+            text = bytearray(json.dumps(question).encode())
+            if draw.random() < 0.3:
+                text[draw.randrange(len(text))] = draw.choice((0, 34, 44, 58, 92, 123, 125, 200, 255))
+            answer = connection.ask(bytes(text) + b'\n')
+            while 'result' not in answer:
+                answer = connection.line()
+            self.assertTrue(answer['result'] == 'ok' or answer['error'], text)
         self.alive()
 
     def test_several_lines_at_once_and_lines_in_pieces(self):
