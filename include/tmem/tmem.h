@@ -294,6 +294,29 @@ enum tmem_get_mode {
     TMEM_GET_INCLUSIVE = 2, /* keep the page */
 };
 
+/* Most memory areas of a client at the same time. */
+#define TMEM_MEMORY_MAX 16u
+
+/*
+ * tmem_memory_create - make memory for pages that go straight to and from the store.
+ *
+ * @size_bytes  rounded up to whole pages.
+ * @memory      receives the memory on TMEM_OK: zero, aligned to a page; ended by tmem_memory_destroy(), before its
+ *              client ends.
+ *
+ * Any memory may be a caller's buffer. Over unix: pages in this one, at whatever place, are not copied between the
+ * caller and the daemon, to which it is lent; a daemon that does not take it makes it memory like any other. A forked
+ * child does not have it. While a call that has a page of it as its buffer is under way, the page is the store's.
+ *
+ * Results: TMEM_OK, TMEM_INVALID, TMEM_NOMEM, TMEM_REFUSED (there are TMEM_MEMORY_MAX), TMEM_UNAVAILABLE (in a forked
+ * child).
+ */
+TMEM_API TMEM_MUST_USE enum tmem_result tmem_memory_create(struct tmem_client *client, size_t size_bytes,
+                                                           void **memory);
+
+/* tmem_memory_destroy - end it, while no call uses it. NULL is legal. */
+TMEM_API void tmem_memory_destroy(struct tmem_client *client, void *memory);
+
 /*
  * tmem_put - store a copy of one page under (pool, object, index).
  *

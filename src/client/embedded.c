@@ -227,6 +227,26 @@ static enum tmem_result store_stats(struct tmem_store *store, struct tmem_store_
     return TMEM_OK;
 }
 
+/* Pages go straight to and from any memory here. */
+static enum tmem_result memory_create(struct tmem_client *client, size_t size_bytes, void **memory)
+{
+    (void)client;
+    if (size_bytes > SIZE_MAX / 2u)
+        return TMEM_NOMEM;
+    size_t bytes = (size_t)tm_round_up(size_bytes, TMEM_PAGE_SIZE);
+    *memory = aligned_alloc(TMEM_PAGE_SIZE, bytes);
+    if (*memory == NULL)
+        return TMEM_NOMEM;
+    memset(*memory, 0, bytes);
+    return TMEM_OK;
+}
+
+static void memory_destroy(struct tmem_client *client, void *memory)
+{
+    (void)client;
+    free(memory);
+}
+
 const struct tm_home tm_embedded_home = {
     .close = embedded_close,
     .client_create = tm_embedded_client_create,
@@ -244,6 +264,8 @@ const struct tm_home tm_embedded_home = {
     .get_many = tm_embedded_get_many,
     .get_stored = tm_embedded_get_stored,
     .put_stored = tm_embedded_put_stored,
+    .memory_create = memory_create,
+    .memory_destroy = memory_destroy,
     .walk = tm_embedded_walk,
     .store_stats = store_stats,
     .client_stats = tm_embedded_client_stats,

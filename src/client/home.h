@@ -44,6 +44,8 @@ struct tm_home {
     /* @stored is private memory, its size, codec and checksum were verified. */
     enum tmem_result (*put_stored)(struct tmem_pool *pool, const struct tmem_object_id *object, uint32_t index,
                                    const struct tmem_stored *stored, uint32_t flags);
+    enum tmem_result (*memory_create)(struct tmem_client *client, size_t size_bytes, void **memory);
+    void (*memory_destroy)(struct tmem_client *client, void *memory);
     enum tmem_result (*walk)(struct tmem_pool *pool, struct tmem_cursor *cursor, struct tmem_key *keys,
                              size_t capacity, size_t *count);
 

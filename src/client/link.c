@@ -218,9 +218,9 @@ static enum tm_wire_result greet(int fd, const struct tm_wire_hello *hello, unsi
     question.hello = *hello;
     question.hello.head = head;
     question.hello.newest_version = TM_WIRE_VERSION_MAX;
-    question.hello.features = TM_WIRE_STORED_PAGES | TM_WIRE_MOVES;
+    question.hello.features = TM_WIRE_STORED_PAGES | TM_WIRE_REGIONS | TM_WIRE_MOVES;
     enum tm_wire_result result =
-        tm_link_exchange(fd, &question, TM_WIRE_WELCOME, answer, descriptors, (int)wait_ms);
+        tm_link_exchange(fd, &question, -1, TM_WIRE_WELCOME, answer, descriptors, (int)wait_ms);
     if (result == TM_WIRE_UNAVAILABLE)
         tm_error_set(error, "the daemon does not answer as it should (is it tmemd that listens there?)");
     else if (result == TM_LINK_MOVED)

@@ -172,7 +172,10 @@ static inline unsigned char *tm_link_page(const struct tm_link *link, uint32_t p
     return link->memory + link->where.slots + (size_t)place * TM_PAGE_BYTES;
 }
 
-/* Sends a request for each of the places; region, place and tag are filled in here. @has_page: of all or none. */
+/*
+ * Sends a request for each of the places; the tag is filled in here, and where the page is unless it is in a region.
+ * @has_page: of all or none.
+ */
 void tm_link_send(struct tm_link *link, const uint32_t *places, struct tm_wire_request *requests, uint32_t count,
                   bool has_page);
 
@@ -193,17 +196,19 @@ void tm_link_give_back(struct tm_link *link, const uint32_t *places, uint32_t co
 /*
  * tm_link_ask - send a message and wait for its answer, of kind @expected or TM_WIRE_FAILED.
  *
- * @question  all but the head's number is filled in.
+ * @question    all but the head's number is filled in.
+ * @descriptor  one that belongs to it, which stays the caller's, or -1.
  * @answer    receives what was answered, judged; may be @question.
  *
  * TM_WIRE_OK: it is of kind @expected; TM_WIRE_UNAVAILABLE: there is no answer; else the daemon's refusal.
  */
-enum tm_wire_result tm_link_ask(struct tm_link *link, union tm_wire_any *question, enum tm_wire_kind expected,
-                                union tm_wire_any *answer, bool is_restoring);
+enum tm_wire_result tm_link_ask(struct tm_link *link, union tm_wire_any *question, int descriptor,
+                                enum tm_wire_kind expected, union tm_wire_any *answer, bool is_restoring);
 
 /* What link.c needs for the first question. @wait_ms -1: no limit. Descriptors that come along are the caller's. */
-enum tm_wire_result tm_link_exchange(int socket, const union tm_wire_any *question, enum tm_wire_kind expected,
-                                     union tm_wire_any *answer, int *descriptors, int wait_ms);
+enum tm_wire_result tm_link_exchange(int socket, const union tm_wire_any *question, int descriptor,
+                                     enum tm_wire_kind expected, union tm_wire_any *answer, int *descriptors,
+                                     int wait_ms);
 
 uint64_t tm_link_now_ms(void);
 

@@ -33,10 +33,25 @@ bool tm_link_is_ready(int socket, short events, uint64_t end_ms)
     }
 }
 
-static bool send_message(int socket, const union tm_wire_any *message, uint64_t end_ms)
+/* @descriptor: one that goes along, or -1. */
+static bool send_message(int socket, const union tm_wire_any *message, int descriptor, uint64_t end_ms)
 {
+    union {
+        struct cmsghdr aligned;
+        unsigned char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.bytes = {0}};
+    /* sendmsg() only reads it. */
+    struct iovec vector = {(void *)(uintptr_t)message, message->head.bytes};
+    struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
+    if (descriptor >= 0) {
+        control.aligned = (struct cmsghdr){
+            .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        memcpy(CMSG_DATA(&control.aligned), &descriptor, sizeof descriptor);
+        header.msg_control = &control;
+        header.msg_controllen = sizeof control.bytes;
+    }
     for (;;) {
-        ssize_t sent = send(socket, message, message->head.bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent >= 0)
             return (size_t)sent == message->head.bytes;
         if (errno == EAGAIN && !tm_link_is_ready(socket, POLLOUT, end_ms))
@@ -85,14 +100,15 @@ static size_t receive_message(int socket, union tm_wire_any *message, int *descr
     }
 }
 
-enum tm_wire_result tm_link_exchange(int socket, const union tm_wire_any *question, enum tm_wire_kind expected,
-                                     union tm_wire_any *answer, int *descriptors, int wait_ms)
+enum tm_wire_result tm_link_exchange(int socket, const union tm_wire_any *question, int descriptor,
+                                     enum tm_wire_kind expected, union tm_wire_any *answer, int *descriptors,
+                                     int wait_ms)
 {
     int received[DESCRIPTORS_MAX];
     unsigned count;
     uint32_t number = question->head.number;
     uint64_t end_ms = wait_ms < 0 ? UINT64_MAX : tm_link_now_ms() + (unsigned)wait_ms;
-    if (!send_message(socket, question, end_ms))
+    if (!send_message(socket, question, descriptor, end_ms))
         return TM_WIRE_UNAVAILABLE;
     memset(answer, 0, sizeof *answer);
     size_t bytes = receive_message(socket, answer, received, &count, end_ms);
@@ -111,8 +127,8 @@ enum tm_wire_result tm_link_exchange(int socket, const union tm_wire_any *questi
     return TM_WIRE_UNAVAILABLE;
 }
 
-enum tm_wire_result tm_link_ask(struct tm_link *link, union tm_wire_any *question, enum tm_wire_kind expected,
-                                union tm_wire_any *answer, bool is_restoring)
+enum tm_wire_result tm_link_ask(struct tm_link *link, union tm_wire_any *question, int descriptor,
+                                enum tm_wire_kind expected, union tm_wire_any *answer, bool is_restoring)
 {
     pthread_mutex_lock(&link->lock);
     bool is_open = tm_load_relaxed(&link->state) == (is_restoring ? TM_LINK_RESTORING : TM_LINK_OPEN);
@@ -125,7 +141,7 @@ enum tm_wire_result tm_link_ask(struct tm_link *link, union tm_wire_any *questio
     question->head.number = link->questions++;
     question->head.version = link->version;
     /* None of the questions but the first brings descriptors: a message with some is not judged right. */
-    enum tm_wire_result result = tm_link_exchange(link->socket, question, expected, answer, NULL, -1);
+    enum tm_wire_result result = tm_link_exchange(link->socket, question, descriptor, expected, answer, NULL, -1);
     pthread_mutex_unlock(&link->asking);
     /* After a question without an answer nobody knows whose answer comes next. */
     if (result == TM_WIRE_UNAVAILABLE)

@@ -101,8 +101,8 @@ void tm_link_send(struct tm_link *link, const uint32_t *places, struct tm_wire_r
     for (uint32_t i = 0; i < count; i++) {
         struct tm_link_place *place = &link->places[places[i]];
         requests[i].tag = tm_load_relaxed(&place->tag) + (UINT64_C(1) << PLACE_BITS);
-        requests[i].region = 0;
-        requests[i].place = has_page ? (uint64_t)places[i] * TM_PAGE_BYTES : 0;
+        if (requests[i].region == 0)
+            requests[i].place = has_page ? (uint64_t)places[i] * TM_PAGE_BYTES : 0;
         tm_store_relaxed(&place->tag, requests[i].tag);
         /* Release: who sees it under way sees its new tag. */
         tm_store_release(&place->state, TM_LINK_UNDER_WAY);

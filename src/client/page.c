@@ -19,6 +19,19 @@ enum tmem_result tmem_get(struct tmem_pool *pool, const struct tmem_object_id *o
     return tm_home_of(pool)->get(pool, object, index, page, mode);
 }
 
+enum tmem_result tmem_memory_create(struct tmem_client *client, size_t size_bytes, void **memory)
+{
+    if (client == NULL || size_bytes == 0 || memory == NULL)
+        return TMEM_INVALID;
+    return tm_home_of(client)->memory_create(client, size_bytes, memory);
+}
+
+void tmem_memory_destroy(struct tmem_client *client, void *memory)
+{
+    if (client != NULL && memory != NULL)
+        tm_home_of(client)->memory_destroy(client, memory);
+}
+
 enum tmem_result tmem_invalidate_page(struct tmem_pool *pool, const struct tmem_object_id *object, uint32_t index)
 {
     if (pool == NULL || object == NULL)

@@ -51,6 +51,14 @@ struct tm_unix_store {
     struct tm_unix_watch watch;
 };
 
+/* Memory that the daemon may have mapped, too: changed under `connecting` only. */
+struct tm_unix_memory {
+    tm_atomic64 base; /* atomic; 0: none */
+    uint64_t bytes;
+    int descriptor;
+    uint32_t region; /* atomic; what the daemon calls it, 0: it has not got it. Like a pool's id */
+};
+
 struct tm_unix_client {
     unsigned magic;
     struct tm_unix_client *next;
@@ -65,6 +73,8 @@ struct tm_unix_client {
     bool is_watched; /* the store's thread connects it just now; store's lock */
     pthread_mutex_t pools_lock;
     struct tm_unix_pool *pools;
+    struct tm_unix_memory memory[TM_WIRE_REGIONS_MAX];
+    uint32_t memory_count; /* atomic: entries that were ever used */
 };
 
 enum tm_unix_pool_state {
@@ -176,6 +186,17 @@ uint32_t tm_unix_take_for(struct tm_unix_pool *pool, uint32_t wanted, uint32_t *
 struct tm_wire_request tm_unix_request(const struct tm_unix_pool *pool, enum tm_wire_operation operation,
                                        const struct tmem_object_id *object, uint32_t index, uint32_t flags);
 enum tmem_result tm_unix_result(bool is_answered, const struct tm_wire_answer *answer);
+
+/* ---- unix_memory.c ---- */
+
+/* If the page lies in memory that the daemon has, says where in the request. For who holds a place. */
+void tm_unix_find_page(const struct tm_unix_client *client, const void *page, struct tm_wire_request *request);
+/* While the link is restoring: tells the daemon of all memory again. */
+void tm_unix_restore_memory(struct tm_unix_client *client);
+/* At the client's end. */
+void tm_unix_release_memory(struct tm_unix_client *client);
+enum tmem_result tm_unix_memory_create(struct tmem_client *handle, size_t size_bytes, void **result);
+void tm_unix_memory_destroy(struct tmem_client *handle, void *base);
 
 /* ---- unix_client.c, unix_page.c, unix_stored.c: functions of tm_unix_home ---- */
 

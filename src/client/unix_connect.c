@@ -33,7 +33,7 @@ static enum tm_wire_result open_again(struct tm_unix_pool *pool)
     union tm_wire_any any;
     tm_message_begin(&any, TM_WIRE_POOL_OPEN, 0, 0);
     any.pool.pool = tm_load_relaxed(&pool->id);
-    return tm_link_ask(&pool->client->link, &any, TM_WIRE_DONE, &any, true);
+    return tm_link_ask(&pool->client->link, &any, -1, TM_WIRE_DONE, &any, true);
 }
 
 static enum tm_wire_result destroy_again(struct tm_unix_pool *pool)
@@ -65,7 +65,7 @@ static enum tm_wire_result find_again(struct tm_unix_pool *pool)
         return TM_WIRE_OK;
     tm_message_begin(&any, TM_WIRE_POOL_FORMER, 0, 0);
     any.pool.pool = tm_load_relaxed(&pool->id);
-    enum tm_wire_result result = tm_link_ask(&pool->client->link, &any, TM_WIRE_POOL_FOUND, &any, true);
+    enum tm_wire_result result = tm_link_ask(&pool->client->link, &any, -1, TM_WIRE_POOL_FOUND, &any, true);
     if (result != TM_WIRE_OK)
         return result;
     tm_store_relaxed(&pool->id, any.pool.pool);
@@ -165,6 +165,7 @@ static bool revive_locked(struct tm_unix_client *client)
     tm_link_close(&client->link);
     struct tm_wire_token token = client->hello.token;
     if (connect_once(client, AGAIN_WAIT_MS, &is_claimed) == TM_WIRE_OK) {
+        tm_unix_restore_memory(client);
         if (restore_pools(client, is_claimed)) {
             tm_link_publish(&client->link);
             client->retry_ms = RETRY_MS_MIN;
@@ -216,7 +217,7 @@ enum tm_wire_result tm_unix_ask(struct tm_unix_client *client, union tm_wire_any
 {
     if (!tm_unix_is_alive(client->store) || (!tm_link_is_open(&client->link) && !tm_unix_revive(client)))
         return TM_WIRE_UNAVAILABLE;
-    return tm_link_ask(&client->link, question, expected, answer, false);
+    return tm_link_ask(&client->link, question, -1, expected, answer, false);
 }
 
 /* ---- beginning and end ---- */
@@ -244,6 +245,7 @@ static void fill_hello(struct tm_unix_client *client, const struct tmem_client_o
 
 static void free_client(struct tm_unix_client *client)
 {
+    tm_unix_release_memory(client);
     tm_link_fini(&client->link);
     pthread_mutex_destroy(&client->connecting);
     pthread_mutex_destroy(&client->pools_lock);

@@ -66,7 +66,9 @@ enum tmem_result tm_unix_put(struct tmem_pool *handle, const struct tmem_object_
     if (tm_unix_take_for(pool, 1, &place) == 0)
         return TMEM_UNAVAILABLE;
     struct tm_wire_request request = tm_unix_request(pool, TM_WIRE_PUT, object, index, flags);
-    memcpy(tm_link_page(link, place), page, TMEM_PAGE_SIZE);
+    tm_unix_find_page(pool->client, page, &request);
+    if (request.region == 0)
+        memcpy(tm_link_page(link, place), page, TMEM_PAGE_SIZE);
     tm_link_send(link, &place, &request, 1, true);
     bool is_answered = tm_link_wait(link, place, &answer);
     tm_link_give_back(link, &place, 1);
@@ -85,9 +87,10 @@ enum tmem_result tm_unix_get(struct tmem_pool *handle, const struct tmem_object_
     if (tm_unix_take_for(pool, 1, &place) == 0)
         return TMEM_UNAVAILABLE;
     struct tm_wire_request request = tm_unix_request(pool, TM_WIRE_GET, object, index, (uint32_t)mode);
+    tm_unix_find_page(pool->client, page, &request);
     tm_link_send(link, &place, &request, 1, true);
     bool is_answered = tm_link_wait(link, place, &answer);
-    if (is_answered && answer.result == TM_WIRE_OK)
+    if (is_answered && answer.result == TM_WIRE_OK && request.region == 0)
         memcpy(page, tm_link_page(link, place), TMEM_PAGE_SIZE);
     tm_link_give_back(link, &place, 1);
     return tm_unix_result(is_answered, &answer);
@@ -155,13 +158,13 @@ static uint32_t sent_together(struct tm_link *link, uint32_t count)
 
 /* Sends requests for some entries, for which there are places. */
 static void send_some(struct tm_unix_pool *pool, enum tm_wire_operation operation, const struct tmem_io *io,
-                      const uint32_t *places, uint32_t count, uint32_t flags)
+                      const uint32_t *places, struct tm_wire_request *requests, uint32_t count, uint32_t flags)
 {
     struct tm_link *link = &pool->client->link;
-    struct tm_wire_request requests[TM_UNIX_BATCH];
     for (uint32_t i = 0; i < count; i++) {
         requests[i] = tm_unix_request(pool, operation, &io[i].object, io[i].index, flags);
-        if (operation == TM_WIRE_PUT)
+        tm_unix_find_page(pool->client, io[i].page, &requests[i]);
+        if (operation == TM_WIRE_PUT && requests[i].region == 0)
             memcpy(tm_link_page(link, places[i]), io[i].page, TMEM_PAGE_SIZE);
     }
     tm_link_send(link, places, requests, count, true);
@@ -173,6 +176,7 @@ static uint32_t do_some(struct tm_unix_pool *pool, enum tm_wire_operation operat
 {
     struct tm_link *link = &pool->client->link;
     uint32_t places[TM_UNIX_BATCH];
+    struct tm_wire_request requests[TM_UNIX_BATCH];
     struct tm_wire_answer answer;
     uint32_t taken = tm_unix_take_for(pool, count, places);
     if (taken == 0) {
@@ -181,13 +185,13 @@ static uint32_t do_some(struct tm_unix_pool *pool, enum tm_wire_operation operat
     }
     for (uint32_t at = 0; at < taken;) {
         uint32_t many = sent_together(link, taken - at);
-        send_some(pool, operation, io + at, places + at, many, flags);
+        send_some(pool, operation, io + at, places + at, requests + at, many, flags);
         at += many;
     }
     for (uint32_t i = 0; i < taken; i++) {
         bool is_answered = tm_link_wait(link, places[i], &answer);
         io[i].result = tm_unix_result(is_answered, &answer);
-        if (io[i].result == TMEM_OK && operation == TM_WIRE_GET)
+        if (io[i].result == TMEM_OK && operation == TM_WIRE_GET && requests[i].region == 0)
             memcpy(io[i].page, tm_link_page(link, places[i]), TMEM_PAGE_SIZE);
     }
     tm_link_give_back(link, places, taken);

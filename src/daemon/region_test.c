@@ -149,7 +149,8 @@ static void there_are_as_many_as_the_format_and_the_configuration_allow(void **s
     const struct tm_rule *before = it.session->tenant->rule;
     small.region_bytes = TM_WIRE_REGIONS_MAX * BYTES;
     it.session->tenant->rule = &small;
-    assert_int_equal(enrol(memory_of(2 * BYTES, MFD_ALLOW_SEALING, F_SEAL_SHRINK), BYTES + TM_PAGE_BYTES), TM_WIRE_FAILED);
+    int larger = memory_of(2 * BYTES, MFD_ALLOW_SEALING, F_SEAL_SHRINK);
+    assert_int_equal(enrol(larger, BYTES + TM_PAGE_BYTES), TM_WIRE_FAILED);
     assert_int_equal(enrol(memory_of(BYTES, MFD_ALLOW_SEALING, F_SEAL_SHRINK), BYTES), TM_WIRE_REGISTERED);
     assert_int_equal(it.client.answer.region.region, 7);
     it.session->tenant->rule = before;

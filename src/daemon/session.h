@@ -130,7 +130,8 @@ void tm_session_fail(struct tm_session *session, struct tm_scratch *scratch, enu
  * callee's to close, or -1. */
 void tm_session_answer(struct tm_session *session, struct tm_scratch *scratch, int descriptor);
 
-/* tm_session_register, tm_session_unregister - memory of the client's own (region.c). @memory is the callee's to close. */
+/* tm_session_register, tm_session_unregister - memory of the client's own (region.c). @memory is the callee's to
+ * close. */
 void tm_session_register(struct tm_session *session, struct tm_scratch *scratch, int memory);
 void tm_session_unregister(struct tm_session *session, struct tm_scratch *scratch);
 

@@ -167,7 +167,7 @@ static void add_pools(struct tm_engine *engine, struct tm_engine_figures *out)
     tm_lock_acquire(&engine->control, TM_LOCK_control);
     out->clients = engine->client_count;
     out->pools = engine->pool_count;
-    out->evicted_pages = engine->past.counts[TM_ARENA_EPHEMERAL].evicted;
+    out->evicted_pages = tm_load_relaxed(&engine->past.counts[TM_ARENA_EPHEMERAL].evicted);
     for (uint32_t n = 1; n < engine->pools_next; n++) {
         const struct tm_pool *pool = tm_pool_at(engine, n);
         if (tm_load_relaxed(&pool->life) == TM_LIFE_RUNNING)

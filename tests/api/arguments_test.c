@@ -255,6 +255,42 @@ static void arguments_of_batches_are_checked(void **state)
     assert_int_equal(io[1].result, TMEM_INVALID);
 }
 
+static void memory_for_pages_takes_them_at_any_place(void **state)
+{
+    void *memory = NULL;
+    void *more[TMEM_MEMORY_MAX] = {NULL};
+    unsigned char *bytes;
+    (void)state;
+    assert_int_equal(tmem_memory_create(NULL, 1, &memory), TMEM_INVALID);
+    assert_int_equal(tmem_memory_create(client, 0, &memory), TMEM_INVALID);
+    assert_int_equal(tmem_memory_create(client, 1, NULL), TMEM_INVALID);
+    assert_int_equal(tmem_memory_create(client, SIZE_MAX, &memory), TMEM_NOMEM);
+    tmem_memory_destroy(client, NULL);
+    tmem_memory_destroy(NULL, page);
+    assert_int_equal(tmem_memory_create(client, 3 * TMEM_PAGE_SIZE - 1, &memory), TMEM_OK);
+    bytes = memory;
+    for (size_t i = 0; i < 3 * (size_t)TMEM_PAGE_SIZE; i++)
+        assert_int_equal(bytes[i], 0);
+    memcpy(bytes, page, sizeof page);
+    assert_int_equal(tmem_put(cache, &object, 7, bytes, TMEM_PUT_PLAIN), TMEM_OK);
+    assert_int_equal(tmem_get(cache, &object, 7, bytes + TMEM_PAGE_SIZE + 9, TMEM_GET_INCLUSIVE), TMEM_OK);
+    assert_memory_equal(bytes + TMEM_PAGE_SIZE + 9, page, sizeof page);
+    struct tmem_io io[3] = {{.object = object, .index = 7, .page = bytes},
+                            {.object = object, .index = 8, .page = page},
+                            {.object = object, .index = 9, .page = bytes + 2 * TMEM_PAGE_SIZE}};
+    assert_int_equal(tmem_put_many(cache, io, 3, TMEM_PUT_PLAIN), TMEM_OK);
+    memset(bytes, 1, 3 * (size_t)TMEM_PAGE_SIZE);
+    assert_int_equal(tmem_get_many(cache, io, 2, TMEM_GET_EXCLUSIVE), TMEM_OK);
+    assert_int_equal(io[0].result + io[1].result, TMEM_OK);
+    assert_memory_equal(bytes, page, sizeof page);
+    assert_int_equal(tmem_invalidate_page(cache, &object, 9), TMEM_OK);
+    for (size_t i = 1; i < TMEM_MEMORY_MAX; i++)
+        assert_int_equal(tmem_memory_create(client, 1, &more[i]), TMEM_OK);
+    for (size_t i = 1; i < TMEM_MEMORY_MAX; i++)
+        tmem_memory_destroy(client, more[i]);
+    tmem_memory_destroy(client, memory);
+}
+
 static void a_stored_page_is_not_trusted(void **state)
 {
     struct tmem_stored good;
@@ -492,6 +528,7 @@ int main(void)
         CASE(a_shared_pool_is_joined_once_and_as_what_it_is),
         CASE(arguments_of_puts_and_gets_are_checked),
         CASE(arguments_of_batches_are_checked),
+        CASE(memory_for_pages_takes_them_at_any_place),
         CASE(a_stored_page_is_not_trusted),
         CASE(arguments_of_walks_and_lists_are_checked),
         CASE(ledgers_are_for_operators),

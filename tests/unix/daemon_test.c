@@ -37,6 +37,15 @@ static struct tmem_client *client;
 static struct tmem_pool *cache; /* ephemeral */
 static struct tmem_pool *swap;  /* persistent */
 
+#ifdef __SANITIZE_THREAD__
+/* A child of this process, which has threads, opens a store, which begins one. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}
+#endif
+
 static uint64_t now_ms(void)
 {
     struct timespec now;
@@ -206,6 +215,34 @@ static void a_killed_daemon_is_told_within_a_second(void **state)
     assert_int_equal(get(swap, 1), TMEM_OK);
 }
 
+static void memory_is_the_daemons_again_when_it_was_started_again(void **state)
+{
+    const struct tmem_object_id object = {{4, 5, 6}};
+    struct tm_unix_memory *known = &tm_unix_client_of(client)->memory[0];
+    unsigned char *memory;
+    void *made;
+    (void)state;
+    assert_int_equal(tmem_memory_create(client, 4 * TMEM_PAGE_SIZE, &made), TMEM_OK);
+    memory = made;
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(known->region, 1); /* nothing is copied */
+        memset(memory, (int)round + 3, TMEM_PAGE_SIZE);
+        memory[5] = 1;
+        assert_int_equal(tmem_put(cache, &object, 1, memory, TMEM_PUT_PLAIN), TMEM_OK);
+        assert_int_equal(tmem_get(cache, &object, 1, memory + 2 * TMEM_PAGE_SIZE, TMEM_GET_INCLUSIVE), TMEM_OK);
+        assert_memory_equal(memory, memory + 2 * TMEM_PAGE_SIZE, TMEM_PAGE_SIZE);
+        kill_daemon(SIGKILL);
+        assert_int_equal(tmem_get(cache, &object, 1, memory, TMEM_GET_INCLUSIVE), TMEM_UNAVAILABLE);
+        start_daemon();
+        assert_true(comes_back(cache));
+    }
+    tmem_memory_destroy(client, made);
+    assert_int_equal(known->region, 0);
+    assert_int_equal(put(cache, 1), TMEM_OK);
+    tmem_pool_destroy(swap); /* lost with the first daemon */
+    assert_int_equal(tmem_pool_create(client, TMEM_POOL_PERSISTENT, NULL, &swap), TMEM_OK);
+}
+
 /* As if the network between them had failed, if there were one. */
 static void a_lost_connection_is_claimed_by_the_token(void **state)
 {
@@ -282,6 +319,7 @@ int main(int argc, char **argv)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(a_killed_daemon_is_told_within_a_second),
+        CASE(memory_is_the_daemons_again_when_it_was_started_again),
         CASE(a_lost_connection_is_claimed_by_the_token),
         CASE(a_killed_clients_name_is_free_again),
         CASE(a_client_that_leaves_and_comes_back_has_nothing),

@@ -195,7 +195,7 @@ static uint64_t operations(void)
 {
     const char *text = getenv("TMEM_TEST_OPERATIONS");
     uint64_t count = text != NULL ? strtoull(text, NULL, 0) : OPERATIONS;
-    return count < 400000 ? count : 400000; /* a second's work */
+    return count < 1000000 ? count : 1000000;
 }
 
 static void guests_hurt_nobody(void **state)
