@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * saved.c - what a saved client may say. An input is a file's bytes (it begins with 0), or else its sections without
- * numbers and checksums, which are put in as they have to be: the fuzzer would hardly find one. What is read goes into a
- * store, and out of it again.
+ * numbers and checksums, which are put in as they have to be: the fuzzer would hardly find one. What is read goes into
+ * a store, and out of it again.
  *
  * A section is its kind, its number of entries, two bytes with the length of its body, and the body.
  */
