@@ -97,7 +97,7 @@ struct tmem_op {
 #define TMEM_CONTROL_LIST 4u
 #define TMEM_CONTROL_QUERY_FREEABLE_MB 8u
 
-/* 4.8 and later. */
+/* 4.8 and later; SET_POOLS and SET_AUTH 4.9 and later. */
 #define TMEM_CONTROL_GET_CLIENT_INFO 5u
 #define TMEM_CONTROL_SET_CLIENT_INFO 6u
 #define TMEM_CONTROL_GET_POOLS 7u
@@ -223,7 +223,10 @@ enum tmem_xen_abi {
     TMEM_XEN_ABI_I386_V0 = 3,   /* 36 bytes */
 };
 
-/* How the memory of a guest is reached. Called from the thread of the operation, several at once. */
+/*
+ * How the memory of a guest is reached. Called from the thread of the operation, several at once; they must not call
+ * functions of this header for the same domain.
+ */
 struct tmem_xen_guest {
     void *context; /* of the functions below */
     /*
