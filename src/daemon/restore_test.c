@@ -218,6 +218,28 @@ static void settings_stay_what_they_were(void **state)
     assert_true(stats.frozen);
 }
 
+static void a_rule_that_allows_less_holds_at_once_one_that_says_the_same_leaves_what_was_set(void **state)
+{
+    (void)state;
+    struct tm_tenant *tenant = make("a");
+    struct tmem_client_stats stats;
+    const struct tm_wire_token token = tenant->token;
+    assert_int_equal(tmem_client_set_weight(tenant->client, 500), TMEM_OK);
+    config.own.weight = 300;
+    config.own.cap_bytes = 8u << 20;
+    restart();
+    tenant = claim("a", &token);
+    assert_int_equal(tmem_client_stats(tenant->client, &stats, sizeof stats), TMEM_OK);
+    assert_int_equal(stats.weight, 300);
+    assert_int_equal(stats.cap_bytes, 8 << 20);
+    /* An operator may go beyond it. */
+    assert_int_equal(tmem_client_set_cap(tenant->client, 16u << 20), TMEM_OK);
+    restart();
+    tenant = claim("a", &token);
+    assert_int_equal(tmem_client_stats(tenant->client, &stats, sizeof stats), TMEM_OK);
+    assert_int_equal(stats.cap_bytes, 16 << 20);
+}
+
 static void an_orphan_waits_as_long_as_it_would_have(void **state)
 {
     (void)state;
@@ -291,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(who_was_connected_has_everything_by_the_token_and_nobody_without),
         TEST(settings_stay_what_they_were),
+        TEST(a_rule_that_allows_less_holds_at_once_one_that_says_the_same_leaves_what_was_set),
         TEST(an_orphan_waits_as_long_as_it_would_have),
         TEST(who_could_not_come_has_some_seconds_at_least),
         TEST(settings_alone_wait_some_seconds),

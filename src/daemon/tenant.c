@@ -64,18 +64,19 @@ static bool make_token(struct tm_wire_token *token)
 /* What is written into a client's note, so that the next daemon knows the tenant. */
 enum {
     NOTE_TOKEN,     /* two words */
-    NOTE_USER = 2,  /* and NOTE_IS_WRITTEN */
+    NOTE_USER = 2,  /* and NOTE_IS_WRITTEN, and from NOTE_TERMS on what its rule said when that was applied last */
     NOTE_UNTIL = 3, /* monotonic time until which an orphan waits, 0: it is none. The memory is gone when that starts
                        anew */
 };
 #define NOTE_IS_WRITTEN (UINT64_C(1) << 32)
+#define NOTE_TERMS 33u
 TM_STATIC_ASSERT(sizeof(struct tm_wire_token) == 2u * sizeof(uint64_t));
 
-static void write_note(const struct tm_tenant *tenant)
+void tm_tenant_write_note(const struct tm_tenant *tenant)
 {
     uint64_t note[TM_CLIENT_NOTE_WORDS];
     memcpy(&note[NOTE_TOKEN], tenant->token.bytes, sizeof tenant->token.bytes);
-    note[NOTE_USER] = tenant->uid | NOTE_IS_WRITTEN;
+    note[NOTE_USER] = tenant->uid | NOTE_IS_WRITTEN | (uint64_t)tm_rule_terms(tenant->rule) << NOTE_TERMS;
     note[NOTE_UNTIL] = tenant->state == TM_TENANT_ORPHAN ? tenant->orphan_until_ns : 0;
     tm_client_set_note(tm_client_of(tenant->client), note);
 }
@@ -206,7 +207,7 @@ enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_t
         tm_tenant_note_wish(found, wish);
         /* It has no ephemeral pages that a lower cap would take time to drop. */
         tm_tenant_apply(found, tm_tenant_follow(found, rule));
-        write_note(found); /* before the client is told its token */
+        tm_tenant_write_note(found); /* before the client is told its token */
         *tenant = found;
         tm_events_add(tenants->daemon->events, *claimed ? TM_EVENT_CLIENT_RETURNED : TM_EVENT_CLIENT_CAME, name,
                       wish->uid, 0, NULL);
@@ -326,7 +327,7 @@ void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
     tm_tenants_lock(tenants);
     tenant->orphan_until_ns = until_ns;
     tenant->state = TM_TENANT_ORPHAN;
-    write_note(tenant);
+    tm_tenant_write_note(tenant);
     tm_tenants_unlock(tenants);
     tm_events_add(tenants->daemon->events, TM_EVENT_CLIENT_ORPHANED, tenant->name, pages, grace_seconds, NULL);
 }
@@ -525,6 +526,8 @@ static enum tmem_result make_orphan(struct tm_tenants *tenants, struct tmem_clie
     memcpy(tenant->token.bytes, &note[NOTE_TOKEN], sizeof tenant->token.bytes);
     (void)snprintf(tenant->name, sizeof tenant->name, "%s", name);
     tenant->rule = tm_config_rule_of(config, tenant->uid, name);
+    if (note[NOTE_USER] >> NOTE_TERMS != tm_rule_terms(tenant->rule))
+        tm_tenant_lower(tenant);
     enum tmem_result result = restore_pools(tenant, pools, pool_count);
     if (result != TMEM_OK) {
         free_tenant(tenant);
@@ -533,7 +536,7 @@ static enum tmem_result make_orphan(struct tm_tenants *tenants, struct tmem_clie
     tenant->state = TM_TENANT_ORPHAN;
     tenant->orphan_until_ns = until_of(tenant, note[NOTE_UNTIL], config->grace_seconds);
     tm_tenants_lock(tenants);
-    write_note(tenant);
+    tm_tenant_write_note(tenant);
     add(tenants, tenant);
     tm_tenants_unlock(tenants);
     return TMEM_OK;

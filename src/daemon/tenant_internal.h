@@ -45,6 +45,16 @@ enum tmem_result tm_tenant_authorise(struct tmem_client *client, const struct tm
 
 struct tm_tenant_change tm_tenant_follow(struct tm_tenant *tenant, const struct tm_rule *next);
 void tm_tenant_apply(struct tm_tenant *tenant, struct tm_tenant_change change);
+/* What a rule says of weight and cap, in 31 bits: whether it says another thing than before. */
+uint32_t tm_rule_terms(const struct tm_rule *rule);
+/* After a restart, where the rule says another thing: no more than it allows. What its client wishes for is not known
+ * before it has come back. */
+void tm_tenant_lower(struct tm_tenant *tenant);
+
+/* ---- tenant.c ---- */
+
+/* Under the lock. What of the tenant the next daemon has to know. */
+void tm_tenant_write_note(const struct tm_tenant *tenant);
 
 /* Under the lock. NULL: there is none of this name. */
 struct tm_tenant *tm_tenants_find(const struct tm_tenants *tenants, const char *name);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/mix.h"
 #include "daemon/log.h"
 
 /* The smallest of what is wished for and what is allowed; a wish of 0 is none. */
@@ -71,6 +72,22 @@ void tm_tenant_apply(struct tm_tenant *tenant, struct tm_tenant_change change)
         tm_log("client '%s' cannot have a cap of %llu bytes", tenant->name, (unsigned long long)change.cap_bytes);
 }
 
+uint32_t tm_rule_terms(const struct tm_rule *rule)
+{
+    return (uint32_t)(tm_scramble(rule->weight ^ tm_scramble(rule->cap_bytes)) >> 33);
+}
+
+void tm_tenant_lower(struct tm_tenant *tenant)
+{
+    const struct tm_rule *rule = tenant->rule;
+    struct tmem_client_stats stats;
+    if (tmem_client_stats(tenant->client, &stats, sizeof stats) != TMEM_OK)
+        return;
+    tm_tenant_apply(tenant, (struct tm_tenant_change){.weight = stats.weight > rule->weight ? rule->weight : 0,
+                                                      .has_cap = stats.cap_bytes > rule->cap_bytes,
+                                                      .cap_bytes = rule->cap_bytes});
+}
+
 void tm_tenants_reload(struct tm_tenants *tenants, struct tm_daemon *daemon, const struct tm_config *config)
 {
     char name[TMEM_CLIENT_NAME_SIZE] = "";
@@ -89,6 +106,9 @@ void tm_tenants_reload(struct tm_tenants *tenants, struct tm_daemon *daemon, con
         struct tm_tenant_change change = tm_tenant_follow(tenant, next);
         tm_tenants_unlock(tenants);
         tm_tenant_apply(tenant, change);
+        tm_tenants_lock(tenants);
+        tm_tenant_write_note(tenant);
+        tm_tenants_unlock(tenants);
         tm_tenant_release(tenants, tenant);
     }
 }
