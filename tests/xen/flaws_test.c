@@ -296,8 +296,8 @@ static void persistent_pages_get_room_from_others_ephemeral_ones(void **state)
     assert_int_equal(xen_new(guests[0], EPHEMERAL, 0, 0), 0);
     assert_int_equal(xen_new(guests[1], PERSISTENT, 0, 0), 0);
     put_random(guests[0], 0, 1, 0, 5000);
-    assert_int_equal(put_random(guests[1], 0, 2, 0, 800), 800);
-    assert_int_equal(count_found(guests[1], 0, 2, 0, 800), 800);
+    assert_int_equal(put_random(guests[1], 0, 2, 0, 1500), 1500);
+    assert_int_equal(count_found(guests[1], 0, 2, 0, 1500), 1500);
 }
 
 /* Caps were accepted and had no effect. */
