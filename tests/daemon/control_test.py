@@ -582,6 +582,24 @@ class Group(Case):
         self.run_tmem('list', status=4, user=NOBODY, group=NOBODY, extra_groups=[61])
 
 
+class Grace(Case):
+    config = CONFIG.replace('grace = 600', 'grace = 1')
+
+    def test_ends_of_clients_are_events(self):
+        one, two = self.actor('one'), self.actor('two')
+        one('pool a ephemeral')
+        one('fill a 1 5')
+        two('pool b persistent')
+        two('fill b 1 5')
+        one.leave()
+        two.kill()
+        self.within(20, lambda: len(self.events()) == 5)
+        told = {(event['event'], event['client']) for event in self.events()[2:]}
+        self.assertEqual({('client-left', 'test:one'), ('client-orphaned', 'test:two'), ('orphan-ended', 'test:two')},
+                         told)
+        self.assertEqual(0, self.store()['pages'])
+
+
 class Crowd(Case):
     config = CONFIG.replace('[daemon]\n', '[daemon]\nconnections = 2\n')
 
