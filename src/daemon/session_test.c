@@ -427,6 +427,54 @@ static void who_leaves_leaves_nothing(void **state)
     begin(&one, "a");
 }
 
+/* The name of a client of this test's user. */
+static const char *full_name(const char *name)
+{
+    static char text[TMEM_CLIENT_NAME_SIZE];
+    snprintf(text, sizeof text, "uid-%u:%s", (unsigned)geteuid(), name);
+    return text;
+}
+
+static bool is_gone_within(unsigned tries, const char *name)
+{
+    const struct timespec briefly = {0, 10000000};
+    for (; tries > 0; tries--) {
+        struct tm_tenant *tenant = tm_tenant_hold(ours.tenants, full_name(name));
+        if (tenant == NULL)
+            return true;
+        tm_tenant_release(ours.tenants, tenant);
+        nanosleep(&briefly, NULL);
+    }
+    return false;
+}
+
+static void whom_an_operator_holds_stays_and_holds_up_nobody(void **state)
+{
+    (void)state;
+    struct tmem_client_stats stats;
+    uint64_t pages = 0;
+    begin(&one, "a");
+    begin(&two, "b");
+    assert_int_equal(raw_put(&one, pool_of(&one, 0), 5, 1, 1), TM_WIRE_OK);
+    assert_int_equal(raw_put(&two, pool_of(&two, TM_WIRE_POOL_PERSISTENT), 5, 1, 1), TM_WIRE_OK);
+    struct tm_tenant *held = tm_tenant_hold(ours.tenants, full_name("a"));
+    assert_non_null(held);
+    raw_close(&one);
+    assert_true(is_gone_within(500, "a")); /* for others */
+    assert_true(tm_tenant_doom(ours.tenants, full_name("b"), &pages));
+    assert_int_equal(pages, 1);
+    assert_int_equal(tmem_client_stats(held->client, &stats, sizeof stats), TMEM_OK);
+    assert_int_equal(stats.counters.pages, 1);
+    tm_tenant_release(ours.tenants, held);
+    struct tmem_store_stats store = {.clients = 1};
+    for (unsigned tries = 500; tries > 0 && store.clients != 0; tries--) {
+        const struct timespec briefly = {0, 10000000};
+        nanosleep(&briefly, NULL);
+        assert_int_equal(tmem_store_stats(ours.store, &store, sizeof store), TMEM_OK);
+    }
+    assert_int_equal(store.clients, 0);
+}
+
 static void grace_ends(void **state)
 {
     (void)state;
@@ -717,6 +765,7 @@ int main(void)
         TEST(persistent_pages_wait_for_their_token),
         TEST(without_persistent_pages_nothing_waits),
         TEST(who_leaves_leaves_nothing),
+        TEST(whom_an_operator_holds_stays_and_holds_up_nobody),
         TEST(grace_ends),
         TEST(bad_requests_are_answered_and_do_nothing),
         TEST(what_breaks_the_format_ends_its_connection_only),

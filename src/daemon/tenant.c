@@ -24,7 +24,7 @@ struct tm_tenants *tm_tenants_create(const struct tm_daemon *daemon)
         return NULL;
     tenants->daemon = daemon;
     if (pthread_mutex_init(&tenants->mutex, NULL) == 0) {
-        if (pthread_cond_init(&tenants->released, NULL) == 0)
+        if (pthread_cond_init(&tenants->gone, NULL) == 0)
             return tenants;
         (void)pthread_mutex_destroy(&tenants->mutex);
     }
@@ -47,7 +47,7 @@ void tm_tenants_destroy(struct tm_tenants *tenants)
         tenants->first = tenant->next;
         free_tenant(tenant);
     }
-    (void)pthread_cond_destroy(&tenants->released);
+    (void)pthread_cond_destroy(&tenants->gone);
     (void)pthread_mutex_destroy(&tenants->mutex);
     free(tenants);
 }
@@ -282,7 +282,7 @@ static void end(struct tm_tenants *tenants, struct tm_tenant *tenant)
     while (*at != tenant)
         at = &(*at)->next;
     *at = tenant->next;
-    (void)pthread_cond_broadcast(&tenants->released);
+    (void)pthread_cond_broadcast(&tenants->gone);
     tm_tenants_unlock(tenants);
     /* From here on its name is free. */
     if (tenant->farewell >= 0)
@@ -290,14 +290,15 @@ static void end(struct tm_tenants *tenants, struct tm_tenant *tenant)
     free_tenant(tenant);
 }
 
-/* It is ENDING, so nobody comes to hold it. */
-static void wait_for_release(struct tm_tenants *tenants, struct tm_tenant *tenant)
+/* It is ENDING, so nobody comes to hold it. False: somebody does still, and gives it to the reaper again. */
+static bool may_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
 {
     tm_tenants_lock(tenants);
-    while (tenant->holds != 0)
-        (void)pthread_cond_wait(&tenants->released, &tenants->mutex);
+    bool is_free = tenant->holds == 0;
+    tenant->is_put_off = !is_free;
     tenant->leaves = tenant->leaves || tenant->is_doomed;
     tm_tenants_unlock(tenants);
+    return is_free;
 }
 
 static void tell_of_end(const struct tm_tenants *tenants, const struct tm_tenant *tenant)
@@ -311,7 +312,8 @@ void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
 {
     static struct tm_log_limit limit;
     uint32_t grace_seconds = tm_config_of(tenants->daemon)->grace_seconds;
-    wait_for_release(tenants, tenant);
+    if (!may_settle(tenants, tenant))
+        return;
     while (tm_tenant_pool_destroy_step(tenant, UINT32_MAX)) {
     }
     uint64_t pages = tenant->leaves ? 0 : keep_persistent(tenant);

@@ -59,6 +59,7 @@ struct tm_tenant {
     int socket;                     /* of its connection, while it is CONNECTED */
     bool is_doomed;                 /* an operator ends it: nothing waits */
     unsigned holds;                 /* operators who look at it: it does not end before they are done */
+    bool is_put_off;                /* its end waits for them */
     uint32_t paused;                /* atomic */
     uint32_t busy;                  /* atomic: it is being served */
     struct tm_tenant_watch watch;
@@ -115,7 +116,8 @@ void tm_tenant_disconnect(struct tm_tenants *tenants, struct tm_tenant *tenant);
 void tm_tenant_leave(struct tm_tenants *tenants, struct tm_tenant *tenant, int farewell, uint32_t number);
 
 /*
- * tm_tenant_settle - the reaper's part: destroy what goes at once, then keep the tenant as an orphan or end it.
+ * tm_tenant_settle - the reaper's part: destroy what goes at once, then keep the tenant as an orphan or end it. While
+ * an operator holds it, its end is put off, and holds up no others.
  */
 void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant);
 

@@ -10,7 +10,7 @@
 struct tm_tenants {
     const struct tm_daemon *daemon;
     pthread_mutex_t mutex;
-    pthread_cond_t released; /* some tenant is held no more, or is gone */
+    pthread_cond_t gone; /* some tenant is */
     struct tm_tenant *first;
     uint64_t last_serial;
 };

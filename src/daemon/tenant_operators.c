@@ -39,9 +39,10 @@ void tm_tenant_release(struct tm_tenants *tenants, struct tm_tenant *tenant)
 {
     tm_tenants_lock(tenants);
     TM_ASSERT(tenant->holds > 0);
-    if (--tenant->holds == 0)
-        (void)pthread_cond_broadcast(&tenants->released);
+    bool is_put_off = --tenant->holds == 0 && tenant->is_put_off;
     tm_tenants_unlock(tenants);
+    if (is_put_off)
+        tm_reaper_add(tenants->daemon->reaper, tenant);
 }
 
 bool tm_tenant_waits(struct tm_tenants *tenants, const struct tm_tenant *tenant, uint64_t *left_ns)
@@ -93,7 +94,7 @@ bool tm_tenant_doom(struct tm_tenants *tenants, const char *name, uint64_t *page
         tm_reaper_add(tenants->daemon->reaper, tenant);
     tm_tenants_lock(tenants);
     while (is_there(tenants, serial))
-        (void)pthread_cond_wait(&tenants->released, &tenants->mutex);
+        (void)pthread_cond_wait(&tenants->gone, &tenants->mutex);
     tm_tenants_unlock(tenants);
     return true;
 }
