@@ -667,8 +667,8 @@ class Hostile(Case):
                      {'verb': 'reclaim', 'bytes': 1 << 20}, {'verb': 'size', 'size_bytes': 32 << 20},
                      {'verb': 'stats'}, {'verb': 'latency'}, {'verb': 'events', 'from': 3, 'new': False},
                      {'verb': 'version'})
-        values = (None, True, False, 0, 1, -1, 1 << 20, 1 << 62, (1 << 64) - 1, 0.5, 'x', '', 'test:one', UUID, 'a' * 200,
-                  [], {}, [1], 'é')
+        values = (None, True, False, 0, 1, -1, 1 << 20, 1 << 62, (1 << 64) - 1, 0.5, 'x', '', 'test:one', UUID,
+                  'a' * 200, [], {}, [1], 'é')
         connection = self.connect()
         for _ in range(3000):
             question = dict(draw.choice(questions))
