@@ -267,7 +267,7 @@ class Managed(unittest.TestCase):
         self.serves()
         self.assertNotEqual(os.fstat(self.kept['tmem-door']).st_ino, before)
 
-    def test_an_arena_of_another_version_is_refused_untouched(self):
+    def test_an_arena_of_the_version_before_is_taken_over_others_are_refused_untouched(self):
         self.start_kept()
         self.serves()
         self.kill()
@@ -282,9 +282,12 @@ class Managed(unittest.TestCase):
                 self.assertIn('written in another format, by another version of tmem; not touched', self.logged())
                 self.assertIn('the persistent pages of the daemon before are as they were', self.logged())
                 self.assertEqual(self.digest_of_head(), digest)
-        os.pwrite(self.kept['tmem-arena'], head, 0)
+        # The one before, as a daemon leaves it that is killed while it makes it one of this version.
+        before = int.from_bytes(head[8:12], sys.byteorder) - 1
+        os.pwrite(self.kept['tmem-arena'], before.to_bytes(4, sys.byteorder), 8)
         self.start_kept()
         self.assertIn('took over 5 persistent pages', self.logged())
+        self.assertEqual(os.pread(self.kept['tmem-arena'], 4, 8), head[8:12])
 
     def test_descriptors_that_are_passed_twice_are_refused(self):
         self.start_kept()
