@@ -39,7 +39,7 @@ static struct tmem_pool *swap;  /* persistent */
 
 #ifdef __SANITIZE_THREAD__
 /* A child of this process, which has threads, opens a store, which begins one. */
-const char *__tsan_default_options(void);
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
     return "die_after_fork=0";
