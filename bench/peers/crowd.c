@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IDLE_BATCH 32u /* as many as the library has under way at most */
+#define IDLE_BATCH 16u /* as many as the library has under way at most */
 
 struct member {
     struct crowd *crowd;

@@ -205,7 +205,8 @@ static enum tm_wire_result enter(struct tm_link *link, const int *descriptors,
     /* Where there is one CPU, looking for answers keeps the daemon from writing some. */
     link->may_spin = sysconf(_SC_NPROCESSORS_ONLN) > 1;
     link->spin_credit = TM_LINK_SPIN_CREDIT_FIRST;
-    link->sleeps_to_try = TM_LINK_SLEEPS_TO_TRY_FIRST;
+    link->sleeps = 0;
+    link->tried_ns = 0;
     return TM_WIRE_OK;
 }
 

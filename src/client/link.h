@@ -36,7 +36,6 @@
 #define TM_LINK_PATH_BYTES 108u /* of a socket's path, the NUL included */
 #define TM_LINK_PLACES_MAX 64u  /* bits of a word */
 #define TM_LINK_SPIN_CREDIT_FIRST 4u
-#define TM_LINK_SLEEPS_TO_TRY_FIRST 32u
 
 enum tm_link_state {
     TM_LINK_CLOSED,    /* there is none; nobody holds anything of it */
@@ -91,8 +90,8 @@ struct tm_link {
     uint32_t has_reaper; /* atomic: 0 or 1; the rest is the reaper's */
     struct tm_ring answers;
     unsigned spin_credit;
-    unsigned sleeps;        /* since it last spun */
-    unsigned sleeps_to_try; /* before it spins without credit */
+    unsigned sleeps;   /* since it last spun, */
+    uint64_t tried_ns; /* at this time */
 };
 
 bool tm_link_init(struct tm_link *link);

@@ -12,13 +12,14 @@
 /*
  * How long the reaper looks before it sleeps: about as long as it takes the daemon to wake up and answer. Each time
  * that an answer came meanwhile is a credit; each time that none came costs some. Without credit it sleeps at once, but
- * now and then it tries again, more and more seldom as long as that is in vain: the daemon may be on the same CPU.
+ * now and then it tries again.
  */
 #define SPIN_NS 40000u
 #define LOOKS_BETWEEN_CLOCKS 32u
 #define CREDIT_MAX 16u
 #define CREDIT_COST 4u
-#define SLEEPS_TO_TRY_MAX 1024u
+#define SLEEPS_TO_TRY 32u
+#define TRY_EVERY_NS 5000000u
 
 /* ---- places ---- */
 
@@ -134,35 +135,35 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static bool is_worth_spinning(struct tm_link *link)
+static bool is_worth_spinning(struct tm_link *link, uint64_t time_ns)
 {
-    bool has_credit = link->spin_credit != 0 || link->sleeps >= link->sleeps_to_try;
+    bool has_credit = link->spin_credit != 0 ||
+                      (link->sleeps >= SLEEPS_TO_TRY && time_ns - link->tried_ns >= TRY_EVERY_NS);
     if (!link->may_spin || !has_credit || tm_load_relaxed(&head_of(link)->daemon.crowded) != 0) {
         link->sleeps++;
         return false;
     }
     link->sleeps = 0;
+    link->tried_ns = time_ns;
     return true;
 }
 
 /* Looks for answers for a while, if that pays; false: there are none. */
 static bool spin(struct tm_link *link)
 {
-    if (!is_worth_spinning(link))
+    uint64_t time_ns = now_ns();
+    if (!is_worth_spinning(link, time_ns))
         return false;
-    uint64_t end_ns = now_ns() + SPIN_NS;
+    uint64_t end_ns = time_ns + SPIN_NS;
     do {
         for (unsigned i = 0; i < LOOKS_BETWEEN_CLOCKS; i++) {
             if (has_answers(link)) {
                 link->spin_credit += link->spin_credit < CREDIT_MAX;
-                link->sleeps_to_try = TM_LINK_SLEEPS_TO_TRY_FIRST;
                 return true;
             }
             tm_platform_wait(0);
         }
     } while (now_ns() < end_ns);
-    if (link->spin_credit == 0 && link->sleeps_to_try < SLEEPS_TO_TRY_MAX)
-        link->sleeps_to_try *= 2u;
     link->spin_credit -= link->spin_credit < CREDIT_COST ? link->spin_credit : CREDIT_COST;
     return false;
 }

@@ -27,7 +27,7 @@
 #include "client/link.h"
 #include "client/uri.h"
 
-#define TM_UNIX_BATCH 32u /* requests that a batch has under way at most */
+#define TM_UNIX_BATCH 16u /* requests that a batch has under way at most: each has a page of shared memory */
 
 #define TM_UNIX_CLIENT_MAGIC 0x75636c69u
 #define TM_UNIX_POOL_MAGIC 0x75706f6fu

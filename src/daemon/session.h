@@ -62,8 +62,8 @@ struct tm_session {
     bool is_awake;
     bool leaves; /* the client asked to: all goes, and farewell_number is answered then */
     /* The worker's: */
-    uint16_t sleeps;        /* at once, since it was last looked at */
-    uint16_t sleeps_to_try; /* before it is looked at though that was not worth it */
+    uint32_t sleeps;   /* at once, since it was last looked at in vain, */
+    uint64_t tried_ns; /* at this time */
     uint32_t spin_ns;
     uint64_t idle_since_ns; /* 0: it is not idle */
     uint32_t weight;        /* its client's, as of late */

@@ -16,9 +16,9 @@
 /* How long a session may be looked at in vain, at most, and what is not worth it: see found() and idle(). */
 #define SPIN_MAX_NS 50000u
 #define SPIN_LEAST_NS 2000u
-/* After so many times to sleep at once it is tried again whether spinning is worth it, more and more seldom. */
-#define SLEEPS_TO_TRY_MIN 32u
-#define SLEEPS_TO_TRY_MAX 1024u
+/* After so many times to sleep at once, and so long, it is tried again whether spinning is worth it. */
+#define SLEEPS_TO_TRY 32u
+#define TRY_EVERY_NS 5000000u
 /* What the heaviest of several sessions may do before the others have their turn; parts of a request, for weights. */
 #define TURN_OF_MANY 8u
 #define REQUEST_PARTS 1024u
@@ -184,6 +184,7 @@ static void hear(struct worker *worker, struct tm_session *session)
     tm_session_hear(session, &worker->scratch);
     /* By edges: each writing to it is one, and it is never read. */
     if (was_new && session->state == TM_SESSION_SERVED) {
+        session->spin_ns = SPIN_MAX_NS;
         if (watch(worker, session->wake_daemon, EPOLLIN | EPOLLET, session, EVENT_OF_RING))
             wake(worker, session);
         else
@@ -239,29 +240,27 @@ static void found(struct tm_session *session)
         return;
     session->idle_since_ns = 0;
     session->sleeps = 0;
-    session->sleeps_to_try = SLEEPS_TO_TRY_MIN;
     session->spin_ns = SPIN_MAX_NS;
 }
 
 /* How long to look this time. Where it was never worth it, it is tried now and then. */
-static uint32_t patience_ns(const struct worker *worker, const struct tm_session *session)
+static uint32_t patience_ns(const struct worker *worker, const struct tm_session *session, uint64_t now_ns)
 {
     if (!worker->may_spin || (worker->crowded && !worker->worked))
         return 0;
     if (session->spin_ns >= SPIN_LEAST_NS)
         return session->spin_ns;
-    return session->sleeps >= session->sleeps_to_try ? SPIN_MAX_NS : 0;
+    return session->sleeps >= SLEEPS_TO_TRY && now_ns - session->tried_ns >= TRY_EVERY_NS ? SPIN_MAX_NS : 0;
 }
 
 /* It was looked at in vain for as long as it is worth, or not at all. */
-static void count_sleep(struct tm_session *session, uint32_t patience)
+static void count_sleep(struct tm_session *session, uint32_t patience, uint64_t now_ns)
 {
     session->sleeps++;
     if (patience == 0)
         return;
     session->sleeps = 0;
-    if (session->spin_ns < SPIN_LEAST_NS)
-        session->sleeps_to_try = (uint16_t)tm_min_u64(session->sleeps_to_try * 2u, SLEEPS_TO_TRY_MAX);
+    session->tried_ns = now_ns;
     session->spin_ns /= 2u;
 }
 
@@ -270,7 +269,7 @@ static void idle(struct worker *worker, struct tm_session *session, uint64_t now
 {
     if (session->idle_since_ns == 0)
         session->idle_since_ns = now_ns;
-    uint32_t patience = patience_ns(worker, session);
+    uint32_t patience = patience_ns(worker, session, session->idle_since_ns);
     if (now_ns - session->idle_since_ns < patience)
         return;
     tm_sleep_begin(&session->head->daemon);
@@ -278,7 +277,7 @@ static void idle(struct worker *worker, struct tm_session *session, uint64_t now
         tm_sleep_end(&session->head->daemon);
         return;
     }
-    count_sleep(session, patience);
+    count_sleep(session, patience, now_ns);
     put_to_sleep(worker, session);
 }
 

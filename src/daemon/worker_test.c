@@ -98,6 +98,7 @@ static void begin(unsigned number, uint32_t weight)
     session->next = session->prev = NULL;
     worker.all = NULL;
     sessions[number] = session;
+    session->spin_ns = SPIN_MAX_NS;
     raw_submit(&clients[number], &(struct tm_wire_request){.operation = TM_WIRE_POOL_CREATE});
     assert_int_equal(tm_session_serve(session, 1, &worker.scratch), 1);
     assert_true(raw_take(&clients[number], &answer, 0));
