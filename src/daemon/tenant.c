@@ -127,8 +127,11 @@ static void add(struct tm_tenants *tenants, struct tm_tenant *tenant)
     tenant->farewell = -1;
     tenant->socket = -1;
     tenant->serial = ++tenants->last_serial;
-    tenant->next = tenants->first;
-    tenants->first = tenant;
+    struct tm_tenant **at = &tenants->first;
+    while (*at != NULL && strcmp((*at)->name, tenant->name) < 0)
+        at = &(*at)->next;
+    tenant->next = *at;
+    *at = tenant;
 }
 
 static enum tmem_result make(struct tm_tenants *tenants, const struct tm_rule *rule,
@@ -282,6 +285,8 @@ static void end(struct tm_tenants *tenants, struct tm_tenant *tenant)
     while (*at != tenant)
         at = &(*at)->next;
     *at = tenant->next;
+    if (tenants->looked == tenant)
+        tenants->looked = NULL;
     (void)pthread_cond_broadcast(&tenants->gone);
     tm_tenants_unlock(tenants);
     /* From here on its name is free. */

@@ -10,8 +10,9 @@
 struct tm_tenants {
     const struct tm_daemon *daemon;
     pthread_mutex_t mutex;
-    pthread_cond_t gone; /* some tenant is */
-    struct tm_tenant *first;
+    pthread_cond_t gone;      /* some tenant is */
+    struct tm_tenant *first;  /* in the order of names */
+    struct tm_tenant *looked; /* of the list, the one that tm_tenants_hold_next() found last, or NULL */
     uint64_t last_serial;
 };
 

@@ -23,12 +23,13 @@ struct tm_tenant *tm_tenant_hold(struct tm_tenants *tenants, const char *name)
 
 struct tm_tenant *tm_tenants_hold_next(struct tm_tenants *tenants, const char *after)
 {
-    struct tm_tenant *next = NULL;
     tm_tenants_lock(tenants);
-    for (struct tm_tenant *tenant = tenants->first; tenant != NULL; tenant = tenant->next)
-        if (tenant->state != TM_TENANT_ENDING && strcmp(tenant->name, after) > 0 &&
-            (next == NULL || strcmp(tenant->name, next->name) < 0))
-            next = tenant;
+    /* Whoever goes through all of them comes from the one before. */
+    bool goes_on = tenants->looked != NULL && strcmp(tenants->looked->name, after) == 0;
+    struct tm_tenant *next = goes_on ? tenants->looked : tenants->first;
+    while (next != NULL && (next->state == TM_TENANT_ENDING || strcmp(next->name, after) <= 0))
+        next = next->next;
+    tenants->looked = next;
     if (next != NULL)
         next->holds++;
     tm_tenants_unlock(tenants);
