@@ -165,7 +165,7 @@ void kept_start(struct kept *kept, const char *tmemd, const char *settings)
 
 void kept_stop(struct kept *kept)
 {
-    static const char *const names[] = {"config", "socket", "socket.lock", "log"};
+    static const char *const names[] = {"config", "socket", "socket.lock", "control.sock.lock", "log"};
     char path[128];
     int status = -1;
     if (kept->keeper > 0) {
@@ -177,5 +177,6 @@ void kept_stop(struct kept *kept)
         snprintf(path, sizeof path, "%s/%s", kept->folder, names[i]);
         unlink(path);
     }
-    rmdir(kept->folder);
+    if (rmdir(kept->folder) != 0)
+        kept_fail(kept, "%s: %s", kept->folder, strerror(errno));
 }
