@@ -144,11 +144,12 @@ static bool use_once(struct tmem_pool *pool)
 
 bool crowd_idle(const struct bench_store *from, uint32_t count)
 {
+    static uint32_t made; /* so far: each has a name of its own */
     for (uint32_t i = 0; i < count; i++) {
         char name[24];
         struct tmem_client *client;
         struct tmem_pool *pool;
-        (void)snprintf(name, sizeof name, "idle-%u", i);
+        (void)snprintf(name, sizeof name, "idle-%u", made++);
         if (tmem_client_create(from->store, name, NULL, &client) != TMEM_OK ||
             tmem_pool_create(client, TMEM_POOL_EPHEMERAL, NULL, &pool) != TMEM_OK || !use_once(pool))
             return peer_fail("tmem: cannot make %u clients", count);

@@ -16,6 +16,7 @@ from servers import Server, process_bytes
 
 PAGES = 4096  # in each round
 LATENCIES = 20000
+FIRST_CLIENTS = 20  # what the store keeps ready while it grows is not theirs
 IDLE_CLIENTS = 100
 IDLE_SECONDS = 4.0
 FLOODED_PAGES = 8192  # of who is flooded; the other one has as many, and ephemeral ones besides
@@ -118,6 +119,7 @@ def idle(run, corpus):
     if one is None:
         return
     run.report.progress("daemon: idle clients")
+    one.driver.ask("idle", FIRST_CLIENTS)
     before = process_bytes(one.server.pid)
     one.driver.ask("idle", IDLE_CLIENTS)
     each = (process_bytes(one.server.pid) - before) / IDLE_CLIENTS
