@@ -30,6 +30,7 @@ LAYERS = {
     'src/cli': ['include', 'src/command', 'src/xenctrl'],
     'frontends/fuse': ['include', 'src/command'],
     'frontends/nbdkit': ['include', 'src/command'],
+    'frontends/tls': ['src/command'],
     'frontends/top': ['include', 'src/command'],
     'frontends/uffd': ['include', 'src/command'],
     'ports/xen': ['include', 'src/base', 'src/codec', 'src/store', 'src/engine', 'src/xen'],

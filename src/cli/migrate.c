@@ -3,8 +3,8 @@
 #include "cli/move.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,15 +21,20 @@ const char tm_cli_migrate_help[] =
     "\n"
     "  unix:PATH      the daemon on this machine whose control socket this is\n"
     "  ssh:HOST       that of another machine, by way of `ssh HOST tmem receive`\n"
+    "  tls:HOST:PORT  that of another machine, where `tmem receive --listen HOST:PORT` waits; encrypted\n"
     "\n"
-    "  --as NAME      call it so there\n" TM_CLI_SEND_HELP TM_CLI_ASK_HELP "\n" TM_CLI_ASK_STATUS;
+    "  --as NAME      call it so there\n" TM_CLI_SEND_HELP TM_CLI_TLS_HELP TM_CLI_ASK_HELP "\n" TM_CLI_ASK_STATUS;
 
 const char tm_cli_receive_help[] =
     "usage: tmem receive [OPTIONS]\n"
     "\n"
     "The other end of `tmem migrate`: takes a client from standard input, and answers on standard output.\n"
+    "With --listen it waits for one that comes to tls:HOST:PORT.\n"
     "\n"
-    "  --as NAME      call it so\n" TM_CLI_ASK_HELP "\n" TM_CLI_ASK_STATUS;
+    "  --as NAME      call it so\n"
+    "  --listen HOST:PORT\n"
+    "                 wait here; [::]:PORT is each address of this machine\n"
+    "  --forever      with --listen: take one after the other\n" TM_CLI_TLS_HELP TM_CLI_ASK_HELP "\n" TM_CLI_ASK_STATUS;
 
 double tm_cli_seconds(void)
 {
@@ -46,7 +51,8 @@ struct other_end {
     int descriptor;
     enum tm_exit code;
     pthread_t thread; /* unix: */
-    pid_t process;    /* ssh: */
+    pid_t process;    /* ssh:, tls: */
+    struct tm_cli_tls tls;
 };
 
 static void *receive_there(void *argument)
@@ -58,38 +64,41 @@ static void *receive_there(void *argument)
     return NULL;
 }
 
-static enum tm_exit start_ssh(struct other_end *other, const char *host)
+static enum tm_exit run_ssh(const struct other_end *other, const char *host)
 {
-    extern char **environ;
     char cause[TM_ERROR_TEXT_SIZE];
     const char *words[] = {"ssh", "-T", "--", host, "tmem", "receive", NULL, NULL, NULL};
-    char *const *arguments = (char *const *)(uintptr_t)words; /* the call does not write to them */
     if (other->name != NULL) {
         words[6] = "--as";
         words[7] = other->name;
     }
-    posix_spawn_file_actions_t actions;
-    int error = posix_spawn_file_actions_init(&actions);
-    if (error == 0) {
-        error = posix_spawn_file_actions_adddup2(&actions, other->descriptor, STDIN_FILENO);
-        if (error == 0)
-            error = posix_spawn_file_actions_adddup2(&actions, other->descriptor, STDOUT_FILENO);
-        if (error == 0)
-            error = posix_spawnp(&other->process, arguments[0], &actions, NULL, arguments, environ);
-        (void)posix_spawn_file_actions_destroy(&actions);
-    }
-    if (error == 0)
-        return TM_EXIT_OK;
+    (void)execvp(words[0], (char *const *)(uintptr_t)words); /* which does not write to them */
     return tm_fail(TM_EXIT_FAILED, "cannot run ssh: %s (is it installed? try: apt-get install openssh-client)",
-                   tm_error_text(error, cause));
+                   tm_error_text(errno, cause));
+}
+
+static enum tm_exit start_process(struct other_end *other, const char *destination)
+{
+    const char *connect[] = {"connect", destination + 4, NULL};
+    other->process = fork();
+    if (other->process < 0)
+        return tm_fail(TM_EXIT_FAILED, "cannot start a process (is there memory left?)");
+    if (other->process > 0)
+        return TM_EXIT_OK;
+    if (dup2(other->descriptor, STDIN_FILENO) < 0 || dup2(other->descriptor, STDOUT_FILENO) < 0)
+        _exit(TM_EXIT_FAILED);
+    _exit((int)(destination[0] == 't' ? tm_cli_run_tls(&other->tls, connect) : run_ssh(other, destination + 4)));
 }
 
 static enum tm_exit start_other_end(struct other_end *other, const char *destination)
 {
-    if (strncmp(destination, "ssh:", 4) == 0 && destination[4] != '\0' && destination[4] != '-')
-        return start_ssh(other, destination + 4);
+    bool is_tls = strncmp(destination, "tls:", 4) == 0;
+    if (!is_tls && tm_cli_is_tls(&other->tls))
+        return tm_cli_usage("migrate", "'%s': keys and certificates are for tls:HOST:PORT only", destination);
+    if (is_tls || (strncmp(destination, "ssh:", 4) == 0 && destination[4] != '\0' && destination[4] != '-'))
+        return start_process(other, destination);
     if (strncmp(destination, "unix:", 5) != 0 || destination[5] == '\0')
-        return tm_cli_usage("migrate", "'%s': expected unix:PATH or ssh:HOST", destination);
+        return tm_cli_usage("migrate", "'%s': expected unix:PATH, ssh:HOST or tls:HOST:PORT", destination);
     other->ask.socket = destination + 5;
     if (pthread_create(&other->thread, NULL, receive_there, other) != 0)
         return tm_fail(TM_EXIT_FAILED, "cannot start a thread (is there memory left?)");
@@ -127,7 +136,7 @@ static enum tm_exit migrate(struct tm_cli_ask *ask, json_t *question, struct oth
         return code;
     }
     if (other->process != 0)
-        (void)close(ends[1]); /* ssh has it */
+        (void)close(ends[1]); /* the process has it */
     ask->descriptors = &ends[0];
     ask->descriptor_count = 1;
     code = tm_cli_ask_move(ask, question, &answer);
@@ -151,7 +160,11 @@ enum tm_exit tm_cli_migrate(int count, char **arguments)
     const char *ephemeral = NULL;
     json_t *question;
     const struct tm_cli_option options[] = {
-        TM_CLI_ASK_OPTIONS(&ask), {"--ephemeral", NULL, &ephemeral, NULL}, {"--as", NULL, &other.name, NULL}};
+        TM_CLI_ASK_OPTIONS(&ask),
+        TM_CLI_TLS_OPTIONS(&other.tls),
+        {"--ephemeral", NULL, &ephemeral, NULL},
+        {"--as", NULL, &other.name, NULL},
+    };
     enum tm_exit code = tm_cli_read(count, arguments, options, TM_ARRAY_SIZE(options), operands, 2);
     if (code != TM_EXIT_OK)
         return code;
@@ -166,16 +179,50 @@ enum tm_exit tm_cli_migrate(int count, char **arguments)
     return migrate(&ask, question, &other, operands[1]);
 }
 
+/* Waits for a connection; another `tmem receive` takes what comes over it. */
+static enum tm_exit wait_for_client(const struct tm_cli_tls *tls, const char *address, const char *name,
+                                    const char *socket)
+{
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1u);
+    if (length <= 0)
+        return tm_fail(TM_EXIT_FAILED, "cannot find this program again (is /proc mounted?)");
+    self[length] = '\0';
+    const char *words[TM_CLI_TLS_WORDS] = {"listen", address, self, "receive"};
+    size_t count = 4;
+    if (name != NULL) {
+        words[count++] = "--as";
+        words[count++] = name;
+    }
+    if (socket != NULL) {
+        words[count++] = "--socket";
+        words[count++] = socket;
+    }
+    return tm_cli_run_tls(tls, words);
+}
+
 enum tm_exit tm_cli_receive(int count, char **arguments)
 {
     static const int descriptors[] = {STDIN_FILENO, STDOUT_FILENO};
     struct tm_cli_ask ask = {.socket = NULL};
+    struct tm_cli_tls tls = {.forever = false};
     const char *name = NULL;
-    const struct tm_cli_option options[] = {TM_CLI_ASK_OPTIONS(&ask), {"--as", NULL, &name, NULL}};
+    const char *address = NULL;
+    const struct tm_cli_option options[] = {
+        TM_CLI_ASK_OPTIONS(&ask),
+        TM_CLI_TLS_OPTIONS(&tls),
+        {"--as", NULL, &name, NULL},
+        {"--listen", NULL, &address, NULL},
+        {"--forever", NULL, NULL, &tls.forever},
+    };
     enum tm_exit code = tm_cli_read(count, arguments, options, TM_ARRAY_SIZE(options), NULL, 0);
     if (code != TM_EXIT_OK)
         return code;
     if (ask.as_json)
         return tm_cli_usage("receive", "standard output is taken: --json cannot be");
+    if (address != NULL)
+        return wait_for_client(&tls, address, name, ask.socket);
+    if (tls.forever || tm_cli_is_tls(&tls))
+        return tm_cli_usage("receive", "keys, certificates and --forever are for --listen HOST:PORT only");
     return tm_cli_take(&ask, "receive", name, descriptors, TM_ARRAY_SIZE(descriptors));
 }

@@ -9,6 +9,41 @@
     "  --ephemeral SIZE|all|none\n" \
     "                 so much of what is ephemeral goes along, the hottest first (default none)\n"
 
+/* ---- tls: ---- */
+
+/* What tmem-tls is told of the options of the same names. */
+struct tm_cli_tls {
+    const char *psk;
+    const char *certificate;
+    const char *key;
+    const char *ca;
+    bool forever;
+};
+
+#define TM_CLI_TLS_OPTIONS(tls)                             \
+    {"--psk", NULL, &(tls)->psk, NULL},                     \
+        {"--certificate", NULL, &(tls)->certificate, NULL}, \
+        {"--key", NULL, &(tls)->key, NULL},                 \
+    {                                                       \
+        "--ca", NULL, &(tls)->ca, NULL                      \
+    }
+
+#define TM_CLI_TLS_HELP                                                                  \
+    "  --psk FILE     the key that both ends have, a line IDENTITY:HEX (see: psktool)\n" \
+    "  --certificate FILE, --key FILE, --ca FILE\n"                                      \
+    "                 or: this end's certificate, its key, and who signs the other's\n"
+
+/* Whether one of them but --forever was there. */
+bool tm_cli_is_tls(const struct tm_cli_tls *tls);
+
+/* tm_cli_run_tls() takes so many words, up to the first NULL. */
+#define TM_CLI_TLS_WORDS 8u
+
+/* Replaces this process by tmem-tls. Returns only where that failed, after a message. */
+enum tm_exit tm_cli_run_tls(const struct tm_cli_tls *tls, const char *const *words);
+
+/* ---- progress, questions and answers ---- */
+
 struct tm_cli_move_progress {
     bool has_shown;
     double begun; /* tm_cli_seconds() */

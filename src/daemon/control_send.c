@@ -193,6 +193,10 @@ json_t *tm_control_migrate(struct tm_control_call *call)
     if (refused != NULL)
         return refused;
     bool done = send_client(&sending) && hand_over(&sending);
+    if (!done && sending.writer.failed && sending.transfer.error != 0) {
+        sending.transfer.error = 0; /* of writing: who stopped reading may have said why */
+        json_decref(tm_move_hear(&sending.transfer, "ready", sending.text, sizeof sending.text));
+    }
     memcpy(name, sending.tenant->name, sizeof name);
     if (done)
         sending.paused_ns = tm_now_ns() - sending.paused_ns;

@@ -101,7 +101,7 @@ wait "$load" 2>/dev/null
 is_orphan() { "$TMEM" list --orphans --socket "$here" | grep -q "$client"; }
 within 10 is_orphan || fail "a client that was killed is no orphan"
 tmem migrate --socket "$here" "$client" "$there" && fail "a destination without a scheme"
-says "expected unix:PATH or ssh:HOST"
+says "expected unix:PATH, ssh:HOST or tls:HOST:PORT"
 tmem migrate --socket "$here" "$client" "unix:$work/missing.sock" && fail "moved to nobody"
 has "$here" "$pages"
 tmem migrate --socket "$here" "$client" "unix:$there" || fail "migrate: $(cat "$work/said")"
