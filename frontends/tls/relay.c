@@ -38,10 +38,9 @@ static bool can_retry(ssize_t problem)
 
 static enum outcome session_broke(const struct relay *relay, ssize_t problem)
 {
-    const char *told = problem == GNUTLS_E_FATAL_ALERT_RECEIVED
-                           ? gnutls_alert_get_name(gnutls_alert_get(relay->session))
-                           : gnutls_strerror((int)problem);
-    tm_message("the connection with %s was cut: %s (see there for the reason)", relay->peer, told);
+    char words[TLS_WORDS_SIZE];
+    tm_message("the connection with %s was cut: %s (see there for the reason)", relay->peer,
+               tls_cause(relay->session, (int)problem, words));
     return OUTCOME_BROKEN;
 }
 

@@ -58,6 +58,11 @@ void tls_key_free(struct tls_key *key);
 
 /* ---- trust.c ---- */
 
+#define TLS_WORDS_SIZE 160u
+
+/* tls_cause - what GnuTLS, or an alert from the other end, says about @problem, in @words; returns it. */
+const char *tls_cause(gnutls_session_t session, int problem, char words[static TLS_WORDS_SIZE]);
+
 /* How the ends know each other: a file with a key that both have, or certificates; and what GnuTLS makes of it. */
 struct tls_trust {
     const char *psk;

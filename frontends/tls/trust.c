@@ -2,6 +2,8 @@
 /* trust.c - keys and certificates, and the handshake with them. TLS 1.3 only. */
 #include "tls.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #define HANDSHAKE_MS 10000u
@@ -10,12 +12,34 @@
 static const char with_keys[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:-KX-ALL:+ECDHE-PSK:+DHE-PSK";
 static const char with_certificates[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
 
+/* Sentences as a part of a message. */
+static const char *as_words(const char *text, char words[static TLS_WORDS_SIZE])
+{
+    (void)snprintf(words, TLS_WORDS_SIZE, "%s", text);
+    size_t length = strlen(words);
+    while (length > 0 && (words[length - 1u] == '.' || words[length - 1u] == ' '))
+        words[--length] = '\0';
+    /* Not of a short name in capitals. */
+    if (length > 1u && isupper((unsigned char)words[1]) == 0)
+        words[0] = (char)tolower((unsigned char)words[0]);
+    return words;
+}
+
+const char *tls_cause(gnutls_session_t session, int problem, char words[static TLS_WORDS_SIZE])
+{
+    const char *text = problem == GNUTLS_E_FATAL_ALERT_RECEIVED ? gnutls_alert_get_name(gnutls_alert_get(session))
+                                                                : gnutls_strerror(problem);
+    return as_words(text != NULL ? text : "it refused", words);
+}
+
 /* ---- what is read from files ---- */
 
 static enum tm_exit cannot_use(const char *path, int problem)
 {
+    char words[TLS_WORDS_SIZE];
     return tm_fail(problem == GNUTLS_E_FILE_ERROR ? TM_EXIT_NOT_FOUND : TM_EXIT_FAILED,
-                   "cannot use %s: %s (is it in the form that certtool writes, PEM?)", path, gnutls_strerror(problem));
+                   "cannot use %s: %s (is it in the form that certtool writes, PEM?)", path,
+                   as_words(gnutls_strerror(problem), words));
 }
 
 static enum tm_exit load_certificates(struct tls_trust *trust)
@@ -115,18 +139,18 @@ static int prepare(const struct tls_trust *trust, gnutls_session_t session, int 
 
 static enum tm_exit refuse(const struct tls_trust *trust, gnutls_session_t session, int problem, const char *peer)
 {
+    char words[TLS_WORDS_SIZE];
     gnutls_datum_t text;
     if (problem == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR &&
         gnutls_certificate_verification_status_print(gnutls_session_get_verify_cert_status(session), GNUTLS_CRT_X509,
                                                      &text, 0) == 0) {
-        enum tm_exit code = tm_fail(TM_EXIT_DENIED, "the certificate of %s: %s", peer, (const char *)text.data);
+        enum tm_exit code = tm_fail(TM_EXIT_DENIED, "the certificate of %s: %s", peer,
+                                    as_words((const char *)text.data, words));
         gnutls_free(text.data);
         return code;
     }
-    const char *told = problem == GNUTLS_E_FATAL_ALERT_RECEIVED ? gnutls_alert_get_name(gnutls_alert_get(session))
-                                                                : NULL;
-    return tm_fail(TM_EXIT_DENIED, "no agreement with %s: %s%s%s (%s)", peer, gnutls_strerror(problem),
-                   told != NULL ? " " : "", told != NULL ? told : "",
+    return tm_fail(TM_EXIT_DENIED, "no agreement with %s: %s (%s)", peer,
+                   tls_cause(session, problem, words),
                    trust->psk != NULL ? "have both ends the same key, and --psk?"
                                       : "have both ends certificates that the other's --ca signed?");
 }

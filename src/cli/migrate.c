@@ -53,6 +53,7 @@ struct other_end {
     pthread_t thread; /* unix: */
     pid_t process;    /* ssh:, tls: */
     struct tm_cli_tls tls;
+    bool is_tls;
 };
 
 static void *receive_there(void *argument)
@@ -87,15 +88,15 @@ static enum tm_exit start_process(struct other_end *other, const char *destinati
         return TM_EXIT_OK;
     if (dup2(other->descriptor, STDIN_FILENO) < 0 || dup2(other->descriptor, STDOUT_FILENO) < 0)
         _exit(TM_EXIT_FAILED);
-    _exit((int)(destination[0] == 't' ? tm_cli_run_tls(&other->tls, connect) : run_ssh(other, destination + 4)));
+    _exit((int)(other->is_tls ? tm_cli_run_tls(&other->tls, connect) : run_ssh(other, destination + 4)));
 }
 
 static enum tm_exit start_other_end(struct other_end *other, const char *destination)
 {
-    bool is_tls = strncmp(destination, "tls:", 4) == 0;
-    if (!is_tls && tm_cli_is_tls(&other->tls))
+    other->is_tls = strncmp(destination, "tls:", 4) == 0;
+    if (!other->is_tls && tm_cli_is_tls(&other->tls))
         return tm_cli_usage("migrate", "'%s': keys and certificates are for tls:HOST:PORT only", destination);
-    if (is_tls || (strncmp(destination, "ssh:", 4) == 0 && destination[4] != '\0' && destination[4] != '-'))
+    if (other->is_tls || (strncmp(destination, "ssh:", 4) == 0 && destination[4] != '\0' && destination[4] != '-'))
         return start_process(other, destination);
     if (strncmp(destination, "unix:", 5) != 0 || destination[5] == '\0')
         return tm_cli_usage("migrate", "'%s': expected unix:PATH, ssh:HOST or tls:HOST:PORT", destination);
@@ -114,7 +115,10 @@ static enum tm_exit wait_for_other_end(struct other_end *other)
     }
     while (waitpid(other->process, &status, 0) < 0 && errno == EINTR) {
     }
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? TM_EXIT_OK : TM_EXIT_FAILED;
+    /* What ssh ends with is its own matter, or that of another machine. */
+    if (WIFEXITED(status) && WEXITSTATUS(status) <= (other->is_tls ? TM_EXIT_NO_DAEMON : TM_EXIT_OK))
+        return (enum tm_exit)WEXITSTATUS(status);
+    return TM_EXIT_FAILED;
 }
 
 /* ---- the verbs ---- */
@@ -146,7 +150,7 @@ static enum tm_exit migrate(struct tm_cli_ask *ask, json_t *question, struct oth
     if (other->process == 0)
         (void)close(ends[1]);
     if (code != TM_EXIT_OK)
-        return code;
+        return code == TM_EXIT_FAILED && other->is_tls && there != TM_EXIT_OK ? there : code;
     tm_cli_tell_sent(ask, answer, "moved");
     json_decref(answer);
     return there;

@@ -110,18 +110,18 @@ pages=$(pages_at "$here")
 
 note "what is not right before anything begins"
 address=127.0.0.1
-migrate 1 "$here" --psk "$work/key"
+migrate 2 "$here" --psk "$work/key"
 says "expected HOST:PORT"
 address=127.0.0.1:1
 migrate 1 "$here" --psk "$work/key"
 says "connection refused (does it wait there?"
-migrate 1 "$here"
+migrate 2 "$here"
 says "how do the two ends know each other?"
-migrate 1 "$here" --psk "$work/missing"
+migrate 3 "$here" --psk "$work/missing"
 says "cannot read $work/missing: no such file"
 cp "$work/key" "$work/public"
 chmod 644 "$work/public"
-migrate 1 "$here" --psk "$work/public"
+migrate 4 "$here" --psk "$work/public"
 says "others may read this key"
 (umask 77 && echo both:1234 >"$work/short")
 migrate 1 "$here" --psk "$work/short"
@@ -136,11 +136,11 @@ is_at "$here" "$there"
 
 note "with a key, there and back; who has another is refused, and does not count"
 receive "$there" --psk "$work/key"
-migrate 1 "$here" --psk "$work/other"
+migrate 4 "$here" --psk "$work/other"
 heard "no agreement with 127.0.0.1"
 says "no agreement with $address"
-migrate 1 "$here" --psk "$work/third"
-migrate 1 "$here" $(with a ca)
+migrate 4 "$here" --psk "$work/third"
+migrate 4 "$here" $(with a ca)
 is_at "$here" "$there"
 migrate 0 "$here" --psk "$work/key"
 says "moved $pages pages"
@@ -157,18 +157,18 @@ is_at "$here" "$there"
 
 note "with certificates"
 receive "$there" $(with a ca)
-migrate 1 "$here" $(with a stranger)
+migrate 4 "$here" $(with a stranger)
 says "the certificate of $address"
 migrate 1 "$here" $(with c ca)
-heard "Certificate is required"
-migrate 1 "$here" --psk "$work/key"
+heard "certificate is required"
+migrate 4 "$here" --psk "$work/key"
 is_at "$here" "$there"
 migrate 0 "$here" $(with b ca)
 received
 is_at "$there" "$here"
 receive "$here" $(with b ca) # whose name is another
-migrate 1 "$there" $(with a ca)
-says "name"
+migrate 4 "$there" $(with a ca)
+says "name in the certificate does not match"
 no_longer
 is_at "$there" "$here"
 
