@@ -59,6 +59,8 @@ static const struct {
     {"top", "--order", "charge gets name"},
     {"top", "--interval", ""},
     {"save", "--ephemeral", "none all 64M 256M 1G"},
+    {"save", "--format", "tmem xen xen-4.8"},
+    {"restore", "--format", "tmem xen xen-4.8"},
     {"migrate", "--ephemeral", "none all 64M 256M 1G"},
     {"migrate", "--psk", ":files"},
     {"migrate", "--certificate", ":files"},

@@ -59,7 +59,7 @@ struct other_end {
 static void *receive_there(void *argument)
 {
     struct other_end *other = argument;
-    other->code = tm_cli_take(&other->ask, "receive", other->name, &other->descriptor, 1);
+    other->code = tm_cli_take(&other->ask, "receive", other->name, NULL, &other->descriptor, 1);
     /* Whatever came of it, the source is to see the end. */
     (void)shutdown(other->descriptor, SHUT_RDWR);
     return NULL;
@@ -228,5 +228,5 @@ enum tm_exit tm_cli_receive(int count, char **arguments)
         return wait_for_client(&tls, address, name, ask.socket);
     if (tls.forever || tm_cli_is_tls(&tls))
         return tm_cli_usage("receive", "keys, certificates and --forever are for --listen HOST:PORT only");
-    return tm_cli_take(&ask, "receive", name, descriptors, TM_ARRAY_SIZE(descriptors));
+    return tm_cli_take(&ask, "receive", name, NULL, descriptors, TM_ARRAY_SIZE(descriptors));
 }

@@ -9,6 +9,10 @@
     "  --ephemeral SIZE|all|none\n" \
     "                 so much of what is ephemeral goes along, the hottest first (default none)\n"
 
+#define TM_CLI_FORMAT_HELP          \
+    "  --format tmem|xen|xen-4.8\n" \
+    "                 as Xen 4.0-4.7 or 4.8 has it, for the persistent pages (default tmem)\n"
+
 /* ---- tls: ---- */
 
 /* What tmem-tls is told of the options of the same names. */
@@ -64,8 +68,8 @@ enum tm_exit tm_cli_send_question(const char *verb, const char *client, const ch
 /* Says what was sent, and how long the client stood still. */
 void tm_cli_tell_sent(const struct tm_cli_ask *ask, const json_t *answer, const char *verb);
 
-/* Asks for `restore` or `receive` from these descriptors, and says what came. */
-enum tm_exit tm_cli_take(struct tm_cli_ask *ask, const char *verb, const char *name, const int *descriptors,
-                         size_t descriptor_count);
+/* Asks for `restore` or `receive` from these descriptors, and says what came. @format: NULL, the own one. */
+enum tm_exit tm_cli_take(struct tm_cli_ask *ask, const char *verb, const char *name, const char *format,
+                         const int *descriptors, size_t descriptor_count);
 
 #endif

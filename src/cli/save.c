@@ -17,7 +17,7 @@ const char tm_cli_save_help[] =
     "Writes a client with its settings, rights, pools and persistent pages into FILE (-: standard output)\n"
     "while it runs; it stands still for the last moment only. The file holds the client's token and its\n"
     "data: who can read it can read them. FILE appears when it is complete.\n"
-    "\n" TM_CLI_SEND_HELP TM_CLI_ASK_HELP "\n" TM_CLI_ASK_STATUS;
+    "\n" TM_CLI_SEND_HELP TM_CLI_FORMAT_HELP TM_CLI_ASK_HELP "\n" TM_CLI_ASK_STATUS;
 
 const char tm_cli_restore_help[] =
     "usage: tmem restore [OPTIONS] FILE\n"
@@ -26,7 +26,8 @@ const char tm_cli_restore_help[] =
     "whose it was as one does that was left behind (see: tmem list). A file that is damaged, cut short\n"
     "or made up changes nothing.\n"
     "\n"
-    "  --as NAME      call it so\n" TM_CLI_ASK_HELP "\n" TM_CLI_ASK_STATUS;
+    "  --as NAME      call it so (Xen's formats have no name)\n" TM_CLI_FORMAT_HELP TM_CLI_ASK_HELP
+    "\n" TM_CLI_ASK_STATUS;
 
 /* ---- progress, and what was done ---- */
 
@@ -131,8 +132,10 @@ enum tm_exit tm_cli_save(int count, char **arguments)
     struct tm_cli_ask ask = {.socket = NULL};
     const char *operands[2];
     const char *ephemeral = NULL;
+    const char *format = NULL;
     json_t *question;
-    const struct tm_cli_option options[] = {TM_CLI_ASK_OPTIONS(&ask), {"--ephemeral", NULL, &ephemeral, NULL}};
+    const struct tm_cli_option options[] = {
+        TM_CLI_ASK_OPTIONS(&ask), {"--ephemeral", NULL, &ephemeral, NULL}, {"--format", NULL, &format, NULL}};
     enum tm_exit code = tm_cli_read(count, arguments, options, TM_ARRAY_SIZE(options), operands, 2);
     if (code != TM_EXIT_OK)
         return code;
@@ -144,18 +147,20 @@ enum tm_exit tm_cli_save(int count, char **arguments)
     code = tm_cli_send_question("save", operands[0], ephemeral, &question);
     if (code != TM_EXIT_OK)
         return code;
+    if (question != NULL && format != NULL)
+        (void)json_object_set_new(question, "format", json_string(format));
     return is_stdout ? ask_to_save(&ask, question, STDOUT_FILENO) : save_file(&ask, question, operands[1]);
 }
 
 /* ---- restore ---- */
 
-enum tm_exit tm_cli_take(struct tm_cli_ask *ask, const char *verb, const char *name, const int *descriptors,
-                         size_t descriptor_count)
+enum tm_exit tm_cli_take(struct tm_cli_ask *ask, const char *verb, const char *name, const char *format,
+                         const int *descriptors, size_t descriptor_count)
 {
     json_t *answer;
     ask->descriptors = descriptors;
     ask->descriptor_count = descriptor_count;
-    json_t *question = json_pack("{s:s, s:s*}", "verb", verb, "as", name);
+    json_t *question = json_pack("{s:s, s:s*, s:s*}", "verb", verb, "as", name, "format", format);
     /* Who migrates shows the progress of the other end. */
     bool is_moved = strcmp(verb, "receive") == 0;
     enum tm_exit code = is_moved ? tm_cli_ask(ask, question, NULL, NULL, &answer)
@@ -175,8 +180,10 @@ enum tm_exit tm_cli_restore(int count, char **arguments)
     struct tm_cli_ask ask = {.socket = NULL};
     const char *path;
     const char *name = NULL;
+    const char *format = NULL;
     char cause[TM_ERROR_TEXT_SIZE];
-    const struct tm_cli_option options[] = {TM_CLI_ASK_OPTIONS(&ask), {"--as", NULL, &name, NULL}};
+    const struct tm_cli_option options[] = {
+        TM_CLI_ASK_OPTIONS(&ask), {"--as", NULL, &name, NULL}, {"--format", NULL, &format, NULL}};
     enum tm_exit code = tm_cli_read(count, arguments, options, TM_ARRAY_SIZE(options), &path, 1);
     if (code != TM_EXIT_OK)
         return code;
@@ -189,7 +196,7 @@ enum tm_exit tm_cli_restore(int count, char **arguments)
         return tm_fail(tm_exit_of_error(error), "cannot open %s: %s (try: %s)", path, tm_error_text(error, cause),
                        tm_error_remedy(error, "a file that `tmem save` wrote"));
     }
-    code = tm_cli_take(&ask, "restore", name, &file, 1);
+    code = tm_cli_take(&ask, "restore", name, format, &file, 1);
     if (!is_stdin)
         (void)close(file);
     return code;

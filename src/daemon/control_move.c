@@ -17,6 +17,18 @@ bool tm_move_begin(struct tm_transfer *transfer, struct tm_control_call *call)
     return transfer->from >= 0;
 }
 
+json_t *tm_move_format(const struct tm_control_call *call, struct tm_move_format *format)
+{
+    const char *name = tm_control_text(call, "format");
+    *format = (struct tm_move_format){.is_xen = name != NULL && strcmp(name, "tmem") != 0};
+    if (!format->is_xen || strcmp(name, "xen") == 0 || strcmp(name, "xen-4.0") == 0)
+        return NULL;
+    format->generation = TM_XEN_STREAM_48;
+    if (strcmp(name, "xen-4.8") == 0)
+        return NULL;
+    return tm_control_error(TMEM_INVALID, "format '%.64s' is not known (try: tmem, xen-4.0, or xen-4.8)", name);
+}
+
 bool tm_move_say(struct tm_transfer *transfer, json_t *line)
 {
     char *text = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;

@@ -12,12 +12,22 @@
 
 #include "daemon/control_verb.h"
 #include "daemon/transfer.h"
+#include "save/save.h"
 
 /* How long the other daemon's line may take, and a stalled one keeps a client standing still. */
 #define TM_MOVE_LINE_NS (10u * TM_SECOND_NS)
 
 /* tm_move_begin - takes the descriptor that came along, or two, to read from and to write to. False: none did. */
 bool tm_move_begin(struct tm_transfer *transfer, struct tm_control_call *call);
+
+/* What the bytes are. */
+struct tm_move_format {
+    bool is_xen; /* the original's, and not docs/save-format.md */
+    enum tm_xen_stream generation;
+};
+
+/* tm_move_format - what the question's field `format` says; without it the own. NULL, or an error for the answer. */
+json_t *tm_move_format(const struct tm_control_call *call, struct tm_move_format *format);
 
 /* tm_move_say - send an object as a line; it is consumed. False: it could not be sent. */
 bool tm_move_say(struct tm_transfer *transfer, json_t *line);

@@ -2,6 +2,8 @@
 /* control_receive.c - the verbs `restore` and `receive`: a client comes out of a descriptor. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include "daemon/control_json.h"
 #include "daemon/control_move.h"
@@ -15,7 +17,9 @@
 struct taking {
     struct tm_control_call *call;
     struct tm_transfer transfer;
+    struct tm_move_format format;
     struct tm_save_reader reader;
+    struct tm_foreign_reader foreign; /* instead of it, where the format says so */
     struct tm_receive receive;
     struct tm_save_item item;
     uint64_t told_pages;
@@ -48,13 +52,46 @@ static bool tell_progress(struct taking *taking)
            refuse(taking, TMEM_UNAVAILABLE, "nobody waits for it any more");
 }
 
+/* What the original's format has no place for: who may come as this client. */
+static bool complete(struct taking *taking)
+{
+    struct tm_save_client *client = &taking->item.client;
+    client->uid = (uint32_t)geteuid();
+    return getrandom(client->token, sizeof client->token, 0) == (ssize_t)sizeof client->token ||
+           refuse(taking, TMEM_UNAVAILABLE, "this system gives no random numbers for its token");
+}
+
+static const char *text_of(const struct taking *taking)
+{
+    return taking->format.is_xen ? taking->foreign.text : taking->reader.text;
+}
+
+static bool open_reader(struct taking *taking)
+{
+    struct tm_transfer *transfer = &taking->transfer;
+    if (!taking->format.is_xen)
+        return tm_save_open(&taking->reader, tm_transfer_source, transfer) ||
+               refuse(taking, TMEM_INVALID, taking->reader.text);
+    tm_foreign_open(&taking->foreign, taking->format.generation, tm_transfer_source, transfer);
+    taking->receive.is_raw = true;
+    return true;
+}
+
+static enum tm_save_answer next_item(struct taking *taking)
+{
+    return taking->format.is_xen ? tm_foreign_read(&taking->foreign, &taking->item)
+                                 : tm_save_read(&taking->reader, &taking->item);
+}
+
 /* All of it. False: the result and the text say why; nothing has changed for anybody. */
 static bool take_items(struct taking *taking)
 {
     enum tm_save_answer answer = TM_SAVE_BROKEN;
-    if (!tm_save_open(&taking->reader, tm_transfer_source, &taking->transfer))
-        return refuse(taking, TMEM_INVALID, taking->reader.text);
-    while ((answer = tm_save_read(&taking->reader, &taking->item)) == TM_SAVE_ITEM) {
+    if (!open_reader(taking))
+        return false;
+    while ((answer = next_item(taking)) == TM_SAVE_ITEM) {
+        if (taking->format.is_xen && taking->item.kind == TM_SAVE_CLIENT && !complete(taking))
+            return false;
         enum tmem_result result = tm_receive_item(&taking->receive, &taking->item);
         if (result != TMEM_OK)
             return refuse(taking, result, taking->receive.text);
@@ -68,7 +105,7 @@ static bool take_items(struct taking *taking)
         taking->result = TMEM_UNAVAILABLE;
         return false;
     }
-    return refuse(taking, TMEM_INVALID, taking->reader.text);
+    return refuse(taking, TMEM_INVALID, text_of(taking));
 }
 
 /* From here on everybody sees it. */
@@ -104,11 +141,26 @@ static json_t *begin(struct tm_control_call *call, struct taking *taking)
     taking->call = call;
     taking->receive.store = call->daemon->store;
     taking->receive.name = tm_control_text(call, "as");
+    json_t *refused = tm_move_format(call, &taking->format);
+    if (refused != NULL)
+        return refused;
+    if (taking->format.is_xen && taking->receive.name == NULL)
+        return tm_control_error(TMEM_INVALID, "the original's format has no name (give the client one: --as NAME)");
     taking->transfer.is_wanted = is_wanted;
     taking->transfer.user = taking;
     if (tm_move_begin(&taking->transfer, call))
         return NULL;
     return tm_control_error(TMEM_INVALID, "where to read has to come along as a descriptor");
+}
+
+/* Of a client whose program never got one: who shows it is that program. NULL: no memory. */
+static json_t *token_text(const struct taking *taking)
+{
+    const unsigned char *token = taking->receive.settings.token;
+    char text[2u * TM_SAVE_TOKEN_BYTES + 1u];
+    for (unsigned i = 0; i < TM_SAVE_TOKEN_BYTES; i++)
+        snprintf(&text[2u * i], 3, "%02x", token[i]);
+    return json_string(text);
 }
 
 static json_t *end(struct taking *taking, bool done)
@@ -118,10 +170,11 @@ static json_t *end(struct taking *taking, bool done)
     tm_transfer_close(&taking->transfer);
     if (!done)
         return tm_control_error(taking->result, "nothing was restored: %s", taking->text);
-    return tm_control_ok(json_pack("{s:s, s:I, s:I, s:I}", "client", taking->text, "pages",
+    json_t *token = taking->format.is_xen ? token_text(taking) : NULL;
+    return tm_control_ok(json_pack("{s:s, s:I, s:I, s:I, s:o*}", "client", taking->text, "pages",
                                    tm_json_number(taking->receive.pages), "dropped",
                                    tm_json_number(taking->receive.dropped), "bytes",
-                                   tm_json_number(taking->transfer.read)));
+                                   tm_json_number(taking->transfer.read), "token", token));
 }
 
 json_t *tm_control_restore(struct tm_control_call *call)

@@ -20,7 +20,9 @@ struct sending {
     struct tm_tenants *tenants;
     struct tm_tenant *tenant;
     struct tm_transfer transfer;
+    struct tm_move_format format;
     struct tm_save_writer writer;
+    struct tm_foreign_writer xen;
     struct tm_send_plan plan;
     struct tm_send send;
     bool is_paused;
@@ -66,7 +68,10 @@ static bool tell_progress(struct sending *sending)
 /* Why a round failed: the writer only knows that it did. */
 static bool explain(struct sending *sending)
 {
-    if (!sending->writer.failed)
+    const struct tm_foreign_writer *xen = &sending->xen;
+    if (xen->text[0] != '\0')
+        snprintf(sending->text, sizeof sending->text, "%s", xen->text);
+    else if (!sending->writer.failed && !xen->failed)
         snprintf(sending->text, sizeof sending->text, "%s", sending->send.text);
     else
         tm_transfer_text(&sending->transfer, "the descriptor that came along", sending->text, sizeof sending->text);
@@ -88,28 +93,51 @@ static bool send_rounds(struct sending *sending)
     return tm_send_round(&sending->send, true) || explain(sending);
 }
 
-static bool send_client(struct sending *sending)
+/* What takes long is waited for as long as something is taken. */
+static bool xen_sink(void *user, const void *bytes, size_t size)
+{
+    struct sending *sending = user;
+    sending->until_ns = tm_now_ns() + TM_MOVE_LINE_NS;
+    return tm_transfer_sink(&sending->transfer, bytes, size);
+}
+
+/* The original's format cannot say what changes: the client stands still for all of it. */
+static bool send_xen(struct sending *sending)
+{
+    struct tm_send *send = &sending->send;
+    tm_foreign_begin(&sending->xen, sending->format.generation, xen_sink, sending);
+    send->xen = &sending->xen;
+    if (tm_send_begin(send) != TMEM_OK)
+        return explain(sending);
+    pause_client(sending);
+    return (tm_send_round(send, true) && tm_foreign_finish(&sending->xen)) || explain(sending);
+}
+
+static bool send_own(struct sending *sending)
 {
     uint64_t salt;
+    if (getrandom(&salt, sizeof salt, 0) != (ssize_t)sizeof salt)
+        salt = tm_now_ns();
+    bool done = tm_save_begin(&sending->writer, TM_SAVE_STREAM, salt, tm_transfer_sink, &sending->transfer);
+    done = done && tm_send_begin(&sending->send) == TMEM_OK;
+    if (!done)
+        (void)explain(sending);
+    done = done && send_rounds(sending);
+    bool is_written = tm_save_finish(&sending->writer, done);
+    return done && (is_written || explain(sending));
+}
+
+static bool send_client(struct sending *sending)
+{
     struct tm_send *send = &sending->send;
     send->client = sending->tenant->client;
     send->writer = &sending->writer;
     send->plan = &sending->plan;
     send->uid = (uint32_t)sending->tenant->uid;
     memcpy(send->token, sending->tenant->token.bytes, sizeof send->token);
-    if (getrandom(&salt, sizeof salt, 0) != (ssize_t)sizeof salt)
-        salt = tm_now_ns();
-    bool done = tm_save_begin(&sending->writer, TM_SAVE_STREAM, salt, tm_transfer_sink, &sending->transfer);
-    if (!done)
-        (void)explain(sending);
-    else if (tm_send_begin(send) != TMEM_OK) {
-        snprintf(sending->text, sizeof sending->text, "%s", send->text);
-        done = false;
-    }
-    done = done && send_rounds(sending);
-    bool is_written = tm_save_finish(&sending->writer, done);
+    bool done = sending->format.is_xen ? send_xen(sending) : send_own(sending);
     tm_send_end(send);
-    return done && (is_written || explain(sending));
+    return done;
 }
 
 /* ---- the verbs ---- */
@@ -131,6 +159,11 @@ static json_t *begin(struct tm_control_call *call, struct sending *sending)
     *sending = (struct sending){.call = call, .tenants = call->daemon->tenants};
     sending->plan = (struct tm_send_plan){0, STOP_NS, ROUNDS_MAX};
     (void)tm_control_number(call, "ephemeral_bytes", &sending->plan.ephemeral_bytes);
+    json_t *refused = tm_move_format(call, &sending->format);
+    if (refused != NULL)
+        return refused;
+    if (sending->format.is_xen && sending->plan.ephemeral_bytes != 0)
+        return tm_control_error(TMEM_INVALID, "the original's format takes no ephemeral pages (try: --ephemeral none)");
     sending->transfer.is_wanted = is_wanted;
     sending->transfer.user = sending;
     if (!tm_move_begin(&sending->transfer, call))

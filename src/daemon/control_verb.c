@@ -55,15 +55,21 @@ static const struct tm_control_field events_fields[] = {
     {"new", TM_CONTROL_SWITCH, false},
 };
 
-static const struct tm_control_field send_fields[] = {
+static const struct tm_control_field save_fields[] = {
     {"client", TM_CONTROL_TEXT, true},
     {"ephemeral_bytes", TM_CONTROL_LIMIT, false},
+    {"format", TM_CONTROL_TEXT, false},
 };
 
 static const struct tm_control_field migrate_fields[] = {
     {"client", TM_CONTROL_TEXT, true},
     {"ephemeral_bytes", TM_CONTROL_LIMIT, false},
     {"redirect", TM_CONTROL_SWITCH, false},
+};
+
+static const struct tm_control_field restore_fields[] = {
+    {"as", TM_CONTROL_TEXT, false},
+    {"format", TM_CONTROL_TEXT, false},
 };
 
 static const struct tm_control_field receive_fields[] = {
@@ -85,8 +91,8 @@ static const struct tm_control_verb verbs[] = {
     {"stats", tm_control_stats, NULL, 0},
     {"events", tm_control_events, TM_CONTROL_FIELDS(events_fields)},
     {"version", tm_control_version, NULL, 0},
-    {"save", tm_control_save, TM_CONTROL_FIELDS(send_fields)},
-    {"restore", tm_control_restore, TM_CONTROL_FIELDS(receive_fields)},
+    {"save", tm_control_save, TM_CONTROL_FIELDS(save_fields)},
+    {"restore", tm_control_restore, TM_CONTROL_FIELDS(restore_fields)},
     {"migrate", tm_control_migrate, TM_CONTROL_FIELDS(migrate_fields)},
     {"receive", tm_control_receive, TM_CONTROL_FIELDS(receive_fields)},
 };

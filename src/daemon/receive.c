@@ -66,6 +66,8 @@ static enum tmem_result take_client(struct tm_receive *receive, const struct tm_
         if (result != TMEM_OK)
             (void)failed(receive, result, "the client's settings: %s", tmem_result_text(result));
     }
+    if (result == TMEM_OK && receive->is_raw && settings->stats.uncompressed != 0)
+        result = tmem_client_set_compress(receive->client, false);
     receive->settings = *settings;
     return result;
 }
@@ -157,7 +159,10 @@ static enum tmem_result take_page(struct tm_receive *receive, struct tm_receive_
     enum tmem_result result = join(receive, pool);
     if (result != TMEM_OK || is_there(pool, item))
         return result;
-    result = tmem_put_stored(pool->pool, &item->object, item->index, &item->page, TMEM_PUT_PLAIN);
+    if (receive->is_raw)
+        result = tmem_put(pool->pool, &item->object, item->index, item->page.bytes, TMEM_PUT_PLAIN);
+    else
+        result = tmem_put_stored(pool->pool, &item->object, item->index, &item->page, TMEM_PUT_PLAIN);
     if (result == TMEM_OK) {
         receive->pages++;
         return TMEM_OK;

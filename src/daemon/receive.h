@@ -26,6 +26,7 @@ struct tm_receive_pool {
 struct tm_receive {
     struct tmem_store *store;
     const char *name;           /* NULL: the one it had */
+    bool is_raw;                /* pages are as they were put, and have no check */
     struct tmem_client *client; /* NULL: not begun */
     struct tm_save_client settings;
     struct tmem_uuid *rights;

@@ -52,7 +52,10 @@ void tm_send_end(struct tm_send *send)
 
 static bool write_item(struct tm_send *send)
 {
-    return tm_save_write(send->writer, &send->item) || failed(send, "what was to be written could not be");
+    bool is_xen = send->xen != NULL;
+    bool done = is_xen ? tm_foreign_write(send->xen, &send->item) : tm_save_write(send->writer, &send->item);
+    bool is_refused = is_xen && send->xen->text[0] != '\0';
+    return done || failed(send, is_refused ? send->xen->text : "what was to be written could not be");
 }
 
 static bool write_client(struct tm_send *send)
@@ -78,6 +81,17 @@ static bool write_rights(struct tm_send *send)
     return true;
 }
 
+/* As it is stored; the original's format takes it as it is. */
+static enum tmem_result read_page(struct tm_send *send, struct tmem_pool *pool)
+{
+    struct tm_save_item *item = &send->item;
+    if (send->xen == NULL)
+        return tmem_get_stored(pool, &item->object, item->index, &item->page);
+    item->page.codec = TMEM_CODEC_RAW;
+    item->page.size_bytes = TMEM_PAGE_SIZE;
+    return tmem_get(pool, &item->object, item->index, item->page.bytes, TMEM_GET_INCLUSIVE);
+}
+
 /* A page as it is now. @changed: it may have been written before, and if it is gone this has to be said. */
 static bool write_page(struct tm_send *send, struct tm_member *member, uint64_t pool, bool is_ephemeral,
                        const struct tm_object_id *object, uint32_t index, bool changed)
@@ -87,8 +101,7 @@ static bool write_page(struct tm_send *send, struct tm_member *member, uint64_t 
     memcpy(&item->object, object, sizeof item->object);
     item->index = index;
     item->kind = TM_SAVE_PAGE;
-    enum tmem_result result =
-        tmem_get_stored((struct tmem_pool *)(void *)member, &item->object, index, &item->page);
+    enum tmem_result result = read_page(send, (struct tmem_pool *)(void *)member);
     tm_pool_uncount_get(member, result == TMEM_OK);
     if (result == TMEM_CORRUPT) {
         snprintf(send->text, sizeof send->text,
@@ -292,7 +305,8 @@ bool tm_send_round(struct tm_send *send, bool last)
     else
         done = write_changes(send);
     done = done && (!last || (write_pools(send, STAGE_SHARED, 0) && write_pools(send, STAGE_COUNTS, 0)));
-    done = done && (tm_save_flush(send->writer) || failed(send, "what was to be written could not be"));
+    if (done && send->xen == NULL)
+        done = tm_save_flush(send->writer) || failed(send, "what was to be written could not be");
     send->round++;
     send->round_ns = tm_now_ns() - begun_ns;
     return done;

@@ -26,6 +26,7 @@ struct tm_send_plan {
 struct tm_send {
     struct tmem_client *client;
     struct tm_save_writer *writer;
+    struct tm_foreign_writer *xen; /* NULL; or, instead of the other, for one round that is the last */
     const struct tm_send_plan *plan;
     uint32_t uid;
     unsigned char token[TM_SAVE_TOKEN_BYTES];

@@ -150,4 +150,80 @@ TM_MUST_USE enum tm_save_answer tm_save_read(struct tm_save_reader *reader, stru
 
 void tm_save_close(struct tm_save_reader *reader);
 
+/* ---- the original's streams ---- */
+
+/*
+ * The stream of Xen's own tools, which carries a client's settings, its pools, and the pages of its persistent pools as
+ * they are (codec TMEM_CODEC_RAW; their check is 0 and is not looked at). What it cannot say is in
+ * docs/save-format.md. It has no checksums: every number is checked, the bytes of pages cannot be.
+ */
+enum tm_xen_stream {
+    TM_XEN_STREAM_40 = 0, /* 4.0 to 4.7 */
+    TM_XEN_STREAM_48 = 1, /* 4.8 and later */
+};
+
+#define TM_XEN_STREAM_POOLS 16u
+#define TM_XEN_STREAM_TEXT 160u
+
+struct tm_foreign_writer {
+    enum tm_xen_stream generation;
+    tm_save_sink *sink;
+    void *user;
+    uint64_t pools[TM_XEN_STREAM_POOLS]; /* ids; the place is the number in the stream */
+    uint32_t pool_count;
+    uint32_t pools_due;  /* as the header says */
+    uint64_t pages_left; /* of the last pool */
+    bool has_client;
+    bool failed;
+    char text[TM_XEN_STREAM_TEXT]; /* why an item was refused; empty: the sink said no */
+};
+
+/* tm_foreign_begin - begin a stream; nothing is written before the client. */
+void tm_foreign_begin(struct tm_foreign_writer *writer, enum tm_xen_stream generation, tm_save_sink *sink,
+                      void *user);
+
+/*
+ * tm_foreign_write - the next item: the client, whose stats.pools is the number of its pools, then each pool and,
+ * where it is persistent, its pages, no more than its counters say. Pools that came before are passed over, and so is
+ * what has no place in such a stream: rights, rounds.
+ *
+ * False: the sink's no, or text says what the original has no word for; nothing can be written any more.
+ */
+TM_MUST_USE bool tm_foreign_write(struct tm_foreign_writer *writer, const struct tm_save_item *item);
+
+/* tm_foreign_finish - write the end. False: as above, or pools are missing. */
+TM_MUST_USE bool tm_foreign_finish(struct tm_foreign_writer *writer);
+
+struct tm_foreign_reader {
+    enum tm_xen_stream generation;
+    tm_save_source *source;
+    void *user;
+    enum {
+        TM_XEN_AT_CLIENT,
+        TM_XEN_AT_POOL,
+        TM_XEN_AT_PAGE,
+        TM_XEN_AT_MARKER,
+        TM_XEN_AT_GONE,
+        TM_XEN_AT_END
+    } at;
+    uint64_t offset; /* of what is read next */
+    uint32_t known;  /* a bit for each pool that came */
+    uint32_t pool;   /* whose pages are read */
+    uint32_t pools_left;
+    uint64_t pages_left;
+    bool is_broken;
+    char text[TM_XEN_STREAM_TEXT]; /* at which byte, and why */
+};
+
+/* tm_foreign_open - begin to read. */
+void tm_foreign_open(struct tm_foreign_reader *reader, enum tm_xen_stream generation, tm_save_source *source,
+                     void *user);
+
+/*
+ * tm_foreign_read - the next item: one client without a name, user and token, then pools, pages, and, from the stream
+ * of what went meanwhile if one follows, pages that are gone. A pool's id is its number in the stream and 1. Answers as
+ * tm_save_read() does; what was given before TM_SAVE_BROKEN is of no use.
+ */
+TM_MUST_USE enum tm_save_answer tm_foreign_read(struct tm_foreign_reader *reader, struct tm_save_item *item);
+
 #endif

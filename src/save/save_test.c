@@ -12,38 +12,12 @@
 
 #include "base/bytes.h"
 #include "save/layout.h"
-
-/* A file in memory. */
-struct file {
-    unsigned char bytes[1u << 20];
-    size_t size, at;
-    size_t room; /* the sink says no beyond it */
-};
+#include "tests/support/memory_file.h"
 
 static struct file file;
 static struct file other;
 static struct tm_save_item item; /* the last one that was read */
 static struct tm_save_reader reader;
-
-static bool write_file(void *user, const void *bytes, size_t size)
-{
-    struct file *to = user;
-    if (to->room - to->size < size)
-        return false;
-    memcpy(to->bytes + to->size, bytes, size);
-    to->size += size;
-    return true;
-}
-
-static size_t read_file(void *user, void *bytes, size_t size)
-{
-    struct file *from = user;
-    size_t left = from->size - from->at;
-    size = size < left ? size : left;
-    memcpy(bytes, from->bytes + from->at, size);
-    from->at += size;
-    return size;
-}
 
 static void begin(struct tm_save_writer *writer, struct file *to, enum tm_save_form form, uint64_t salt)
 {

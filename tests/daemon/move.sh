@@ -71,6 +71,51 @@ has "$there" "$pages" copy
 tmem destroy --socket "$there" copy
 tmem destroy --socket "$there" "$client"
 
+# records FILE FIRST: the pages of its only pool in the original's format, sorted.
+records() {
+    python3 - "$@" <<'EOF'
+import sys
+data = open(sys.argv[1], "rb").read()[int(sys.argv[2]):-4]
+size = 24 + 4 + 4096
+assert len(data) % size == 0, len(data)
+for page in sorted(data[at:at + size] for at in range(0, len(data), size)):
+    sys.stdout.buffer.write(page)
+EOF
+}
+
+note "as the original's streams"
+first=60 # bytes of header and pool, in both
+for format in xen xen-4.8; do
+    tmem save --socket "$here" --format "$format" "$client" "$work/foreign" || fail "save $format: $(cat "$work/said")"
+    says "saved $pages pages"
+    [ "$(stat -c %s "$work/foreign")" = $((first + pages * 4124 + 4)) ] ||
+        fail "$format: $(stat -c %s "$work/foreign") bytes"
+    tmem restore --socket "$there" --format "$format" "$work/foreign" && fail "restored without a name"
+    says "--as NAME"
+    "$TMEM" restore --json --socket "$there" --format "$format" --as "$format" "$work/foreign" >"$work/answer" ||
+        fail "restore $format"
+    jq -r .token "$work/answer" | grep -qE '^[0-9a-f]{32}$' || fail "no token in $(cat "$work/answer")"
+    has "$there" "$pages" "$format"
+    tmem save --socket "$there" --format "$format" "$format" - >"$work/again" || fail "save again: $(cat "$work/said")"
+    records "$work/foreign" "$first" >"$work/one"
+    records "$work/again" "$first" >"$work/two"
+    cmp "$work/one" "$work/two" || fail "$format: other pages came back"
+    cmp -n "$first" "$work/foreign" "$work/again" || fail "$format: other settings came back"
+    for at in 0 31 "$first" $((first + 2000)) $((first + pages * 4124)); do
+        head -c "$at" "$work/foreign" >"$work/cut"
+        tmem restore --socket "$there" --format "$format" --as cut "$work/cut" && fail "$at bytes were restored"
+        says "nothing was restored: at byte $at: it ends before its end"
+    done
+    [ -z "$(pages_at "$there" cut)" ] || fail "something is left of what was cut short"
+    tmem destroy --socket "$there" "$format"
+done
+tmem save --socket "$here" --format qcow "$client" "$work/no" && fail "--format qcow"
+says "format 'qcow' is not known"
+tmem save --socket "$here" --format xen --ephemeral all "$client" "$work/no" && fail "--format xen with ephemeral pages"
+says "takes no ephemeral pages"
+tmem restore --socket "$there" --format xen --as own "$work/saved" && fail "a file of our own was taken for another's"
+says "no stream of a client of Xen's"
+
 # flip OFFSET: $work/flipped is $work/saved but for a byte.
 flip() {
     local byte
