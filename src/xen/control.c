@@ -68,7 +68,8 @@ static long get_cap(struct tmem_xen_domain *client, const struct tm_xen_request 
 static long get_flags(struct tmem_xen_domain *client, const struct tm_xen_request *request)
 {
     (void)request;
-    return (client->compress ? TMEM_CLIENT_COMPRESS : 0) | (client->is_frozen ? TMEM_CLIENT_FROZEN : 0);
+    bool is_frozen = client->save != NULL ? client->was_frozen : client->is_frozen; /* they are saved with it */
+    return (client->compress ? TMEM_CLIENT_COMPRESS : 0) | (is_frozen ? TMEM_CLIENT_FROZEN : 0);
 }
 
 /* ---- pools of one client ---- */
@@ -212,6 +213,14 @@ static const struct operation operations[] = {
     {TMEM_CONTROL_LIST, BOTH, NULL, false, list},
     {TMEM_CONTROL_QUERY_FREEABLE_MB, BOTH, NULL, false, query_freeable},
 
+    {TMEM_CONTROL_SAVE_BEGIN, BOTH, NULL, false, tm_xen_save_begin},
+    {TMEM_CONTROL_SAVE_GET_NEXT_PAGE, BOTH, NULL, true, tm_xen_save_next_page},
+    {TMEM_CONTROL_SAVE_GET_NEXT_INV, BOTH, NULL, false, tm_xen_save_next_invalidated},
+    {TMEM_CONTROL_SAVE_END, BOTH, NULL, false, tm_xen_save_end},
+    {TMEM_CONTROL_RESTORE_BEGIN, BOTH, NULL, false, tm_xen_restore_begin},
+    {TMEM_CONTROL_RESTORE_PUT_PAGE, BOTH, NULL, true, tm_xen_restore_page},
+    {TMEM_CONTROL_RESTORE_FLUSH_PAGE, BOTH, NULL, true, tm_xen_restore_flush},
+
     {TMEM_CONTROL_GET_CLIENT_INFO, NEW, NULL, false, tm_xen_get_client_info},
     {TMEM_CONTROL_SET_CLIENT_INFO, NEW, NULL, false, tm_xen_set_client_info},
     {TMEM_CONTROL_GET_POOLS, NEW, NULL, false, tm_xen_get_pools},
@@ -270,6 +279,7 @@ long tm_xen_control(struct tmem_xen_domain *domain, const struct tmem_op *op)
         .pool_id = op->pool_id,
         .value = op->u.ctrl.arg1,
         .extra = op->u.ctrl.arg2,
+        .oid = op->u.ctrl.oid,
         .buffer = op->u.ctrl.buf,
     };
     return perform(&request);
@@ -296,6 +306,7 @@ long tmem_xen_sysctl(struct tmem_xen_domain *domain, const void *address)
         .pool_id = op.pool_id,
         .value = op.len,
         .extra = op.arg,
+        .oid = op.oid,
         .buffer = op.buf,
     };
     return perform(&request);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* control.h - a control operation under way, and those on whole clients' states, which control_state.c has. */
+/* control.h - a control operation under way; those on whole clients' states, in control_state.c; to save, in save.c. */
 #ifndef TM_XEN_CONTROL_H
 #define TM_XEN_CONTROL_H
 
@@ -15,6 +15,7 @@ struct tm_xen_request {
     int32_t pool_id;
     uint32_t value; /* or bytes at buffer */
     uint32_t extra;
+    const uint64_t *oid; /* three words */
     uint64_t buffer;
 };
 
@@ -31,5 +32,15 @@ long tm_xen_set_client_info(struct tm_xen_request *request);
 long tm_xen_get_pools(struct tm_xen_request *request);
 long tm_xen_set_pools(struct tm_xen_request *request);
 long tm_xen_set_auth(struct tm_xen_request *request);
+
+/* ---- save.c ---- */
+
+long tm_xen_save_begin(struct tm_xen_request *request);
+long tm_xen_save_next_page(struct tm_xen_request *request);
+long tm_xen_save_next_invalidated(struct tm_xen_request *request);
+long tm_xen_save_end(struct tm_xen_request *request);
+long tm_xen_restore_begin(struct tm_xen_request *request);
+long tm_xen_restore_page(struct tm_xen_request *request);
+long tm_xen_restore_flush(struct tm_xen_request *request);
 
 #endif

@@ -29,6 +29,7 @@ long tm_xen_get_client_info(struct tm_xen_request *request)
     if (client != NULL) {
         info.nr_pools = count_pools(client);
         info.flags |= client->is_frozen ? XEN_TMEM_CLIENT_FROZEN : 0;
+        info.flags |= client->is_migrating ? XEN_TMEM_CLIENT_MIGRATING : 0;
         info.flags |= client->compress ? XEN_TMEM_CLIENT_COMPRESS : 0;
         info.weight = client->weight;
     }

@@ -226,6 +226,7 @@ void tmem_xen_domain_kill(struct tmem_xen_domain *domain)
     tm_xen_pools_end(domain, 0, TMEM_XEN_POOLS);
     while (domain->pins > 0)
         pthread_cond_wait(&xen->unpinned, &xen->lock);
+    tm_xen_save_stop(domain);
     struct tmem_client *client = domain->client;
     tm_store_relaxed(&domain->client, NULL);
     delist(domain);

@@ -76,9 +76,23 @@ static bool is_there(struct call *call)
     return result != TMEM_MISS && result != TMEM_UNAVAILABLE;
 }
 
+/* Whether somebody reads the pool's pages out while it is used, and has to know which go. */
+static bool is_noted(const struct call *call)
+{
+    return call->domain->is_migrating && call->pool->is_persistent;
+}
+
+static enum tmem_result invalidate(struct call *call)
+{
+    enum tmem_result result = tmem_invalidate_page(call->member, &call->object, call->op->u.gen.index);
+    if (result == TMEM_OK && is_noted(call))
+        tm_xen_save_note(call->domain, (uint32_t)call->op->pool_id, &call->object, call->op->u.gen.index);
+    return result;
+}
+
 static bool remove_page(struct call *call)
 {
-    return tmem_invalidate_page(call->member, &call->object, call->op->u.gen.index) == TMEM_OK;
+    return invalidate(call) == TMEM_OK;
 }
 
 /* ---- put ---- */
@@ -112,17 +126,24 @@ static long put_answer(struct call *call, enum tmem_result result)
     }
 }
 
+static long store_page(struct call *call, const unsigned char *page)
+{
+    /* Keeping the older page tells whether there was one. In an ephemeral pool none is left: it went to make room. */
+    uint32_t flags = call->pool->is_persistent ? TMEM_PUT_KEEP : TMEM_PUT_PLAIN;
+    return put_answer(call, tmem_put(call->member, &call->object, call->op->u.gen.index, page, flags));
+}
+
 /* Stores a page: the range of it that comes from the guest, over @page, or all of @page without a range. */
 static long put_page(struct call *call, unsigned char *page, const struct range *range)
 {
     count(&call->pool->puts);
+    if (tm_load_relaxed(&call->pool->is_migrating) != 0)
+        return put_failed(call, remove_page(call), -ENOSPC, -EFROZEN);
     if (tm_load_relaxed(&call->pool->is_frozen) != 0 && !is_there(call))
         return put_failed(call, false, 0, -EFROZEN);
     if (range != NULL && !copy_from_guest(call, page, range))
         return put_failed(call, remove_page(call), -EFAULT, -EFAULT);
-    /* Keeping the older page tells whether there was one. In an ephemeral pool none is left: it went to make room. */
-    uint32_t flags = call->pool->is_persistent ? TMEM_PUT_KEEP : TMEM_PUT_PLAIN;
-    return put_answer(call, tmem_put(call->member, &call->object, call->op->u.gen.index, page, flags));
+    return store_page(call, page);
 }
 
 static long put(struct call *call)
@@ -235,20 +256,43 @@ static long flush_answer(struct call *call, enum tmem_result result, uint64_t *c
 
 static long flush_page(struct call *call)
 {
-    return flush_answer(call, tmem_invalidate_page(call->member, &call->object, call->op->u.gen.index),
-                        &call->pool->flushes, &call->pool->flushes_found);
+    return flush_answer(call, invalidate(call), &call->pool->flushes, &call->pool->flushes_found);
 }
 
 static long flush_object(struct call *call)
 {
-    return flush_answer(call, tmem_invalidate_object(call->member, &call->object), &call->pool->object_flushes,
-                        &call->pool->object_flushes_found);
+    enum tmem_result result =
+        is_noted(call)
+            ? tm_xen_save_remove(call->domain, (uint32_t)call->op->pool_id, call->member, &call->object)
+            : tmem_invalidate_object(call->member, &call->object);
+    return flush_answer(call, result, &call->pool->object_flushes, &call->pool->object_flushes_found);
+}
+
+/* ---- operations ---- */
+
+static struct call call_of(struct tmem_xen_domain *domain, const struct tm_xen_slot *slot, const struct tmem_op *op)
+{
+    const uint64_t *oid = op->u.gen.oid;
+    return (struct call){domain, slot->pool, slot->member, {{oid[0], oid[1], oid[2]}}, op};
+}
+
+long tm_xen_restore_op(struct tmem_xen_domain *domain, const struct tm_xen_slot *slot, const struct tmem_op *op,
+                       unsigned char *page)
+{
+    struct call call = call_of(domain, slot, op);
+    if (page == NULL) {
+        long result = flush_page(&call);
+        return result == -EFROZEN ? 1 : result;
+    }
+    if (tm_load_relaxed(&call.pool->is_migrating) != 0)
+        return put_page(&call, page, NULL);
+    count(&call.pool->puts);
+    return store_page(&call, page);
 }
 
 long tm_xen_page_op(struct tmem_xen_domain *domain, const struct tm_xen_slot *slot, const struct tmem_op *op)
 {
-    const uint64_t *oid = op->u.gen.oid;
-    struct call call = {domain, slot->pool, slot->member, {{oid[0], oid[1], oid[2]}}, op};
+    struct call call = call_of(domain, slot, op);
     switch (op->cmd) {
     case TMEM_PUT_PAGE:
         return put(&call);

@@ -62,6 +62,12 @@ static bool may_share(struct tmem_xen_domain *domain, const uint64_t uuid[2])
 
 /* ---- making ---- */
 
+static void show_frozen(struct tm_xen_pool *pool)
+{
+    tm_store_relaxed(&pool->is_frozen, pool->owner->is_frozen);
+    tm_store_relaxed(&pool->is_migrating, pool->owner->is_migrating);
+}
+
 static bool flags_are_valid(uint32_t flags)
 {
     uint32_t version = flags >> TMEM_POOL_VERSION_SHIFT & TMEM_POOL_VERSION_MASK;
@@ -129,7 +135,7 @@ static struct tm_xen_pool *make_pool(struct tmem_xen_domain *domain, uint32_t fl
     pool->is_shared = is_shared;
     memcpy(pool->uuid, uuid, sizeof pool->uuid);
     pool->owner = domain;
-    pool->is_frozen = domain->is_frozen;
+    show_frozen(pool);
     return pool;
 }
 
@@ -174,7 +180,8 @@ long tm_xen_pool_create(struct tmem_xen_domain *domain, int number, uint32_t fla
         return -EPERM;
     if (number < 0)
         number = free_number(domain);
-    if (number < 0 || number >= (int)TMEM_XEN_POOLS || domain->slots[number].pool != NULL)
+    /* Of one that is made while it migrates, the other side would know nothing. */
+    if (domain->is_migrating || number < 0 || number >= (int)TMEM_XEN_POOLS || domain->slots[number].pool != NULL)
         return -EPERM;
     bool is_shared = (flags & TMEM_POOL_SHARED) != 0 && may_share(domain, uuid);
     long result = create(domain, number, flags, uuid, is_shared, &denied);
@@ -193,7 +200,7 @@ static void choose_owner(struct tmem_xen *xen, struct tm_xen_pool *pool)
                 first = domain->slots[i].order;
                 pool->owner = domain;
             }
-    tm_store_relaxed(&pool->is_frozen, pool->owner->is_frozen);
+    show_frozen(pool);
 }
 
 static void end_pool(struct tmem_xen *xen, struct tm_xen_pool *pool, const struct tmem_counters *last)
@@ -205,6 +212,12 @@ static void end_pool(struct tmem_xen *xen, struct tm_xen_pool *pool, const struc
     if (!pool->is_persistent)
         xen->ended_ephemeral_puts += pool->puts_good - tm_min_u64(pool->puts_good, last->puts_replaced);
     free(pool);
+}
+
+void tm_xen_unpin(struct tmem_xen_domain *domain)
+{
+    if (--domain->pins == 0)
+        pthread_cond_broadcast(&domain->xen->unpinned);
 }
 
 /* Of a private pool it answers the handle, for tmem_pool_destroy(); a shared one was left. */
@@ -233,23 +246,34 @@ void tm_xen_pools_end(struct tmem_xen_domain *domain, unsigned number, unsigned 
 {
     struct tmem_xen *xen = domain->xen;
     struct tmem_pool *left[TMEM_XEN_POOLS];
+    bool is_noted = domain->is_migrating && tm_load_relaxed(&domain->is_dying) == 0;
     for (unsigned i = 0; i < count; i++)
         left[i] = clear(domain, number + i);
     domain->pins++;
     pthread_mutex_unlock(&xen->lock);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
+        if (is_noted && left[i] != NULL)
+            (void)tm_xen_save_remove(domain, number + i, left[i], NULL);
         tmem_pool_destroy(left[i]);
+    }
     pthread_mutex_lock(&xen->lock);
-    if (--domain->pins == 0)
-        pthread_cond_broadcast(&xen->unpinned);
+    tm_xen_unpin(domain);
 }
 
 void tm_xen_set_frozen(struct tmem_xen_domain *domain, bool is_frozen)
 {
+    domain->was_frozen = is_frozen;
+    if (domain->save != NULL) /* then it is so afterwards */
+        return;
     domain->is_frozen = is_frozen;
+    tm_xen_show_frozen(domain);
+}
+
+void tm_xen_show_frozen(struct tmem_xen_domain *domain)
+{
     for (unsigned i = 0; i < TMEM_XEN_POOLS; i++) {
         struct tm_xen_pool *pool = domain->slots[i].pool;
         if (pool != NULL && pool->owner == domain)
-            tm_store_relaxed(&pool->is_frozen, is_frozen);
+            show_frozen(pool);
     }
 }

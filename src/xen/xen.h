@@ -39,6 +39,7 @@ struct tm_xen_pool {
     struct tmem_xen_domain *owner;
     uint64_t objects_max;                                /* most seen; host's lock */
     uint32_t is_frozen;                                  /* atomic: the owner is */
+    uint32_t is_migrating;                               /* atomic: and is saved while it runs */
     tm_atomic64 puts, puts_good, puts_bad, puts_flushed; /* asked for; stored; not; not, and the older page went */
     tm_atomic64 gets, gets_found;
     tm_atomic64 flushes, flushes_found;
@@ -64,10 +65,13 @@ struct tmem_xen_domain {
 
     pthread_rwlock_t slots_lock;
     struct tm_xen_slot slots[TMEM_XEN_POOLS];
+    bool is_migrating;        /* changed as slots are, too; persistent pages that go are noted */
+    struct tm_xen_save *save; /* NULL: nobody saves it; changed as slots are, and while there is no pin */
 
     /* Under the host's lock. */
-    uint32_t pins; /* threads that remove pools of it without the lock: its client stays until they are done */
+    uint32_t pins; /* threads that work on it without the lock: its client stays until they are done */
     bool is_frozen;
+    bool was_frozen; /* while it is saved: is so afterwards */
     bool compress;
     uint32_t weight;                    /* as it was set; 0: never */
     uint32_t cap;                       /* MiB; 0: none */
@@ -144,7 +148,13 @@ long tm_xen_pool_create(struct tmem_xen_domain *domain, int number, uint32_t fla
  */
 void tm_xen_pools_end(struct tmem_xen_domain *domain, unsigned number, unsigned count);
 
+/* Of a client that is saved, what it will be afterwards. */
 void tm_xen_set_frozen(struct tmem_xen_domain *domain, bool is_frozen);
+/* Its pools are frozen, and migrating, as it is from now on. */
+void tm_xen_show_frozen(struct tmem_xen_domain *domain);
+
+/* Who pinned a domain is done with it. */
+void tm_xen_unpin(struct tmem_xen_domain *domain);
 
 /* Results: 1, -ENOMEM: it has as many rights as there may be. */
 long tm_xen_authorise(struct tmem_xen_domain *domain, const uint64_t uuid[2]);
@@ -158,6 +168,27 @@ void tm_xen_count(const struct tm_xen_slot *slot, struct tmem_counters *counters
 
 /* Any operation on pages; READ, WRITE, NEW_PAGE as well, whatever the release. WRITE wants the lock for writing. */
 long tm_xen_page_op(struct tmem_xen_domain *domain, const struct tm_xen_slot *slot, const struct tmem_op *op);
+
+/*
+ * RESTORE_PUT_PAGE of the bytes at @page, or RESTORE_FLUSH_PAGE when it is NULL: into a frozen client as well, but no
+ * page into one that is saved itself.
+ */
+long tm_xen_restore_op(struct tmem_xen_domain *domain, const struct tm_xen_slot *slot, const struct tmem_op *op,
+                       unsigned char *page);
+
+/* ---- save.c ---- */
+
+/* Host's lock held, no pins: nothing of it is saved any more. */
+void tm_xen_save_stop(struct tmem_xen_domain *domain);
+
+/* The domain is migrating; the slots lock held, or a pin: a persistent page of pool @number was removed. */
+void tm_xen_save_note(struct tmem_xen_domain *domain, uint32_t number, const struct tmem_object_id *object,
+                      uint32_t index);
+
+/* The same: remove an object's pages, or all of the pool's when it is NULL, and note each. Results: TMEM_OK, TMEM_MISS
+ * (there was none), TMEM_UNAVAILABLE. */
+enum tmem_result tm_xen_save_remove(struct tmem_xen_domain *domain, uint32_t number, struct tmem_pool *member,
+                                    const struct tmem_object_id *object);
 
 /* ---- control.c ---- */
 

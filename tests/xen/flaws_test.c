@@ -420,6 +420,26 @@ static void damage(int fd, const unsigned char *page)
     fail_msg("the page is not in the file");
 }
 
+/* The pool has a damaged page and another one: the tools read past the one, and are told. */
+static void read_past_damage(void)
+{
+    struct xen_guest *reader = xen_guest_create(&world, 0, TMEM_XEN_RELEASE_4_12, TMEM_XEN_ABI_X86_64, UINT64_MAX);
+    unsigned count = 0;
+    unsigned damaged = 0;
+    long result;
+    assert_int_equal(xen_control(reader, TMEM_CONTROL_SAVE_BEGIN, 1, 0, 0, 1), 0);
+    while ((result = xen_control(reader, TMEM_CONTROL_SAVE_GET_NEXT_PAGE, 1, 0, 4128, 0)) != -1) {
+        assert_true(result == 1 || result == -EIO);
+        count += result == 1;
+        damaged += result == -EIO;
+    }
+    assert_int_equal(count, 1);
+    assert_int_equal(damaged, 1);
+    assert_int_equal(xen_control(reader, TMEM_CONTROL_SAVE_END, 1, 0, 0, 0), 0);
+    tmem_xen_domain_destroy(reader->domain);
+    xen_guest_free(reader);
+}
+
 static void a_damaged_page_is_an_error_until_it_is_put_again(void **state)
 {
     char uri[80];
@@ -435,7 +455,9 @@ static void a_damaged_page_is_an_error_until_it_is_put_again(void **state)
     const uint32_t range[3] = {0, 0, 1};
     assert_int_equal(xen_new(guest, PERSISTENT, 0, 0), 0);
     assert_int_equal(put(guest, 0, 1, 0, 1), 1);
+    assert_int_equal(put(guest, 0, 1, 1, 3), 1);
     damage(fd, guest->frames[1]);
+    read_past_damage();
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(get(guest, 0, 1, 0, 7), -EIO);
     assert_int_equal(xen_page(guest, TMEM_READ, 0, 1, 0, 7, range), -EIO);

@@ -77,6 +77,7 @@ static long number(const struct trial *trial, const char *word)
         {"-ERANGE", -ERANGE},
         {"-ENOENT", -ENOENT},
         {"-ENOBUFS", -ENOBUFS},
+        {"-EEXIST", -EEXIST},
         {"-EEMPTY", -EEMPTY},
         {"-EFROZEN", -EFROZEN},
         {"all", TMEM_CLIENT_ALL},
