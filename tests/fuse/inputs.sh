@@ -88,8 +88,9 @@ expect 1 'not empty' mount --read-only "$dir" "$work/full"
 expect 1 'not empty' mount --read-only "$dir" "$work"
 
 note "umount and stats"
+expect 2 'no mount point' umount
+expect 5 'cannot connect' stats --socket "$work/no-daemon"
 for verb in umount stats; do
-    expect 2 'no mount point' $verb
     expect 2 'unknown option' $verb --nonsense "$mnt"
     expect 2 'more than one' $verb "$mnt" "$dir"
     expect 2 'no mount point' $verb ''
