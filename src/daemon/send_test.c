@@ -281,6 +281,72 @@ static void only_persistent_pages_go_unless_more_is_asked_for(void **state)
     assert_int_equal(pages_of(received_pool(received, 1)), 0);
 }
 
+/* Out and in again as the original's stream. TMEM_UNSUPPORTED: it could not be written. */
+static enum tmem_result through_foreign(enum tm_xen_stream generation, struct tmem_client **received)
+{
+    struct tm_foreign_writer foreign;
+    struct tm_foreign_reader reader;
+    static struct tm_save_item item;
+    enum tm_save_answer answer;
+    enum tmem_result result = TMEM_OK;
+    tm_foreign_begin(&foreign, generation, give, &stream);
+    sending.plan = &persistent_only;
+    sending.xen = &foreign;
+    assert_int_equal(tm_send_begin(&sending), TMEM_OK);
+    if (!tm_send_round(&sending, true) || !tm_foreign_finish(&foreign))
+        return TMEM_UNSUPPORTED;
+    tm_send_end(&sending);
+    receiving.name = "came";
+    receiving.is_raw = true;
+    tm_foreign_open(&reader, generation, take, &stream);
+    while (result == TMEM_OK && (answer = tm_foreign_read(&reader, &item)) == TM_SAVE_ITEM)
+        result = tm_receive_item(&receiving, &item);
+    if (result == TMEM_OK && answer != TM_SAVE_ENDED)
+        fail_msg("%s", reader.text);
+    return result == TMEM_OK ? tm_receive_finish(&receiving, received) : result;
+}
+
+static void a_client_goes_through_the_originals_stream(void **state)
+{
+    (void)state;
+    struct tmem_client *received;
+    struct tmem_client_stats stats;
+    struct tmem_pool *second = make_pool(client, TMEM_POOL_PERSISTENT, NULL);
+    for (uint32_t i = 0; i < 200; i++) {
+        put(persistent, i % OBJECTS, i / OBJECTS, i);
+        put(second, i % OBJECTS, i / OBJECTS, i * 3u);
+        put(ephemeral, i % OBJECTS, i / OBJECTS, i);
+    }
+    assert_int_equal(tmem_client_freeze(client), TMEM_OK);
+    assert_int_equal(tmem_client_set_compress(client, false), TMEM_OK);
+    if (through_foreign(TM_XEN_STREAM_40, &received) != TMEM_OK)
+        fail_msg("%s%s", sending.text, receiving.text);
+    assert_int_equal(tmem_client_stats(received, &stats, sizeof stats), TMEM_OK);
+    assert_string_equal(stats.name, "came");
+    assert_int_equal(stats.weight, 300);
+    assert_int_equal(stats.frozen, 1);
+    assert_int_equal(stats.uncompressed, 1);
+    assert_true(stats.cap_bytes == UINT64_C(60) << 20);
+    assert_same_pool(persistent, received_pool(received, 0));
+    assert_int_equal(pages_of(received_pool(received, 1)), 0);
+    assert_same_pool(second, received_pool(received, 2));
+    assert_int_equal(tmem_client_stats(client, &stats, sizeof stats), TMEM_OK);
+    assert_int_equal(stats.counters.gets, 2u * OBJECTS * INDEXES); /* of the comparison only */
+}
+
+static void an_object_of_all_ones_has_no_place_there(void **state)
+{
+    (void)state;
+    unsigned char page[TMEM_PAGE_SIZE];
+    struct tmem_client *received;
+    const struct tmem_object_id ones = {{UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+    fill(page, 3);
+    assert_int_equal(tmem_put(persistent, &ones, 4, page, TMEM_PUT_PLAIN), TMEM_OK);
+    assert_int_equal(through_foreign(TM_XEN_STREAM_48, &received), TMEM_UNSUPPORTED);
+    assert_non_null(strstr(sending.text, "all ones"));
+    assert_non_null(strstr(sending.text, "try: --format tmem"));
+}
+
 static void the_hottest_pages_go_first(void **state)
 {
     (void)state;
@@ -530,6 +596,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_client_is_the_same_there),
         TEST(only_persistent_pages_go_unless_more_is_asked_for),
+        TEST(a_client_goes_through_the_originals_stream),
+        TEST(an_object_of_all_ones_has_no_place_there),
         TEST(the_hottest_pages_go_first),
         TEST(changes_between_rounds_follow),
         TEST(more_changes_than_can_be_noted_begin_anew),
