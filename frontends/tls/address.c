@@ -44,6 +44,13 @@ static enum tm_exit look_up(const struct tls_address *address, int flags, struct
                    gai_strerror(problem));
 }
 
+/*
+ * So much may be on its way. Where the receiver is slower than the network, whatever waits in buffers is waited for
+ * while the client stands still; at a gigabit and below this is enough for 8 ms from end to end and back.
+ */
+#define WINDOW_BYTES (1 << 20)
+#define UNSENT_BYTES (128 << 10)
+
 static bool switch_on(int descriptor, int level, int option, int value)
 {
     return setsockopt(descriptor, level, option, &value, sizeof value) == 0;
@@ -55,6 +62,8 @@ static bool set_up(int descriptor)
     return switch_on(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, SILENCE_MS) &&
            switch_on(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1) &&
            switch_on(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, SILENCE_MS / 1000) &&
+           switch_on(descriptor, IPPROTO_TCP, TCP_WINDOW_CLAMP, WINDOW_BYTES) &&
+           switch_on(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES) &&
            switch_on(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
