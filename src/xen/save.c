@@ -30,12 +30,12 @@ struct walk {
 struct tm_xen_save {
     pthread_mutex_t tool_lock;
     struct walk walks[TMEM_XEN_POOLS];
-    size_t notes_read;
+    uint64_t notes_read;
 
     pthread_mutex_t notes_lock;
     bool has_begun[TMEM_XEN_POOLS]; /* somebody began to read the pool */
     bool is_short;                  /* of room for notes: the store counted fewer pages than there were */
-    size_t note_count, note_room;
+    uint64_t note_count, note_room;
     struct tmem_handle *notes;
 };
 
@@ -91,7 +91,8 @@ static long make_room(const struct tmem_xen_domain *client, struct tm_xen_save *
             return -EIO;
         save->note_room += stats.counters.pages;
     }
-    save->notes = calloc(save->note_room + 1u, sizeof *save->notes);
+    if (save->note_room < SIZE_MAX) /* one more, since there may be none */
+        save->notes = calloc((size_t)save->note_room + 1u, sizeof *save->notes);
     return save->notes != NULL ? 0 : -ENOMEM;
 }
 

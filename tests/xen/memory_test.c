@@ -103,6 +103,12 @@ static void live(struct tmem_xen *xen)
     assert_non_null(strstr(buffer, "S=SI:0,PT:ES,U0:5,U1:0,SC:1,SC:2"));
     assert_memory_equal(buffer + strlen(buffer) - 3, "\nT\n", 3);
     page(domains[1], TMEM_GET_PAGE, 1, 1, 1);
+    control(tools, TMEM_CONTROL_SAVE_BEGIN, 1, 0, 0);
+    for (uint32_t k = 0; k < 100; k++)
+        control(tools, TMEM_CONTROL_SAVE_GET_NEXT_PAGE, 1, sizeof buffer, 1);
+    control(tools, TMEM_CONTROL_SAVE_GET_NEXT_PAGE, 1, sizeof buffer, -1);
+    control(tools, TMEM_CONTROL_SAVE_END, 1, 0, 0);
+    page(domains[0], TMEM_PUT_PAGE, 0, 1, 1);
     tmem_xen_domain_destroy(domains[0]);
     page(domains[1], TMEM_GET_PAGE, 1, 1, 1);
     control(tools, TMEM_CONTROL_DESTROY, TMEM_CLIENT_ALL, 0, 0);
