@@ -2,7 +2,7 @@
 /*
  * saved.c - what a saved client may say. An input is a file's bytes (it begins with 0), or else its sections without
  * numbers and checksums, which are put in as they have to be: the fuzzer would hardly find one. What is read goes into
- * a store, and out of it again.
+ * a store, and out of it again. One that begins with 254 or 255 is the original's stream, of either generation.
  *
  * A section is its kind, its number of entries, two bytes with the length of its body, and the body.
  */
@@ -85,6 +85,22 @@ static void receive_file(struct tmem_store *store, struct file *file)
     tm_save_close(&reader);
 }
 
+static void receive_foreign(struct tmem_store *store, struct file *file, enum tm_xen_stream generation)
+{
+    struct tm_foreign_reader reader;
+    static struct tm_save_item item;
+    struct tm_receive receive = {.store = store, .name = "foreign", .is_raw = true};
+    struct tmem_client *client = NULL;
+    bool is_right = true;
+    tm_foreign_open(&reader, generation, read_file, file);
+    while (is_right && tm_foreign_read(&reader, &item) == TM_SAVE_ITEM)
+        is_right = tm_receive_item(&receive, &item) == TMEM_OK;
+    if (is_right && tm_foreign_read(&reader, &item) == TM_SAVE_ENDED &&
+        tm_receive_finish(&receive, &client) == TMEM_OK)
+        tmem_client_destroy(client);
+    tm_receive_abandon(&receive);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     static struct tmem_store *store;
@@ -96,13 +112,17 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     if (store == NULL && tmem_open("embedded:size=16M,maintenance=none", &store, NULL) != TMEM_OK)
         abort();
     file.at = 0;
-    if (data[0] != 0)
+    bool is_foreign = data[0] >= 254;
+    if (data[0] != 0 && !is_foreign)
         make_file(&file, data[0] & 1u, data + 1, size - 1);
     else {
         memcpy(file.bytes, data + 1, size - 1);
         file.size = size - 1;
     }
-    receive_file(store, &file);
+    if (is_foreign)
+        receive_foreign(store, &file, data[0] == 254 ? TM_XEN_STREAM_40 : TM_XEN_STREAM_48);
+    else
+        receive_file(store, &file);
     /* Whatever it was: nothing is left of it. */
     if (tmem_store_stats(store, &stats, sizeof stats) != TMEM_OK || stats.clients != 0 || stats.pages != 0)
         abort();
