@@ -253,7 +253,7 @@ void tm_xen_pools_end(struct tmem_xen_domain *domain, unsigned number, unsigned 
     pthread_mutex_unlock(&xen->lock);
     for (unsigned i = 0; i < count; i++) {
         if (is_noted && left[i] != NULL)
-            (void)tm_xen_save_remove(domain, number + i, left[i], NULL);
+            tm_xen_save_empty(domain, number + i, left[i]);
         tmem_pool_destroy(left[i]);
     }
     pthread_mutex_lock(&xen->lock);

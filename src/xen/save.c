@@ -175,6 +175,8 @@ void tm_xen_save_note(struct tmem_xen_domain *domain, uint32_t number, const str
                       uint32_t index)
 {
     struct tm_xen_save *save = domain->save;
+    if (!domain->is_migrating) /* any more */
+        return;
     pthread_mutex_lock(&save->notes_lock);
     if (save->has_begun[number] && save->note_count == save->note_room) {
         save->is_short = true;
@@ -186,25 +188,56 @@ void tm_xen_save_note(struct tmem_xen_domain *domain, uint32_t number, const str
     pthread_mutex_unlock(&save->notes_lock);
 }
 
-enum tmem_result tm_xen_save_remove(struct tmem_xen_domain *domain, uint32_t number, struct tmem_pool *member,
-                                    const struct tmem_object_id *object)
+/* Pages of a pool that are removed one by one. */
+struct removal {
+    struct tmem_xen_domain *domain;
+    uint32_t number;
+    struct tmem_pool *member;
+    const struct tmem_object_id *object; /* NULL: any */
+    struct tmem_cursor cursor;
+    enum tmem_result result; /* TMEM_MISS: none so far */
+};
+
+/* Removes some. False: that was all, or the store cannot be reached. */
+static bool remove_some(struct removal *removal)
 {
-    struct tmem_cursor cursor = TMEM_CURSOR_INIT;
     struct tmem_key keys[BATCH];
     size_t count;
-    enum tmem_result walked;
-    enum tmem_result result = TMEM_MISS;
-    while ((walked = tmem_walk(member, &cursor, keys, BATCH, &count)) == TMEM_OK)
-        for (size_t i = 0; i < count; i++) {
-            if (object != NULL && memcmp(&keys[i].object, object, sizeof *object) != 0)
-                continue;
-            enum tmem_result removed = tmem_invalidate_page(member, &keys[i].object, keys[i].index);
-            if (removed == TMEM_OK)
-                tm_xen_save_note(domain, number, &keys[i].object, keys[i].index);
-            if (removed != TMEM_MISS)
-                result = removed;
-        }
-    return walked == TMEM_MISS ? result : walked;
+    enum tmem_result walked = tmem_walk(removal->member, &removal->cursor, keys, BATCH, &count);
+    if (walked != TMEM_OK && walked != TMEM_MISS)
+        removal->result = walked;
+    for (size_t i = 0; walked == TMEM_OK && i < count; i++) {
+        const struct tmem_object_id *object = &keys[i].object;
+        if (removal->object != NULL && memcmp(object, removal->object, sizeof *object) != 0)
+            continue;
+        enum tmem_result removed = tmem_invalidate_page(removal->member, object, keys[i].index);
+        if (removed == TMEM_OK)
+            tm_xen_save_note(removal->domain, removal->number, object, keys[i].index);
+        if (removed != TMEM_MISS)
+            removal->result = removed;
+    }
+    return walked == TMEM_OK;
+}
+
+void tm_xen_save_empty(struct tmem_xen_domain *domain, uint32_t number, struct tmem_pool *member)
+{
+    struct removal removal = {domain, number, member, NULL, TMEM_CURSOR_INIT, TMEM_MISS};
+    while (remove_some(&removal))
+        continue;
+}
+
+enum tmem_result tm_xen_save_remove(struct tmem_xen_domain *domain, uint32_t number,
+                                    const struct tmem_object_id *object)
+{
+    const struct tm_xen_slot slot = domain->slots[number];
+    struct removal removal = {domain, number, slot.member, object, TMEM_CURSOR_INIT, TMEM_MISS};
+    while (remove_some(&removal)) {
+        pthread_rwlock_unlock(&domain->slots_lock); /* who waits for it holds others up */
+        pthread_rwlock_rdlock(&domain->slots_lock);
+        if (domain->slots[number].order != slot.order || domain->slots[number].pool == NULL)
+            return TMEM_NOT_FOUND;
+    }
+    return removal.result;
 }
 
 /* ---- reading out ---- */

@@ -181,13 +181,19 @@ long tm_xen_restore_op(struct tmem_xen_domain *domain, const struct tm_xen_slot 
 /* Host's lock held, no pins: nothing of it is saved any more. */
 void tm_xen_save_stop(struct tmem_xen_domain *domain);
 
-/* The domain is migrating; the slots lock held, or a pin: a persistent page of pool @number was removed. */
+/* The slots lock held, or a pin: a persistent page of pool @number was removed. */
 void tm_xen_save_note(struct tmem_xen_domain *domain, uint32_t number, const struct tmem_object_id *object,
                       uint32_t index);
 
-/* The same: remove an object's pages, or all of the pool's when it is NULL, and note each. Results: TMEM_OK, TMEM_MISS
- * (there was none), TMEM_UNAVAILABLE. */
-enum tmem_result tm_xen_save_remove(struct tmem_xen_domain *domain, uint32_t number, struct tmem_pool *member,
+/* A pin held, the slot was cleared: removes all pages of the pool that was there, with a note of each. */
+void tm_xen_save_empty(struct tmem_xen_domain *domain, uint32_t number, struct tmem_pool *member);
+
+/*
+ * Slots lock held for reading: removes an object's pages, with a note of each. Gives the lock back between steps.
+ *
+ * Results: TMEM_OK, TMEM_MISS (there was none), TMEM_UNAVAILABLE, TMEM_NOT_FOUND: the pool ended meanwhile.
+ */
+enum tmem_result tm_xen_save_remove(struct tmem_xen_domain *domain, uint32_t number,
                                     const struct tmem_object_id *object);
 
 /* ---- control.c ---- */

@@ -444,6 +444,60 @@ static void guests_run_while_tools_read(void **state)
     end();
 }
 
+/* Answers NULL if all results were possible ones. */
+static void *flush_objects(void *unused)
+{
+    (void)unused;
+    for (unsigned i = 0; i < 200; i++) {
+        long result = xen_page(source, TMEM_FLUSH_OBJECT, 0, i % OBJECTS, 0, 0, NULL);
+        if (result != 1 && result != -EFROZEN && result != -ENODEV)
+            return source;
+    }
+    return NULL;
+}
+
+static void start_flushing(pthread_t threads[2])
+{
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, flush_objects, NULL), 0);
+}
+
+static void await_flushing(const pthread_t threads[2])
+{
+    for (unsigned i = 0; i < 2; i++) {
+        void *wrong;
+        pthread_join(threads[i], &wrong);
+        assert_null(wrong);
+    }
+}
+
+/* Whoever removes an object page by page finds the pool, or the save, gone. */
+static void pools_and_saves_end_while_objects_are_flushed(void **state)
+{
+    pthread_t threads[2];
+    (void)state;
+    put_all();
+    begin(true);
+    make_target();
+    assert_int_equal(move_pages(0, UINT32_MAX), OBJECTS * INDICES);
+    start_flushing(threads);
+    assert_int_equal(xen_page(source, TMEM_DESTROY_POOL, 0, 0, 0, 0, NULL), 1);
+    await_flushing(threads);
+    assert_int_equal(move_notes(), OBJECTS * INDICES);
+    assert_int_equal(xen_page(target, TMEM_GET_PAGE, 0, 1, 0, 6, NULL), -EEMPTY);
+    end();
+    assert_int_equal(xen_new(source, PERSISTENT, 0, 0), 0);
+    start_flushing(threads);
+    for (unsigned i = 0; i < 50; i++) {
+        struct tmem_handle handle;
+        (void)xen_page(source, TMEM_PUT_PAGE, 0, i % OBJECTS, 7, XEN_FRAME_ZERO, NULL);
+        begin(true);
+        (void)read_page(0, &handle);
+        end();
+    }
+    await_flushing(threads);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define TEST_OLD(name) cmocka_unit_test_setup_teardown(name, set_up_old, tear_down)
 
@@ -462,6 +516,7 @@ int main(void)
         TEST(a_page_that_cannot_be_read_takes_the_older_one_with_it),
         TEST(a_domain_may_die_while_it_is_saved),
         TEST(guests_run_while_tools_read),
+        TEST(pools_and_saves_end_while_objects_are_flushed),
         TEST_OLD(each_page_is_read_once_the_first_as_well),
         TEST_OLD(a_guest_moves_while_it_runs),
         TEST_OLD(a_pool_that_ends_meanwhile_is_empty_on_the_other_side),
