@@ -146,6 +146,8 @@ static void memory_is_given_back(void **state)
     assert_true(ask(TMEM_CONTROL_FLUSH, TMEM_CLIENT_ALL, 1024) >= 0);
     expect_error(ask(TMEM_CONTROL_FLUSH, 7, 1024), EPERM);
     expect_error(ask(14, 7, 0), EPERM); /* a number of 4.7 */
+    expect_error(ask(TMEM_CONTROL_SAVE_BEGIN, 7, 1), EPERM);
+    expect_error(ask(TMEM_CONTROL_RESTORE_BEGIN, 99, 0), EPERM);
 }
 
 static void without_a_daemon_there_is_no_handle(void **state)
