@@ -5,9 +5,10 @@
 
 #include "cli/ask.h"
 
-#define TM_CLI_SEND_HELP            \
-    "  --ephemeral SIZE|all|none\n" \
-    "                 so much of what is ephemeral goes along, the hottest first (default none)\n"
+#define TM_CLI_SEND_HELP                                                                      \
+    "  --ephemeral SIZE|SECONDSs|all|none\n"                                                  \
+    "                 so much of what is ephemeral goes along, or for so long, the hottest\n" \
+    "                 first (default none)\n"
 
 #define TM_CLI_FORMAT_HELP          \
     "  --format tmem|xen|xen-4.8\n" \

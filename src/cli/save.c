@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,17 +69,30 @@ void tm_cli_tell_sent(const struct tm_cli_ask *ask, const json_t *answer, const 
                    (double)tm_cli_number(answer, "paused_ns") / 1e6);
 }
 
+/* "10s": how long; false: it is something else. */
+static bool parse_seconds(const char *text, uint64_t *ms)
+{
+    char *end;
+    unsigned long long seconds = strtoull(text, &end, 10);
+    *ms = (uint64_t)seconds * 1000u;
+    return text[0] >= '0' && text[0] <= '9' && strcmp(end, "s") == 0 && seconds > 0 && seconds < UINT32_MAX / 1000u;
+}
+
 enum tm_exit tm_cli_send_question(const char *verb, const char *client, const char *ephemeral, json_t **question)
 {
     uint64_t bytes = 0;
-    bool is_all = ephemeral != NULL && strcmp(ephemeral, "all") == 0;
+    uint64_t ms = 0;
+    bool is_all = ephemeral != NULL && (strcmp(ephemeral, "all") == 0 || parse_seconds(ephemeral, &ms));
     if (ephemeral != NULL && !is_all && strcmp(ephemeral, "none") != 0) {
         enum tm_size_problem problem = tm_size_parse(ephemeral, &bytes);
         if (problem != TM_SIZE_OK || bytes > INT64_MAX)
-            return tm_cli_usage(verb, "--ephemeral '%s': expected none, all, or a size such as 512M", ephemeral);
+            return tm_cli_usage(verb, "--ephemeral '%s': expected none, all, a size such as 512M, or a time such as "
+                                      "10s",
+                                ephemeral);
     }
-    *question = json_pack("{s:s, s:s, s:o}", "verb", verb, "client", client, "ephemeral_bytes",
-                          is_all ? json_null() : json_integer((json_int_t)bytes));
+    *question = json_pack("{s:s, s:s, s:o, s:I}", "verb", verb, "client", client, "ephemeral_bytes",
+                          is_all ? json_null() : json_integer((json_int_t)bytes), "ephemeral_ms",
+                          (json_int_t)(is_all ? ms : 0));
     return TM_EXIT_OK;
 }
 

@@ -157,8 +157,10 @@ static json_t *begin(struct tm_control_call *call, struct sending *sending)
 {
     const char *name = tm_control_text(call, "client");
     *sending = (struct sending){.call = call, .tenants = call->daemon->tenants};
-    sending->plan = (struct tm_send_plan){0, STOP_NS, ROUNDS_MAX};
+    sending->plan = (struct tm_send_plan){.stop_ns = STOP_NS, .rounds_max = ROUNDS_MAX};
     (void)tm_control_number(call, "ephemeral_bytes", &sending->plan.ephemeral_bytes);
+    (void)tm_control_number(call, "ephemeral_ms", &sending->plan.ephemeral_ns);
+    sending->plan.ephemeral_ns = tm_min_u64(sending->plan.ephemeral_ns, UINT32_MAX) * 1000000u;
     json_t *refused = tm_move_format(call, &sending->format);
     if (refused != NULL)
         return refused;

@@ -58,12 +58,14 @@ static const struct tm_control_field events_fields[] = {
 static const struct tm_control_field save_fields[] = {
     {"client", TM_CONTROL_TEXT, true},
     {"ephemeral_bytes", TM_CONTROL_LIMIT, false},
+    {"ephemeral_ms", TM_CONTROL_NUMBER, false},
     {"format", TM_CONTROL_TEXT, false},
 };
 
 static const struct tm_control_field migrate_fields[] = {
     {"client", TM_CONTROL_TEXT, true},
     {"ephemeral_bytes", TM_CONTROL_LIMIT, false},
+    {"ephemeral_ms", TM_CONTROL_NUMBER, false},
     {"redirect", TM_CONTROL_SWITCH, false},
 };
 

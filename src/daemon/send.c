@@ -26,6 +26,7 @@ enum tmem_result tm_send_begin(struct tm_send *send)
         send->changes_max = CHANGES;
     send->changes = calloc(send->changes_max, sizeof *send->changes);
     send->ephemeral_left = send->plan->ephemeral_bytes;
+    send->ephemeral_until_ns = send->plan->ephemeral_ns == 0 ? UINT64_MAX : tm_now_ns() + send->plan->ephemeral_ns;
     enum tm_result result = TM_NOMEM;
     if (send->changes != NULL)
         result = tm_dirty_begin(tm_client_of(send->client), send->changes_max);
@@ -112,7 +113,8 @@ static bool write_page(struct tm_send *send, struct tm_member *member, uint64_t 
     }
     bool is_there = result == TMEM_OK;
     if (is_there && is_ephemeral) {
-        is_there = item->page.size_bytes <= send->ephemeral_left;
+        is_there = item->page.size_bytes <= send->ephemeral_left &&
+                   (send->ephemeral_until_ns == UINT64_MAX || tm_now_ns() < send->ephemeral_until_ns);
         send->ephemeral_left -= is_there ? item->page.size_bytes : 0;
     }
     if (!is_there && !changed)

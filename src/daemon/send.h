@@ -17,6 +17,7 @@
 
 struct tm_send_plan {
     uint64_t ephemeral_bytes; /* most of ephemeral pages, as they are stored; 0: none */
+    uint64_t ephemeral_ns;    /* and none after so long; 0: however long it takes */
     uint64_t stop_ns;         /* how long the client may stand still */
     unsigned rounds_max;      /* after so many it does, however long it takes */
 };
@@ -39,6 +40,7 @@ struct tm_send {
     uint64_t earlier_pages; /* of the round before it */
 
     uint64_t ephemeral_left;
+    uint64_t ephemeral_until_ns;
     struct tm_change *changes;
     uint32_t changes_max; /* of chunks in one round that are noted; 0: as many as is good */
     uint64_t *pools;      /* ids of those that were announced */

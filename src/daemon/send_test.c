@@ -36,8 +36,8 @@ static struct stream stream;
 static struct tm_save_writer writer;
 static struct tm_send sending;
 static struct tm_receive receiving;
-static const struct tm_send_plan everything = {UINT64_MAX, 1000000, 20};
-static const struct tm_send_plan persistent_only = {0, 1000000, 20};
+static const struct tm_send_plan everything = {UINT64_MAX, 0, 1000000, 20};
+static const struct tm_send_plan persistent_only = {0, 0, 1000000, 20};
 
 /* Every round takes half a millisecond. */
 uint64_t tm_now_ns(void)
@@ -356,12 +356,25 @@ static void the_hottest_pages_go_first(void **state)
     for (unsigned times = 0; times < 12; times++)
         for (uint32_t i = 20; i < 30; i++)
             assert_int_equal(get(ephemeral, 1, i, page), TMEM_OK);
-    static const struct tm_send_plan some = {15u * 4096u, 1000000, 20};
+    static const struct tm_send_plan some = {15u * 4096u, 0, 1000000, 20};
     send_all(&some);
     struct tmem_pool *pool = received_pool(received_client(), 1);
     for (uint32_t i = 20; i < 30; i++)
         assert_int_equal(get(pool, 1, i, page), TMEM_OK);
     assert_in_range(pages_of(pool), 10, 15);
+}
+
+static void ephemeral_pages_go_for_so_long(void **state)
+{
+    (void)state;
+    static const struct tm_send_plan some = {UINT64_MAX, 20u * 500000u, 1000000, 20}; /* of this clock */
+    for (uint32_t i = 0; i < INDEXES; i++)
+        put(ephemeral, 1, i, i);
+    put(persistent, 1, 1, 1);
+    send_all(&some);
+    struct tmem_client *received = received_client();
+    assert_in_range(pages_of(received_pool(received, 1)), 10, 20);
+    assert_int_equal(pages_of(received_pool(received, 0)), 1);
 }
 
 static void changes_between_rounds_follow(void **state)
@@ -451,7 +464,7 @@ static void *run(void *argument)
 static void a_running_client_is_copied_exactly(void **state)
 {
     (void)state;
-    static const struct tm_send_plan plan = {UINT64_MAX, 0, 6};
+    static const struct tm_send_plan plan = {UINT64_MAX, 0, 0, 6};
     pthread_t threads[THREADS];
     is_over = 0;
     for (uintptr_t i = 0; i < THREADS; i++)
@@ -599,6 +612,7 @@ int main(void)
         TEST(a_client_goes_through_the_originals_stream),
         TEST(an_object_of_all_ones_has_no_place_there),
         TEST(the_hottest_pages_go_first),
+        TEST(ephemeral_pages_go_for_so_long),
         TEST(changes_between_rounds_follow),
         TEST(more_changes_than_can_be_noted_begin_anew),
         TEST(a_running_client_is_copied_exactly),

@@ -57,7 +57,7 @@ says "cannot write"
 tmem save --socket "$here" "$client" && fail "without a file"
 says "no file"
 tmem save --socket "$here" --ephemeral lots "$client" "$work/no" && fail "--ephemeral lots"
-says "expected none, all, or a size"
+says "expected none, all, a size"
 
 note "back from it"
 tmem restore --socket "$there" "$work/saved" || fail "restore: $(cat "$work/said")"
