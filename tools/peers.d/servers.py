@@ -2,6 +2,7 @@
 """Servers that keep pages, each started for one measurement, on a unix socket in a folder of ours."""
 
 import getpass
+import itertools
 import os
 import socket
 import subprocess
@@ -56,12 +57,16 @@ def shown(arguments):
     return " ".join(os.path.basename(word) if word.startswith("/") else word or "''" for word in arguments)
 
 
+NUMBERS = itertools.count()
+
+
 class Server:
     """One server, and how much it grew."""
 
     def __init__(self, undo, kind, folder, pages, command=None):
         self._undo, self._folder, self._kind = undo, Path(folder), kind
-        self.path = str(self._folder / f"{kind}.{id(self)}.sock")
+        # Short: a socket's path has 107 bytes at most, and folders of tests lie deep.
+        self.path = str(self._folder / f"{kind}{next(NUMBERS)}")
         try:
             arguments = (command or COMMANDS[kind])(self.path, pages)
         except Failure as failure:
