@@ -141,6 +141,28 @@ static void a_cap_holds_as_many_pages_as_without(void **state)
     assert_int_equal(tm_test_counts(test.ephemeral).evicted, 0);
 }
 
+/* Whoever pays for a shared pool may have pages of its own that wait. */
+static void a_shared_pool_has_the_room_that_its_members_pages_take_for_now(void **state)
+{
+    (void)state;
+    const struct tm_uuid uuid = {{5, 6}};
+    struct tm_client *other = tm_test_client(&test, "other", 100, UINT64_MAX);
+    assert_int_equal(tm_client_authorise(test.client, &uuid), TM_OK);
+    assert_int_equal(tm_client_authorise(other, &uuid), TM_OK);
+    struct tm_member *mine = tm_test_pool(test.client, TM_POOL_PERSISTENT | TM_POOL_SHARED, &uuid);
+    struct tm_member *theirs = tm_test_pool(other, TM_POOL_PERSISTENT | TM_POOL_SHARED, &uuid);
+    put(theirs, 0, TM_TEST_SHORT);
+    uint64_t base = tm_test_client_figures(test.client).charged_bytes;
+    tm_client_set_cap(test.client, base + 14u * 1024u);
+    for (uint32_t i = 0; i < 3; i++)
+        put(test.persistent, i, TM_TEST_SHORT);
+    put(theirs, 1, TM_TEST_RAW);
+    put(theirs, 2, TM_TEST_RAW);
+    assert_true(tm_test_client_figures(test.client).charged_max_bytes <= base + 14u * 1024u);
+    tm_pool_destroy(mine);
+    tm_client_destroy(other);
+}
+
 static void a_page_that_replaces_one_as_large_fits_at_a_full_cap(void **state)
 {
     (void)state;
@@ -236,6 +258,7 @@ int main(void)
         TEST(a_shared_pool_is_charged_less_too),
         TEST(open_segments_are_closed_after_a_while),
         TEST(a_cap_holds_as_many_pages_as_without),
+        TEST(a_shared_pool_has_the_room_that_its_members_pages_take_for_now),
         TEST(a_page_that_replaces_one_as_large_fits_at_a_full_cap),
         TEST(an_equal_page_fits_where_another_would_not),
         TEST(a_full_store_holds_as_many_pages_as_without),

@@ -477,16 +477,42 @@ bool tm_make_room(struct tm_engine *engine, struct tm_worker *worker, struct tm_
 }
 
 /* Compresses pages that wait for it, and are charged raw meanwhile. */
-static bool code_account(struct tm_pool *pool, struct tm_worker *worker)
+static bool code_accounts(struct tm_engine *engine, struct tm_worker *worker, struct tm_account *accounts,
+                          unsigned count)
 {
-    struct tm_account *accounts = pool->is_shared ? &pool->own : pool->members->client->account;
-    unsigned count = pool->is_shared ? 1u : TM_ARENAS;
     for (unsigned i = 0; i < count; i++) {
         struct tm_heap *heap = tm_load_acquire(&accounts[i].heap);
-        if (heap != NULL && tm_heap_undefer(pool->engine->store, worker, heap, true))
+        if (heap != NULL && tm_heap_undefer(engine->store, worker, heap, true))
             return true;
     }
     return false;
+}
+
+/* The client that joined as number @n counted from the last, pinned; NULL: there are not so many, or it is ending. */
+static struct tm_client *pin_member(struct tm_pool *pool, uint32_t n)
+{
+    tm_lock_acquire(&pool->members_lock, TM_LOCK_account_members);
+    const struct tm_member *member = pool->members;
+    while (member != NULL && n-- > 0)
+        member = member->next_of_pool;
+    struct tm_client *client = member != NULL && tm_client_pin(member->client) ? member->client : NULL;
+    tm_lock_release(&pool->members_lock, TM_LOCK_account_members);
+    return client;
+}
+
+/* The same for all that those are charged for who pay for the pool. */
+static bool code_payers(struct tm_pool *pool, struct tm_worker *worker)
+{
+    struct tm_engine *engine = pool->engine;
+    if (!pool->is_shared)
+        return code_accounts(engine, worker, pool->members->client->account, TM_ARENAS);
+    bool done = code_accounts(engine, worker, &pool->own, 1);
+    struct tm_client *client;
+    for (uint32_t n = 0; !done && (client = pin_member(pool, n)) != NULL; n++) {
+        done = code_accounts(engine, worker, client->account, TM_ARENAS);
+        tm_client_unpin(client);
+    }
+    return done;
 }
 
 bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker, enum tm_eviction why)
@@ -495,7 +521,7 @@ bool tm_make_room_in(struct tm_pool *pool, struct tm_worker *worker, enum tm_evi
     struct tm_client *client = pool->is_shared ? NULL : pool->members->client;
     struct tm_account *account = pool->is_shared ? &pool->own : &client->account[TM_ARENA_EPHEMERAL];
     uint64_t dropped = 0;
-    if (code_account(pool, worker))
+    if (code_payers(pool, worker))
         return true;
     if (pool->is_shared && pool->kind != TM_ARENA_EPHEMERAL)
         return false;
