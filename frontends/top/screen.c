@@ -127,7 +127,7 @@ enum tm_exit top_screen_run(struct top_source *source, unsigned interval_ms, boo
     enum tm_exit code = top_sample_take(source, &screen.now, screen.problem, sizeof screen.problem);
     if (code != TM_EXIT_OK)
         return tm_fail(code, "top: %s", screen.problem);
-    SCREEN *terminal = newterm(NULL, stdout, stdin);
+    SCREEN *terminal = top_terminal_is_known() ? newterm(NULL, stdout, stdin) : NULL;
     if (terminal == NULL) {
         const char *name = getenv("TERM");
         top_sample_free(&screen.now);

@@ -11,4 +11,8 @@
  */
 enum tm_exit top_screen_run(struct top_source *source, unsigned interval_ms, bool with_pools);
 
+/* top_terminal_is_known - whether this is a terminal that can be drawn on. The library that draws loses memory where it
+ * finds that out itself. */
+bool top_terminal_is_known(void);
+
 #endif

@@ -604,14 +604,16 @@ class Crowd(Case):
     config = CONFIG.replace('[daemon]\n', '[daemon]\nconnections = 2\n')
 
     def test_a_connection_too_many_is_an_event(self):
-        # A library tries a socket before it connects, so how many come in is not certain.
+        # A library tries a socket before it connects, so how many come in, and which, is not certain.
         actors = [Actor(self.path, f'c{i}') for i in range(4)]
         for actor in actors:
             self.addCleanup(actor.leave)
-        self.assertNotEqual('ok', actors[-1].welcome)
-        event = self.events()[-1]
-        self.assertEqual(('connection-refused', os.geteuid(), None), (event['event'], event['uid'], event['client']))
-        self.assertGreater(event['pid'], 1)
+        self.assertLessEqual(sum(actor.welcome == 'ok' for actor in actors), 2)
+        refused = [event for event in self.events() if event['event'] == 'connection-refused']
+        self.assertGreaterEqual(len(refused), 2)
+        for event in refused:
+            self.assertEqual((os.geteuid(), None), (event['uid'], event['client']))
+            self.assertGreater(event['pid'], 1)
 
 
 class Hostile(Case):

@@ -89,7 +89,7 @@ class Keeper(unittest.TestCase):
     def test_whatever_ends_the_daemon_the_next_one_has_the_pages_and_its_token_only(self):
         self.start()
         _, token, pool = self.hold('a')
-        for times, number in enumerate((signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT), 2):
+        for times, number in enumerate((signal.SIGKILL, signal.SIGTERM, signal.SIGQUIT, signal.SIGABRT), 2):
             self.next_daemon(lambda number=number: os.kill(self.daemon, number), times)
             self.await_said('took over 5 persistent pages (20K) of 1 clients', times - 1)
             wrong = ('0' if token[0] != '0' else '1') + token[1:]
