@@ -67,7 +67,8 @@ TM_KERNEL_INLINE uint64_t hash_long(struct way way, uint64_t seed)
     size_t blocks = (way.size - 1u) / TM_HASH_BLOCK_BYTES;
     size_t at = 0;
 
-    for (size_t line = ASKED_FROM; way.to != NULL && line < way.size; line += TM_CACHE_LINE)
+    const size_t end = way.size;
+    for (size_t line = ASKED_FROM; way.to != NULL && line < end; line += TM_CACHE_LINE)
         tm_prefetch_second(way.from + line);
     if (way.to != NULL)
         tm_prefetch_second(way.from + way.size - 1u);

@@ -33,8 +33,8 @@ TM_KERNEL_INLINE struct tm_stripe load(const unsigned char *from)
 TM_KERNEL_INLINE void store(unsigned char *to, struct tm_stripe stripe)
 {
     TM_UNROLL(8)
-    for (size_t i = 0; i < 8; i++)
-        memcpy(to + 8 * i, &stripe.each[i], sizeof stripe.each[i]);
+    for (size_t word = 0; word < 8; word++)
+        memcpy(to + 8 * word, &stripe.each[word], sizeof stripe.each[word]);
 }
 
 TM_KERNEL_INLINE struct tm_sums add(struct tm_sums sums, struct tm_stripe stripe, const unsigned char *secret)

@@ -188,7 +188,8 @@ class Top(unittest.TestCase):
         self.assertIsNone(late['cap_bytes'])
         self.assertEqual((300, 'connected', False), (late['weight'], late['state'], late['frozen']))
         self.assertGreater(late['puts_per_second'], 100)
-        self.assertEqual(late['pages'], late['pools'][0]['pages'])
+        # It goes on putting between the two looks.
+        self.assertAlmostEqual(late['pages'], late['pools'][0]['pages'], delta=1000)
         self.assertTrue(0 < told['put']['p50_ns'] <= told['put']['p99_ns'] <= told['put']['p999_ns'])
         self.assertTrue(0.2 <= told['seconds'] < 5)
 

@@ -37,14 +37,13 @@ static struct tmem_client *client;
 static struct tmem_pool *cache; /* ephemeral */
 static struct tmem_pool *swap;  /* persistent */
 
-#ifdef __SANITIZE_THREAD__
-/* A child of this process, which has threads, opens a store, which begins one. */
+/* A child of this process, which has threads, opens a store, which begins one: the thread sanitizer is asked to bear
+ * that. */
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
     return "die_after_fork=0";
 }
-#endif
 
 static uint64_t now_ms(void)
 {
