@@ -13,30 +13,16 @@
 #include "daemon/daemon.h"
 #include "daemon/receive.h"
 #include "save/layout.h"
+#include "tests/support/memory_file.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
-#define FILE_BYTES_MAX (UINT32_C(1) << 20)
+#define FILE_BYTES_MAX sizeof((struct file *)NULL)->bytes
 #define SECTION_BYTES (TM_SAVE_HEADER_BYTES + TM_SAVE_CHECK_BYTES)
 
 uint64_t tm_now_ns(void)
 {
     return 0;
-}
-
-struct file {
-    unsigned char bytes[FILE_BYTES_MAX];
-    size_t size, at;
-};
-
-static size_t read_file(void *user, void *bytes, size_t size)
-{
-    struct file *file = user;
-    size_t left = file->size - file->at;
-    size = size < left ? size : left;
-    memcpy(bytes, file->bytes + file->at, size);
-    file->at += size;
-    return size;
 }
 
 /* Puts a file together whose checksums are right. @form: of it. */

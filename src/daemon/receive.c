@@ -204,8 +204,6 @@ static enum tmem_result take_of_pool(struct tm_receive *receive, const struct tm
     }
     if (pool->pool == NULL || (pool->flags & TMEM_POOL_SHARED) != 0)
         return TMEM_OK; /* what others share is not the stream's to remove */
-    if (item->kind == TM_SAVE_GONE_OBJECT)
-        return gone(receive, tmem_invalidate_object(pool->pool, &item->object));
     return gone(receive, tmem_invalidate_page(pool->pool, &item->object, item->index));
 }
 
@@ -220,7 +218,6 @@ enum tmem_result tm_receive_item(struct tm_receive *receive, const struct tm_sav
         return take_pool(receive, &item->of_pool);
     case TM_SAVE_PAGE:
     case TM_SAVE_GONE_PAGE:
-    case TM_SAVE_GONE_OBJECT:
     case TM_SAVE_GONE_POOL:
         return take_of_pool(receive, item);
     case TM_SAVE_ROUND:

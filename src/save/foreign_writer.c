@@ -162,7 +162,6 @@ bool tm_foreign_write(struct tm_foreign_writer *writer, const struct tm_save_ite
     case TM_SAVE_ROUND:
         return true;
     case TM_SAVE_GONE_PAGE:
-    case TM_SAVE_GONE_OBJECT:
     case TM_SAVE_GONE_POOL:
     case TM_SAVE_END:
         break;

@@ -17,8 +17,6 @@
 
 /* A page's entry without its bytes: pool (8), object (24), index (4), codec (2), size (2), check (8). */
 #define TM_SAVE_PAGE_BYTES 48u
-#define TM_SAVE_GONE_PAGE_BYTES 36u
-#define TM_SAVE_GONE_OBJECT_BYTES 32u
 
 /* Flags of a client. */
 #define TM_SAVE_FROZEN 1u

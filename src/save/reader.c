@@ -261,13 +261,13 @@ static bool take_pool(struct tm_save_reader *reader, struct tmem_pool_stats *poo
 
 /* ---- pages ---- */
 
-static bool take_handle(struct tm_save_reader *reader, struct tm_save_item *item, bool with_index)
+static bool take_handle(struct tm_save_reader *reader, struct tm_save_item *item)
 {
     uint64_t start = here(reader);
     item->pool = take(reader, 8);
     for (unsigned i = 0; i < 3; i++)
         item->object.word[i] = take(reader, 8);
-    item->index = with_index ? (uint32_t)take(reader, 4) : 0;
+    item->index = (uint32_t)take(reader, 4);
     if (!reader->is_short && !pool_is_known(reader, item->pool))
         return refuse(reader, start, "pages of pool %" PRIu64 ", which was not announced", item->pool);
     return true;
@@ -293,7 +293,7 @@ static bool take_page(struct tm_save_reader *reader, struct tm_save_item *item)
 {
     struct tmem_stored *page = &item->page;
     uint64_t start = here(reader);
-    if (!take_handle(reader, item, true))
+    if (!take_handle(reader, item))
         return false;
     page->codec = (uint32_t)take(reader, 2);
     page->size_bytes = (uint32_t)take(reader, 2);
@@ -342,9 +342,7 @@ static bool take_entry(struct tm_save_reader *reader, struct tm_save_item *item)
     case TM_SAVE_PAGE:
         return take_page(reader, item);
     case TM_SAVE_GONE_PAGE:
-        return take_handle(reader, item, true);
-    case TM_SAVE_GONE_OBJECT:
-        return take_handle(reader, item, false);
+        return take_handle(reader, item);
     case TM_SAVE_GONE_POOL:
         item->pool = take(reader, 8);
         if (!reader->is_short && !pool_is_known(reader, item->pool))

@@ -30,15 +30,14 @@
 
 /* What an item is; the number of its sections in the format. */
 enum tm_save_kind {
-    TM_SAVE_CLIENT = 1,      /* the first; in a stream again where something of it changed */
-    TM_SAVE_RIGHT = 2,       /* a shared pool that the client may join */
-    TM_SAVE_POOL = 3,        /* before its pages; in a stream again, with other counts */
-    TM_SAVE_PAGE = 4,        /* replaces an earlier one of the same handle */
-    TM_SAVE_GONE_PAGE = 5,   /* streams: an earlier one is gone */
-    TM_SAVE_GONE_OBJECT = 6, /* streams: all earlier ones of the object are */
-    TM_SAVE_GONE_POOL = 7,   /* streams: an earlier pool is */
-    TM_SAVE_ROUND = 8,       /* streams: what follows is newer than what came before */
-    TM_SAVE_END = 9,         /* the last; made by the writer */
+    TM_SAVE_CLIENT = 1,    /* the first; in a stream again where something of it changed */
+    TM_SAVE_RIGHT = 2,     /* a shared pool that the client may join */
+    TM_SAVE_POOL = 3,      /* before its pages; in a stream again, with other counts */
+    TM_SAVE_PAGE = 4,      /* replaces an earlier one of the same handle */
+    TM_SAVE_GONE_PAGE = 5, /* streams: an earlier one is gone */
+    TM_SAVE_GONE_POOL = 6, /* streams: an earlier pool is */
+    TM_SAVE_ROUND = 7,     /* streams: what follows is newer than what came before */
+    TM_SAVE_END = 8,       /* the last; made by the writer */
 };
 
 /* What the bytes are. */
@@ -56,8 +55,8 @@ struct tm_save_client {
 
 struct tm_save_item {
     enum tm_save_kind kind;
-    uint64_t pool;                /* of pages, objects and pools that are gone */
-    struct tmem_object_id object; /* of pages and objects */
+    uint64_t pool;                /* of pages and pools that are gone */
+    struct tmem_object_id object; /* of pages */
     uint32_t index;               /* of pages */
     uint32_t round;               /* of a round */
     union {

@@ -89,11 +89,12 @@ static void add_uuid(struct tm_save_writer *writer, const struct tmem_uuid *uuid
     add(writer, uuid->word[1], 8);
 }
 
-static void add_object(struct tm_save_writer *writer, const struct tm_save_item *item)
+static void add_handle(struct tm_save_writer *writer, const struct tm_save_item *item)
 {
     add(writer, item->pool, 8);
     for (unsigned i = 0; i < 3; i++)
         add(writer, item->object.word[i], 8);
+    add(writer, item->index, 4);
 }
 
 static void add_client(struct tm_save_writer *writer, const struct tm_save_client *client)
@@ -115,8 +116,7 @@ static void add_client(struct tm_save_writer *writer, const struct tm_save_clien
 static void add_page(struct tm_save_writer *writer, const struct tm_save_item *item)
 {
     const struct tmem_stored *page = &item->page;
-    add_object(writer, item);
-    add(writer, item->index, 4);
+    add_handle(writer, item);
     add(writer, page->codec, 2);
     add(writer, page->size_bytes, 2);
     add(writer, page->check, 8);
@@ -144,11 +144,7 @@ static void add_entry(struct tm_save_writer *writer, const struct tm_save_item *
         add_page(writer, item);
         break;
     case TM_SAVE_GONE_PAGE:
-        add_object(writer, item);
-        add(writer, item->index, 4);
-        break;
-    case TM_SAVE_GONE_OBJECT:
-        add_object(writer, item);
+        add_handle(writer, item);
         break;
     case TM_SAVE_GONE_POOL:
         add(writer, item->pool, 8);
