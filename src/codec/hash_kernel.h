@@ -57,6 +57,13 @@ TM_KERNEL_INLINE struct tm_sums step(struct tm_sums sums, const struct way *way,
     return add(sums, stripe, secret);
 }
 
+static inline void ask_ahead(const unsigned char *from, size_t size)
+{
+    for (size_t line = ASKED_FROM; line < size; line += TM_CACHE_LINE)
+        tm_prefetch_second(from + line);
+    tm_prefetch_second(from + size - 1u);
+}
+
 /* Hashes an input of more than TM_HASH_SHORT_MAX bytes, and copies it on the way. */
 TM_KERNEL_INLINE uint64_t hash_long(struct way way, uint64_t seed)
 {
@@ -67,11 +74,8 @@ TM_KERNEL_INLINE uint64_t hash_long(struct way way, uint64_t seed)
     size_t blocks = (way.size - 1u) / TM_HASH_BLOCK_BYTES;
     size_t at = 0;
 
-    const size_t end = way.size;
-    for (size_t line = ASKED_FROM; way.to != NULL && line < end; line += TM_CACHE_LINE)
-        tm_prefetch_second(way.from + line);
     if (way.to != NULL)
-        tm_prefetch_second(way.from + way.size - 1u);
+        ask_ahead(way.from, way.size);
     make_secret(secret, seed);
     for (size_t block = 0; block < blocks; block++) {
         TM_UNROLL(TM_KERNEL_UNROLL)
