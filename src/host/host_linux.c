@@ -193,20 +193,24 @@ static uint64_t wanted_bytes(uint64_t size_bytes)
     return tm_round_up(tm_min_u64(wanted, most), SPAN_BYTES);
 }
 
-static bool map_both(struct tm_host_linux *host, const struct tm_host_linux_config *config, uint64_t persistent_bytes)
+/* @file_bytes: the length that a taken memory file keeps; 0: a new one becomes as long as the other arena. */
+static enum tm_host_linux_error map_both(struct tm_host_linux *host, const struct tm_host_linux_config *config,
+                                         uint64_t file_bytes)
 {
     uint64_t least = tm_round_up(config->size_bytes + config->size_bytes / 4u + 32u * MIB, SPAN_BYTES);
     uint64_t bytes = wanted_bytes(config->size_bytes);
     for (;; bytes = tm_max_u64(bytes / 2u / SPAN_BYTES * SPAN_BYTES, least)) {
-        uint64_t other = persistent_bytes != 0 ? persistent_bytes : bytes;
+        bool is_new_file = host->arena_fd >= 0 && file_bytes == 0;
+        if (is_new_file && ftruncate(host->arena_fd, (off_t)bytes) != 0)
+            return TM_HOST_LINUX_BAD_FD;
         if (map_arena(host, TM_ARENA_EPHEMERAL, bytes, -1)) {
-            if (map_arena(host, TM_ARENA_PERSISTENT, other, host->arena_fd))
-                return true;
+            if (map_arena(host, TM_ARENA_PERSISTENT, file_bytes != 0 ? file_bytes : bytes, host->arena_fd))
+                return TM_HOST_LINUX_OK;
             munmap(host->mapping[TM_ARENA_EPHEMERAL], (size_t)host->mapping_bytes[TM_ARENA_EPHEMERAL]);
             host->mapping[TM_ARENA_EPHEMERAL] = NULL;
         }
         if (bytes <= least)
-            return false;
+            return TM_HOST_LINUX_NOMEM;
     }
 }
 
@@ -234,13 +238,8 @@ static enum tm_host_linux_error map_memory(struct tm_host_linux *host, const str
         enum tm_host_linux_error error = open_file(host, config, &file_bytes);
         if (error != TM_HOST_LINUX_OK)
             return error;
-        if (file_bytes == 0) {
-            file_bytes = wanted_bytes(config->size_bytes);
-            if (ftruncate(host->arena_fd, (off_t)file_bytes) != 0)
-                return TM_HOST_LINUX_BAD_FD;
-        }
     }
-    return map_both(host, config, file_bytes) ? TM_HOST_LINUX_OK : TM_HOST_LINUX_NOMEM;
+    return map_both(host, config, file_bytes);
 }
 
 static unsigned default_workers(void)
