@@ -19,12 +19,38 @@
 
 static struct tm_config config;
 static struct tm_daemon ours;
+static struct by_hand *last; /* whose session there may be */
 
 uint64_t tm_now_ns(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * TM_SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+static void end_session(struct by_hand *it)
+{
+    if (it->session == NULL)
+        return;
+    tm_session_destroy(it->session, true);
+    it->session = NULL;
+    raw_close(&it->client);
+    /* It ends when it has done all. */
+    tm_reaper_destroy(ours.reaper);
+    ours.reaper = tm_reaper_create(&ours);
+    TM_ASSERT(ours.reaper != NULL);
+}
+
+static void end_daemon(void)
+{
+    if (last != NULL)
+        end_session(last);
+    tm_reaper_destroy(ours.reaper);
+    tm_tenants_destroy(ours.tenants);
+    tm_crowd_destroy(ours.crowd);
+    tm_forwards_destroy(ours.forwards);
+    tm_events_destroy(ours.events);
+    tmem_close(ours.store);
 }
 
 static void begin_daemon(void)
@@ -46,19 +72,7 @@ static void begin_daemon(void)
     ours.reaper = tm_reaper_create(&ours);
     TM_ASSERT(ours.events != NULL && ours.forwards != NULL && ours.crowd != NULL && ours.tenants != NULL);
     TM_ASSERT(ours.reaper != NULL);
-}
-
-static void end_session(struct by_hand *it)
-{
-    if (it->session == NULL)
-        return;
-    tm_session_destroy(it->session, true);
-    it->session = NULL;
-    raw_close(&it->client);
-    /* It ends when it has done all. */
-    tm_reaper_destroy(ours.reaper);
-    ours.reaper = tm_reaper_create(&ours);
-    TM_ASSERT(ours.reaper != NULL);
+    (void)atexit(end_daemon);
 }
 
 void by_hand_knock(struct by_hand *it)
@@ -66,6 +80,7 @@ void by_hand_knock(struct by_hand *it)
     int ends[2];
     begin_daemon();
     end_session(it);
+    last = it;
     bool is_made = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0;
     TM_ASSERT(is_made);
     bool may_enter = tm_crowd_enter(ours.crowd, geteuid());
