@@ -15,7 +15,8 @@
 
 #define FRAME 6u
 #define OPERATIONS 20000u
-#define OPERATIONS_MAX 50000u
+#define OPERATIONS_MAX 1000000u
+#define OPERATIONS_MAX_CONNECTED 50000u /* each miss is two questions there */
 #define FILES 8u
 #define FILE_PAGES 40u
 #define SWAP_TYPES 2u
@@ -353,8 +354,8 @@ static void a_guest_at_work_never_sees_a_wrong_page(void **state)
     const char *operations = getenv("TMEM_TEST_OPERATIONS");
     uint64_t random = seed != NULL ? strtoull(seed, NULL, 0) : 1;
     uint64_t count = operations != NULL ? strtoull(operations, NULL, 0) : OPERATIONS;
-    if (count > OPERATIONS_MAX) /* over a connection each miss is two questions */
-        count = OPERATIONS_MAX;
+    uint64_t most = getenv("TMEM_TEST_URI") != NULL ? OPERATIONS_MAX_CONNECTED : OPERATIONS_MAX;
+    count = count < most ? count : most;
     (void)state;
     printf("seed %llu\n", (unsigned long long)random);
     memset(cached, 0, sizeof cached);
