@@ -24,6 +24,8 @@
 
 #define MIB (UINT64_C(1) << 20)
 #define PAGES 6000u
+#define OWN "embedded:size=64M,workers=2"
+#define IN_FILE OWN ",persistent=memfd"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define IS_SANITIZED true
@@ -104,7 +106,7 @@ static enum met store_pages(struct tmem_store *store, struct tmem_pool *pool)
     return result == TMEM_OK ? MET_NOTHING : MET_NO_PAGE;
 }
 
-static enum met use_store(uint64_t before_opening, uint64_t after_opening)
+static enum met use_store(const char *uri, uint64_t before_opening, uint64_t after_opening)
 {
     struct tmem_store *store;
     struct tmem_client *client;
@@ -112,7 +114,7 @@ static enum met use_store(uint64_t before_opening, uint64_t after_opening)
     struct tmem_error error = {""};
     if (before_opening != 0)
         limit_to(before_opening);
-    enum tmem_result result = tmem_open("embedded:size=64M,workers=2", &store, &error);
+    enum tmem_result result = tmem_open(uri, &store, &error);
     bool says_why = strstr(error.text, "memory") != NULL || strstr(error.text, "ulimit -u and -v") != NULL;
     if (result == TMEM_NOMEM && says_why)
         return MET_NO_STORE;
@@ -132,14 +134,14 @@ static enum met use_store(uint64_t before_opening, uint64_t after_opening)
     return met;
 }
 
-static enum met in_child(uint64_t before_opening, uint64_t after_opening)
+static enum met in_child(const char *uri, uint64_t before_opening, uint64_t after_opening)
 {
     int status = 0;
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)
-        _exit((int)use_store(before_opening, after_opening));
+        _exit((int)use_store(uri, before_opening, after_opening));
     while (waitpid(child, &status, 0) != child) {
     }
     if (WIFSIGNALED(status))
@@ -158,7 +160,7 @@ static void a_store_that_cannot_be_opened_says_so(void **state)
     bool some = false;
     (void)state;
     for (uint64_t mib = 1; mib <= 1024; mib += mib / 4u + 1u) {
-        enum met met = in_child(mib * MIB, UINT64_MAX);
+        enum met met = in_child(OWN, mib * MIB, UINT64_MAX);
         none = none || met == MET_NO_STORE;
         some = some || met != MET_NO_STORE;
     }
@@ -166,20 +168,31 @@ static void a_store_that_cannot_be_opened_says_so(void **state)
     assert_true(some);
 }
 
+/* Both arenas are reserved for more than the store's size, and for less of it where there is no room. */
+static void a_memory_file_is_as_long_as_there_is_room(void **state)
+{
+    (void)state;
+    for (uint64_t mib = 512; mib <= 4096; mib *= 2u) {
+        assert_int_equal(in_child(OWN, mib * MIB, UINT64_MAX), MET_NOTHING);
+        assert_int_equal(in_child(IN_FILE, mib * MIB, UINT64_MAX), MET_NOTHING);
+    }
+}
+
 static void a_page_that_cannot_be_stored_is_refused(void **state)
 {
     bool failed = false;
     (void)state;
     for (uint64_t kib = 0; kib <= 4096; kib += kib / 2u + 16u)
-        failed = in_child(0, kib << 10) == MET_NO_PAGE || failed;
+        failed = in_child(OWN, 0, kib << 10) == MET_NO_PAGE || failed;
     assert_true(failed);
-    assert_int_equal(in_child(0, UINT64_MAX), MET_NOTHING);
+    assert_int_equal(in_child(OWN, 0, UINT64_MAX), MET_NOTHING);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_that_cannot_be_opened_says_so),
+        cmocka_unit_test(a_memory_file_is_as_long_as_there_is_room),
         cmocka_unit_test(a_page_that_cannot_be_stored_is_refused),
     };
     if (IS_SANITIZED) {
