@@ -257,6 +257,8 @@ def check_text(tree):
     marker = re.compile(r'\b(?:' + '|'.join(MARKERS) + r')\b')
     machine = re.compile(r'(?<![\w.*])(?:' + '|'.join(MACHINE_PATHS) + ')')
     for path, text in sorted(tree.files.items()):
+        if path.endswith(('.orig', '.rej')):
+            yield Finding(path, 1, 'left behind by a merge or a patch (try: git rm)')
         if text and not text.endswith('\n'):
             yield Finding(path, text.count('\n') + 1, 'no line end at the end of the file')
         for number, line in enumerate(text.split('\n'), 1):

@@ -133,6 +133,9 @@ class Text(unittest.TestCase):
         self.assertIn('a tab', findings({'src/base/a.h': '\tint a;\n'})[0])
         self.assertIn('no line end', findings({'docs/a.md': 'word'})[0])
 
+    def test_what_a_merge_left(self):
+        self.assertIn('left behind by a merge', findings({'src/base/a.c.orig': ''})[0])
+
     def test_markers_and_machine_paths(self):
         for marker in tidy_rules.MARKERS:
             self.assertIn('a leftover marker', findings({'docs/a.md': f'{marker}: later\n'})[0])
