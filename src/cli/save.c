@@ -60,11 +60,12 @@ enum tm_exit tm_cli_ask_move(const struct tm_cli_ask *ask, json_t *question, jso
 /* Of what was sent; it goes to stderr, since stdout may be the file. */
 void tm_cli_tell_sent(const struct tm_cli_ask *ask, const json_t *answer, const char *verb)
 {
-    char bytes[TM_SIZE_TEXT];
+    char text[TM_SIZE_TEXT];
+    uint64_t bytes = tm_cli_number(answer, "bytes");
     if (!ask->as_json)
-        tm_message("%s %llu pages, %s, in %llu rounds; the client stood still for %.1f ms", verb,
-                   (unsigned long long)tm_cli_number(answer, "pages"),
-                   tm_size_format(tm_cli_number(answer, "bytes"), bytes),
+        tm_message("%s %llu pages, %s%s, in %llu rounds; the client stood still for %.1f ms", verb,
+                   (unsigned long long)tm_cli_number(answer, "pages"), tm_size_format(bytes, text),
+                   bytes < 1024u ? " bytes" : "",
                    (unsigned long long)tm_cli_number(answer, "rounds"),
                    (double)tm_cli_number(answer, "paused_ns") / 1e6);
 }

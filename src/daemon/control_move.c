@@ -49,7 +49,7 @@ json_t *tm_move_hear(struct tm_transfer *transfer, const char *expected, char *t
     if (json_is_true(json_object_get(heard, expected)))
         return heard;
     const char *error = json_string_value(json_object_get(heard, "error"));
-    snprintf(text, text_size, "%s", error != NULL ? error : "the other daemon did not answer, or nobody is there");
+    snprintf(text, text_size, "%s", error != NULL ? error : "nothing answered at the other end");
     json_decref(heard);
     return NULL;
 }
