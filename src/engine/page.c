@@ -31,6 +31,18 @@ static uint32_t old_bytes(const struct tm_place *place)
     return bytes;
 }
 
+/* After the index let go of @old, which made its chunk empty or not. False: there was nothing to let go of. */
+static bool finish_removal(const struct tm_place *place, tm_slot old, bool is_empty)
+{
+    if (old == 0)
+        return false;
+    tm_slot_release(place->engine->store, place->pool->kind, old);
+    tm_uncharge(place->pool, tm_slot_bytes(old));
+    if (is_empty)
+        tm_index_reap(place);
+    return true;
+}
+
 /* Removes the page. True: there was one. */
 static bool remove_page(const struct tm_place *place)
 {
@@ -41,13 +53,7 @@ static bool remove_page(const struct tm_place *place)
     if (found.slot != NULL && *found.slot != 0)
         old = tm_index_clear(place, &found, &is_empty);
     tm_index_unlock(place, &found);
-    if (old == 0)
-        return false;
-    tm_slot_release(place->engine->store, place->pool->kind, old);
-    tm_uncharge(place->pool, tm_slot_bytes(old));
-    if (is_empty)
-        tm_index_reap(place);
-    return true;
+    return finish_removal(place, old, is_empty);
 }
 
 /* ---- put, step by step ---- */
@@ -435,13 +441,7 @@ static bool remove_same(struct get *get)
     if (found.slot != NULL && is_same(get, *found.slot))
         old = tm_index_clear(place, &found, &is_empty);
     tm_index_unlock(place, &found);
-    if (old == 0)
-        return false;
-    tm_slot_release(place->engine->store, place->pool->kind, old);
-    tm_uncharge(place->pool, tm_slot_bytes(old));
-    if (is_empty)
-        tm_index_reap(place);
-    return true;
+    return finish_removal(place, old, is_empty);
 }
 
 enum tm_read {

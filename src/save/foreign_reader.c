@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "save/foreign_layout.h"
+#include "save/layout.h"
 
 #define CLIENT_FLAGS_40 (TMEM_CLIENT_COMPRESS | TMEM_CLIENT_FROZEN)
 #define CLIENT_FLAGS_48 (XEN_TMEM_CLIENT_COMPRESS | XEN_TMEM_CLIENT_FROZEN | XEN_TMEM_CLIENT_MIGRATING)
@@ -16,12 +17,10 @@
 TM_PRINTF(3, 4)
 static bool refuse(struct tm_foreign_reader *reader, uint64_t offset, const char *format, ...)
 {
-    char why[112];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(why, sizeof why, format, arguments);
+    tm_save_say_where(reader->text, sizeof reader->text, offset, format, arguments);
     va_end(arguments);
-    (void)snprintf(reader->text, sizeof reader->text, "at byte %" PRIu64 ": %s", offset, why);
     reader->is_broken = true;
     return false;
 }

@@ -5,6 +5,8 @@
 #ifndef TM_SAVE_LAYOUT_H
 #define TM_SAVE_LAYOUT_H
 
+#include <stdarg.h>
+
 #include "save/save.h"
 
 /* The begin: magic, version (2), form (2), bytes of a page (4), salt (8), checksum (8). */
@@ -32,5 +34,9 @@ TM_STATIC_ASSERT(offsetof(struct tmem_counters, reserved) == TM_SAVE_COUNTERS * 
 
 /* The checksum of @size bytes that follow what has the checksum @chain. */
 uint64_t tm_save_check(const void *bytes, size_t size, uint64_t chain);
+
+/* Writes "at byte @offset: ", and why a file or a stream is refused. */
+TM_PRINTF(4, 0)
+void tm_save_say_where(char *text, size_t text_size, uint64_t offset, const char *format, va_list arguments);
 
 #endif

@@ -11,15 +11,19 @@
 
 /* ---- what is wrong, and where ---- */
 
+void tm_save_say_where(char *text, size_t text_size, uint64_t offset, const char *format, va_list arguments)
+{
+    int length = snprintf(text, text_size, "at byte %" PRIu64 ": ", offset);
+    (void)vsnprintf(text + length, text_size - (size_t)length, format, arguments);
+}
+
 TM_PRINTF(3, 4)
 static bool refuse(struct tm_save_reader *reader, uint64_t offset, const char *format, ...)
 {
-    char why[96];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(why, sizeof why, format, arguments);
+    tm_save_say_where(reader->text, sizeof reader->text, offset, format, arguments);
     va_end(arguments);
-    (void)snprintf(reader->text, sizeof reader->text, "at byte %" PRIu64 ": %s", offset, why);
     reader->is_over = true;
     return false;
 }

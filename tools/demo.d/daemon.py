@@ -11,12 +11,12 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 import shares
+from stage import perform
 from table import Table
 
 PAGE = 4096
@@ -227,9 +227,9 @@ class Demonstration:
                    "ratio": None if ratio is None else round(ratio, 2),
                    "hit_ratio": {name: self.tenants[name].hit_ratio(begin, end) for name in WEIGHTS}}
 
-    def judge(self, phases):
+    def problems(self):
         """What is not as it must be."""
-        for phase in phases:
+        for phase in self.phases():
             if phase["phase"].startswith("both") and (phase["ratio"] is None or
                                                       abs(phase["ratio"] - SHARE) > TOLERANCE):
                 yield f"{phase['phase']}: the shares are {phase['ratio']}:1, not {SHARE:.0f}:1"
@@ -243,10 +243,10 @@ class Demonstration:
     def died(self):
         return next(seconds for seconds, what in self.marks if what == "kill -9")
 
-    def show(self, phases):
+    def show(self):
         line = self.table.line
         line(f"{'':<20}  {'gold':>9}  {'silver':>9}  {'shares':>7}  {'hits, gold':>10}  {'silver':>7}")
-        for phase in phases:
+        for phase in self.phases():
             held, hits = phase["held_mib"], phase["hit_ratio"]
             cells = ["-" if hits[name] is None else f"{100 * hits[name]:.1f} %" for name in (GOLD, SILVER)]
             ratio = "-" if phase["ratio"] is None else f"{phase['ratio']:.2f}:1"
@@ -260,6 +260,9 @@ class Demonstration:
         line(f"nobody answered operators for {gap:.2f} s around kill -9")
         line(f"picture: {self.options.picture}")
 
+    def told(self):
+        return {"phases": list(self.phases()), "tenants": self.last}
+
     def draw(self):
         title = (f"One store of {STORE_MIB} MiB, two tenants of weights {WEIGHTS[GOLD]} and {WEIGHTS[SILVER]}, "
                  "and a daemon that is killed")
@@ -268,27 +271,5 @@ class Demonstration:
                                         encoding="utf-8")
 
 
-def main():
-    options = options_of(sys.argv[1:])
-    with tempfile.TemporaryDirectory(prefix="tmem-demo-") as work:
-        demonstration = Demonstration(options, work)
-        try:
-            demonstration.run()
-        except OSError as problem:
-            demonstration.table.line(f"demo: {problem}")
-            return 1
-        finally:
-            demonstration.end()
-    phases = list(demonstration.phases())
-    demonstration.draw()
-    demonstration.show(phases)
-    problems = list(demonstration.judge(phases))
-    if options.json:
-        print(json.dumps({"phases": phases, "tenants": demonstration.last, "problems": problems}))
-    for problem in problems:
-        demonstration.table.line(f"demo: {problem}")
-    return 1 if problems else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(perform(Demonstration, options_of(sys.argv[1:])))

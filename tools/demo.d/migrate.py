@@ -9,13 +9,13 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 from daemon import MIB, Daemon
 from picture import INK, WITH, WITHOUT, Drawing, number_text, round_up
+from stage import perform
 from table import Table
 
 STORE_MIB, PAGES, RATE, MOVES = 256, 16384, 10000, 5
@@ -153,6 +153,9 @@ class Demonstration:
                         f"{self.last['again']} calls were made again")
         self.table.line(f"picture: {self.options.picture}")
 
+    def told(self):
+        return {"moves": self.moves, "client": self.last}
+
     def draw(self):
         drawing = Drawing(LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM)
         rates = [(seconds, rate) for seconds, rate in self.rates() if seconds >= self.moves[0]["begun"] - 2]
@@ -183,26 +186,5 @@ class Demonstration:
         self.options.picture.write_text(drawing.finish(), encoding="utf-8")
 
 
-def main():
-    options = options_of(sys.argv[1:])
-    with tempfile.TemporaryDirectory(prefix="tmem-demo-") as work:
-        demonstration = Demonstration(options, work)
-        try:
-            demonstration.run()
-        except OSError as problem:
-            demonstration.table.line(f"demo: {problem}")
-            return 1
-        finally:
-            demonstration.end()
-    demonstration.draw()
-    demonstration.show()
-    problems = list(demonstration.problems())
-    if options.json:
-        print(json.dumps({"moves": demonstration.moves, "client": demonstration.last, "problems": problems}))
-    for problem in problems:
-        demonstration.table.line(f"demo: {problem}")
-    return 1 if problems else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(perform(Demonstration, options_of(sys.argv[1:])))
