@@ -169,8 +169,8 @@ static enum tm_result commit_page(struct put *put, tm_slot *old)
         case TM_SET_NOMEM:
             if (tm_make_room(put->place.engine, put->worker, &room))
                 break;
-            if (patience++ >= ROOM_PATIENCE)
-                return TM_NOMEM;
+            if (patience++ >= ROOM_PATIENCE) /* either the size is the limit, or the host has no more */
+                return tm_store_has_room(put->place.engine->store) ? TM_NOMEM : TM_REFUSED;
             tm_platform_wait(patience + 64u);
             break;
         }

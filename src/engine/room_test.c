@@ -190,6 +190,42 @@ static void pages_get_the_room_that_records_left(void **state)
     tm_test_host_wipe(&test.host);
 }
 
+/* Bytes that the size leaves for segments, and that are in none. */
+static uint64_t bytes_free(void)
+{
+    return ROOM - tm_test_figures(&test).metadata_bytes - tm_load_relaxed(&test.engine->store->segment_bytes);
+}
+
+/* Who may not evict others is refused at last. But not before, for lack of a unit for the record of a new object: pages
+ * do not take the last ones of the records' span. And not while there are units in spans that others have begun to
+ * fill, or that were made for records and hold none. */
+static void who_may_not_evict_gets_what_is_free(void **state)
+{
+    (void)state;
+    for (uint32_t round = 0; round < 8; round++) {
+        pages_of_object = 64u >> round % 4u * 2u;
+        tm_test_engine_init(&test, MANY_SPANS, ROOM);
+        struct tm_client *other = tm_test_client(&test, "other", 100, UINT64_MAX);
+        struct tm_member *stays = tm_test_pool(other, TM_POOL_PERSISTENT, NULL);
+        for (uint32_t page = 0; page < 3000u + 40u * round; page++)
+            assert_int_equal(put(test.ephemeral, page, TM_TEST_LONG), TM_OK);
+        uint32_t refused = 0;
+        for (uint32_t page = 0; page < 1500; page++) {
+            enum tm_result result = put(stays, page, TM_TEST_LONG);
+            assert_true(result == TM_OK || result == TM_REFUSED);
+            refused += result == TM_REFUSED;
+        }
+        assert_true(refused > 0);
+        uint64_t charged = tm_test_client_figures(test.client).charged_bytes;
+        assert_true(charged > ROOM / 4u && charged <= tm_test_client_figures(other).charged_bytes);
+        assert_int_equal(test.engine->store->arena[TM_ARENA_PERSISTENT].in_use_records, 1);
+        assert_true(bytes_free() < TM_TEST_SPAN_BYTES * 3u / 2u); /* a piece of a span is of no use to others */
+        tm_engine_check(test.engine);
+        tm_test_engine_fini(&test);
+    }
+    tm_test_engine_init(&test, MANY_SPANS, ROOM);
+}
+
 /* ---- compaction ---- */
 
 static void compacting_comes_to_an_end(void **state)
@@ -230,6 +266,7 @@ int main(void)
         TEST(dropping_half_makes_room_for_as_much_where_the_host_has_no_more),
         TEST(records_get_the_room_that_pages_left),
         TEST(pages_get_the_room_that_records_left),
+        TEST(who_may_not_evict_gets_what_is_free),
         TEST(compacting_comes_to_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,8 +67,7 @@ static uint32_t run_mask(unsigned unit, unsigned order)
     return ((1u << (1u << order)) - 1u) << unit; /* of a segment: not of a whole span */
 }
 
-/* Lists the span by its largest free run. Arena's lock held. */
-static void relist_span(struct tm_arena *arena, uint32_t number)
+void tm_arena_relist(struct tm_arena *arena, uint32_t number)
 {
     struct tm_span *span = &arena->spans[number];
     bool gives_units = span->state == TM_SPAN_IN_USE && number != arena->draining;
@@ -109,7 +108,7 @@ static uint32_t claim_span(struct tm_arena *arena)
         tm_list_remove(&arena->released, arena, span_link, number);
     } else if (arena->next_span < arena->span_count) {
         number = arena->next_span;
-        tm_store_relaxed(&arena->next_span, number + 1u); /* units_to_leave() may look */
+        tm_store_relaxed(&arena->next_span, number + 1u); /* tm_arena_units_to_leave() may look */
         arena->header->next_span = arena->next_span;
         is_new = true;
     }
@@ -192,7 +191,7 @@ static enum commit add_span(struct tm_arena *arena, unsigned order, bool for_rec
         arena->draining = 0;
     arena->in_use_records += for_records;
     arena->free_units[for_records] += TM_SPAN_UNITS - (1u << order);
-    relist_span(arena, number);
+    tm_arena_relist(arena, number);
     tm_lock_release(&arena->lock, TM_LOCK_arena);
     if (store->config.ahead) {
         tm_store_relaxed(&arena->grown_ns, store->host.clock_ns(store->host.user));
@@ -269,7 +268,7 @@ static uint32_t carve(struct tm_arena *arena, unsigned order, bool for_records, 
         span->free_units &= ~mask;
         span->dirty_units |= mask;
         arena->free_units[for_records] -= 1u << order;
-        relist_span(arena, number);
+        tm_arena_relist(arena, number);
         unit = number * TM_SPAN_UNITS + first;
     }
     tm_lock_release(&arena->lock, TM_LOCK_arena);
@@ -297,9 +296,9 @@ static bool count_segment(struct tm_arena *arena, unsigned order, enum tm_tier t
     return false;
 }
 
-/* Units that are left for copies: pages that must stay can be moved together only where there is room to begin with,
- * and into short segments fewer go. What is ephemeral can also go. */
-static uint32_t units_to_leave(const struct tm_arena *arena, enum tm_tier tier)
+/* Pages that must stay can be moved together only where there is room to begin with, and into short segments fewer
+ * go. What is ephemeral can also go. */
+uint32_t tm_arena_units_to_leave(const struct tm_arena *arena, enum tm_tier tier)
 {
     if (arena->kind != TM_ARENA_PERSISTENT || tier == TM_TIER_COPY || tier == TM_TIER_MOVE)
         return 0;
@@ -309,14 +308,17 @@ static uint32_t units_to_leave(const struct tm_arena *arena, enum tm_tier tier)
     return tier == TM_TIER_NORMAL ? UNITS_FOR_COPIES : UNITS_BESIDE_REPLACING;
 }
 
-/* Whether records have units to lend to data: more than they are likely to want soon. In a small store their span
- * would be empty for the most part. (That it does not empty while they stay is no loss.) What is lent comes to less
- * than two spans, however much they grow, since they keep a quarter of what they use. */
+/* More than records are likely to want soon. What they lend comes to less than two spans, however much they grow. */
+uint64_t tm_arena_units_for_records(const struct tm_arena *arena)
+{
+    return UNITS_FOR_RECORDS + tm_load_relaxed(&arena->store->records_bytes) / arena->unit_bytes / 4u;
+}
+
+/* Whether records have units to lend to data. In a small store their span would be empty for the most part. */
 static bool may_borrow(struct tm_arena *arena, unsigned order)
 {
-    uint64_t used = tm_load_relaxed(&arena->store->records_bytes) / arena->unit_bytes;
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
-    bool may = arena->free_units[1] >= UNITS_FOR_RECORDS + used / 4u + (1u << order);
+    bool may = arena->free_units[1] >= tm_arena_units_for_records(arena) + (1u << order);
     tm_lock_release(&arena->lock, TM_LOCK_arena);
     return may;
 }
@@ -325,7 +327,7 @@ unsigned tm_arena_fit(struct tm_arena *arena, unsigned order, enum tm_tier tier)
 {
     bool is_there = false;
     unsigned fits = order + 1u;
-    uint32_t leave = units_to_leave(arena, tier);
+    uint32_t leave = tm_arena_units_to_leave(arena, tier);
     tm_lock_acquire(&arena->lock, TM_LOCK_arena);
     while (fits > 0 && !is_there) {
         fits--;
@@ -353,7 +355,7 @@ static bool may_take_span(struct tm_arena *arena, bool for_records, uint32_t lea
 /* Units of spans of the sort, of a new one, or for data, when there is no other way, those that records do not use. */
 static uint32_t find_units(struct tm_arena *arena, unsigned order, bool for_records, enum tm_tier tier, uint32_t *dirty)
 {
-    uint32_t leave = units_to_leave(arena, tier);
+    uint32_t leave = tm_arena_units_to_leave(arena, tier);
     uint32_t first = carve(arena, order, for_records, leave, dirty);
     enum commit commit = COMMIT_LIMIT;
     if (first == 0 && !for_records && arena->kind == TM_ARENA_PERSISTENT && may_borrow(arena, order))
@@ -365,7 +367,11 @@ static uint32_t find_units(struct tm_arena *arena, unsigned order, bool for_reco
     /* At the store's size there is room for copies: they may go above it. */
     if (commit == COMMIT_LIMIT && leave != 0)
         first = carve(arena, order, false, 0, dirty);
-    return first != 0 ? first : carve(arena, order, true, 0, dirty);
+    /* But puts of pages that must stay leave records the units that these keep: where no span is to be had, the first
+     * page of the next object would be refused for lack of a unit, whatever is free elsewhere. (Ephemeral records may
+     * go above the size, and copies leave as much as they take.) */
+    bool spares = arena->kind == TM_ARENA_PERSISTENT && (tier == TM_TIER_NORMAL || tier == TM_TIER_REPLACE);
+    return first != 0 || spares ? first : carve(arena, order, true, 0, dirty);
 }
 
 uint32_t tm_arena_take(struct tm_arena *arena, unsigned order, unsigned purpose, const struct tm_heap *heap,
@@ -430,7 +436,7 @@ void tm_arena_give(struct tm_arena *arena, uint32_t first)
         arena->in_use_records -= span->for_records;
         arena->free_units[span->for_records] -= TM_SPAN_UNITS;
     }
-    relist_span(arena, number);
+    tm_arena_relist(arena, number);
     if (is_kept)
         tm_list_append(&arena->ready, arena, span_link, number);
     tm_lock_release(&arena->lock, TM_LOCK_arena);
@@ -440,86 +446,6 @@ void tm_arena_give(struct tm_arena *arena, uint32_t first)
         tm_fetch_add_relaxed(&store->returned_bytes, arena->span_bytes);
         unclaim_span(arena, number);
     }
-}
-
-/* ---- draining ---- */
-
-#define DRAIN_LOOKS 64u
-
-/* A span that may be emptied. */
-struct candidate {
-    uint32_t number; /* 0: none */
-    uint64_t used;   /* bytes that will be copied, and ends of segments, which may be lost again */
-    enum tm_tier tier;
-};
-
-/* Looks at a span. False: not all of its segments are sealed data, or copying what is alive would not gain @least
- * bytes: neither is there room in others, nor is so much dead that a new one is worth it. */
-static bool examine_span(const struct tm_arena *arena, uint32_t number, uint64_t least, struct candidate *found)
-{
-    const struct tm_span *span = &arena->spans[number];
-    uint64_t used = 0;
-    bool has_segments = false;
-    if (span->state != TM_SPAN_IN_USE || span->for_records)
-        return false;
-    for (unsigned i = 0; i < TM_SPAN_UNITS; i++) {
-        const struct tm_segment *segment = tm_segment_at(arena, number * TM_SPAN_UNITS + i);
-        unsigned state = tm_load_acquire(&segment->state);
-        if (state == TM_SEGMENT_FREE)
-            continue;
-        if (state != TM_SEGMENT_SEALED || tm_load_relaxed(&segment->is_stuck) != 0)
-            return false;
-        used += (tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK) + tm_segment_end_bytes(segment);
-        has_segments = true;
-    }
-    uint32_t free_units = count_units(span->free_units);
-    uint32_t leave = units_to_leave(arena, TM_TIER_NORMAL);
-    uint64_t dead = (uint64_t)(TM_SPAN_UNITS - free_units) * arena->unit_bytes - used;
-    bool fits = used + (uint64_t)leave * arena->unit_bytes <=
-                (uint64_t)(arena->free_units[0] - free_units) * arena->unit_bytes;
-    *found = (struct candidate){number, used, fits ? TM_TIER_MOVE : TM_TIER_COPY};
-    /* Without segments somebody is just giving it back. */
-    return has_segments && (fits || (dead != 0 && dead >= least));
-}
-
-uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths, enum tm_tier *tier)
-{
-    uint64_t least = arena->span_bytes / 8u * eighths;
-    uint32_t spared = tm_cool_spared(arena, eighths);
-    struct candidate best = {0, arena->span_bytes - least + 1u, TM_TIER_MOVE};
-    struct candidate found;
-    uint32_t at = tm_load_relaxed(&arena->drain_cursor);
-    tm_lock_acquire(&arena->lock, TM_LOCK_arena);
-    uint32_t count = arena->next_span - arena->head_spans;
-    for (uint32_t i = 0; i < DRAIN_LOOKS && i < count && arena->draining == 0; i++, at++)
-        if (arena->head_spans + at % count != spared &&
-            examine_span(arena, arena->head_spans + at % count, least, &found) && found.used < best.used)
-            best = found;
-    tm_store_relaxed(&arena->drain_cursor, at);
-    if (best.number != 0) {
-        arena->draining = best.number;
-        relist_span(arena, best.number);
-    }
-    tm_lock_release(&arena->lock, TM_LOCK_arena);
-    *tier = best.tier;
-    return best.number;
-}
-
-bool tm_arena_drain_end(struct tm_arena *arena, uint32_t number)
-{
-    bool is_empty = true;
-    tm_lock_acquire(&arena->lock, TM_LOCK_arena);
-    if (arena->draining == number) { /* else it was emptied, and is in use again */
-        arena->draining = 0;
-        for (unsigned i = 0; i < TM_SPAN_UNITS; i++) {
-            unsigned state = tm_load_acquire(&tm_segment_at(arena, number * TM_SPAN_UNITS + i)->state);
-            /* What waits for a reader will be free. */
-            is_empty = is_empty && (state == TM_SEGMENT_FREE || state == TM_SEGMENT_WAITING);
-        }
-    }
-    relist_span(arena, number);
-    tm_lock_release(&arena->lock, TM_LOCK_arena);
-    return is_empty;
 }
 
 /* ---- rebuilding ---- */
@@ -561,7 +487,7 @@ void tm_arena_rebuild(struct tm_arena *arena)
         arena->free_units[span->for_records] += TM_SPAN_UNITS - used_units;
         tm_fetch_add(&store->span_bytes_resident, arena->span_bytes);
         tm_fetch_add(&store->segment_bytes, (uint64_t)used_units * arena->unit_bytes);
-        relist_span(arena, number);
+        tm_arena_relist(arena, number);
     }
 }
 

@@ -277,7 +277,7 @@ static void give_back(const struct walk *walk)
                     segment->bin >= WORTH_CLEANING;
     tm_lock_release(&heap->lock, TM_LOCK_heap);
     if (is_worth)
-        (void)tm_heap_clean_one(walk->store, walk->worker, heap, walk->segment);
+        (void)tm_heap_clean_one(walk->store, walk->worker, heap, walk->segment, TM_TIER_COPY);
 }
 
 void tm_cool_unlisted(struct tm_heap *heap, uint32_t number)

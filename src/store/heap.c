@@ -384,15 +384,25 @@ void tm_heap_give_back(struct tm_heap *heap, unsigned lane_number, const struct 
         tm_heap_unreserve(heap, at, body_bytes);
 }
 
+/* Closes the segment that a lane has open; @number: if it is this one, 0: whichever. */
+static void seal_lane(struct tm_heap *heap, unsigned i, uint32_t number)
+{
+    struct tm_lane *lane = &heap->lane[i];
+    tm_lock_acquire(&lane->lock, TM_LOCK_lane);
+    uint32_t full = number == 0 || lane->segment == number ? detach(lane) : 0;
+    tm_lock_release(&lane->lock, TM_LOCK_lane);
+    seal_segment(heap, full, i == TM_LANE_CLEAN_YOUNG || i == TM_LANE_CLEAN_MAIN);
+}
+
 void tm_heap_seal(struct tm_heap *heap)
 {
-    for (unsigned i = 0; i < TM_LANES; i++) {
-        struct tm_lane *lane = &heap->lane[i];
-        tm_lock_acquire(&lane->lock, TM_LOCK_lane);
-        uint32_t number = detach(lane);
-        tm_lock_release(&lane->lock, TM_LOCK_lane);
-        seal_segment(heap, number, i == TM_LANE_CLEAN_YOUNG || i == TM_LANE_CLEAN_MAIN);
-    }
+    tm_heap_seal_one(heap, 0);
+}
+
+void tm_heap_seal_one(struct tm_heap *heap, uint32_t number)
+{
+    for (unsigned i = 0; i < TM_LANES; i++)
+        seal_lane(heap, i, number);
 }
 
 bool tm_heap_seal_deferred(struct tm_heap *heap)

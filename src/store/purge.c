@@ -213,6 +213,18 @@ bool tm_heap_purge_some(struct tm_store *store, struct tm_worker *worker, struct
     return number != 0;
 }
 
+void tm_heap_purge_stop(struct tm_heap *heap, uint32_t number)
+{
+    if (!tm_lock_try(&heap->purge_lock))
+        return;
+    bool is_begun = heap->purge_segment == number;
+    if (is_begun)
+        heap->purge_segment = 0;
+    tm_lock_release_tried(&heap->purge_lock);
+    if (is_begun)
+        tm_heap_end_purge(heap, number, false);
+}
+
 bool tm_heap_purge(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, enum tm_age age,
                    enum tm_purge why, uint64_t *dropped)
 {
@@ -264,9 +276,10 @@ bool tm_heap_clean(struct tm_store *store, struct tm_worker *worker, struct tm_h
     return number != 0 && clean_segment(store, worker, heap, number, TM_TIER_COPY, clean_lanes);
 }
 
-bool tm_heap_clean_one(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t number)
+bool tm_heap_clean_one(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t number,
+                       enum tm_tier tier)
 {
-    return tm_heap_take(heap, number) && clean_segment(store, worker, heap, number, TM_TIER_COPY, clean_lanes);
+    return !tm_heap_take(heap, number) || clean_segment(store, worker, heap, number, tier, clean_lanes);
 }
 
 bool tm_heap_undefer(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, bool with_open)
@@ -275,26 +288,6 @@ bool tm_heap_undefer(struct tm_store *store, struct tm_worker *worker, struct tm
     if (number == 0 && with_open && tm_heap_seal_deferred(heap))
         number = tm_heap_take_deferred(heap);
     return number != 0 && clean_segment(store, worker, heap, number, TM_TIER_COPY, coded_lanes);
-}
-
-bool tm_store_compact(struct tm_store *store, struct tm_worker *worker, enum tm_arena_kind kind, unsigned eighths)
-{
-    struct tm_arena *arena = &store->arena[kind];
-    enum tm_tier tier;
-    uint32_t span = tm_arena_drain_begin(arena, eighths, &tier);
-    if (span == 0)
-        return false;
-    bool has_room = true;
-    for (uint32_t i = 0; i < TM_SPAN_UNITS && has_room; i++) {
-        uint32_t number = span * TM_SPAN_UNITS + i;
-        const struct tm_segment *segment = tm_segment_at(arena, number);
-        if (tm_load_acquire(&segment->state) != TM_SEGMENT_SEALED)
-            continue;
-        struct tm_heap *heap = tm_heap_at(store, segment->heap);
-        if (heap != NULL && tm_heap_take(heap, number))
-            has_room = clean_segment(store, worker, heap, number, tier, clean_lanes);
-    }
-    return tm_arena_drain_end(arena, span);
 }
 
 /* ---- sampling ---- */

@@ -150,10 +150,16 @@ void tm_arena_give(struct tm_arena *arena, uint32_t segment);
 bool tm_arena_prepare(struct tm_arena *arena);
 /* Gives back a span that was committed ahead. False: there is none. */
 bool tm_arena_unprepare(struct tm_arena *arena);
-/* Chooses a span of data at least @eighths/8 of which is dead or free, all of its segments sealed, and gives none of
- * its units out until tm_arena_drain_end(), or until it was empty and is taken anew. *tier: for the copies; it fits
- * into what others have free, or so much of it is dead that a new span is worth it. 0: none among those looked at, or
- * another is being drained. */
+/* Arena's lock held: lists the span by its largest free run. */
+void tm_arena_relist(struct tm_arena *arena, uint32_t number);
+/* Units that takers of @tier leave for copies, and those that records keep for themselves. */
+uint32_t tm_arena_units_to_leave(const struct tm_arena *arena, enum tm_tier tier);
+uint64_t tm_arena_units_for_records(const struct tm_arena *arena);
+/* Chooses a span at least @eighths/8 of which is dead or free, with nothing but sealed segments of data, and gives none
+ * of its units out until tm_arena_drain_end(), or until it was empty and is taken anew. With less than two eighths
+ * memory is short: segments may also be open, or begun to be taken apart. *tier: for the copies; it fits into what
+ * others have free, or so much of it is dead that a new span is worth it. 0: none among those looked at, or another is
+ * being drained. */
 uint32_t tm_arena_drain_begin(struct tm_arena *arena, unsigned eighths, enum tm_tier *tier);
 /* False: something is left in it. */
 bool tm_arena_drain_end(struct tm_arena *arena, uint32_t span);
@@ -393,9 +399,13 @@ bool tm_heap_reserve(struct tm_heap *heap, unsigned lane, uint32_t body_bytes, e
                      struct tm_reservation *at);
 /* The writer of a reserved block is done with its segment. */
 void tm_segment_writer_done(struct tm_store *store, enum tm_arena_kind arena, uint32_t segment);
-/* Copies what is alive out of this segment, if it is the heap's and sealed, and frees it. False: it is not, or there
- * is no room. */
-bool tm_heap_clean_one(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t number);
+/* Copies what is alive out of this segment, if it is the heap's and sealed, and frees it. False: there is no room. */
+bool tm_heap_clean_one(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, uint32_t number,
+                       enum tm_tier tier);
+/* If this segment is the one that is taken apart bit by bit: no longer, what is left of it stays. */
+void tm_heap_purge_stop(struct tm_heap *heap, uint32_t number);
+/* Closes this segment, if a lane has it open. */
+void tm_heap_seal_one(struct tm_heap *heap, uint32_t number);
 /* Heap's lock held: the segment leaves its list, and the cold tier's walk goes on behind it. */
 void tm_cool_unlisted(struct tm_heap *heap, uint32_t number);
 /* A segment of the store was closed: there may be something to cool. */
