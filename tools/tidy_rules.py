@@ -266,7 +266,7 @@ def check_text(tree):
                 yield Finding(path, number, f'{len(line)} columns; the limit is {MAX_COLUMNS}')
             if line != line.rstrip():
                 yield Finding(path, number, 'space at the end of the line')
-            if '\t' in line and not path.endswith('.patch'):
+            if '\t' in line and not path.endswith(('.patch', '.scd')):
                 yield Finding(path, number, 'a tab: indent with spaces, write \\t in strings')
             if marker.search(line):
                 yield Finding(path, number, 'a leftover marker: finish it, or write down why it stays')

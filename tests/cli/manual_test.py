@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The manual says what the programs do: arguments are tmem, mount.tmem, tmemd, and the folder docs.
+"""The manual says what the programs do: arguments are tmem, mount.tmem, tmemd, the folder docs, and that of the pages
+which scdoc made.
 
 Every option that --help tells stands in the page, and every option in the page is told by --help; the examples in
 the page are the files in docs/examples, and what reads those finds them right; pages are set without a warning.
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import unittest
 
-TMEM, HELPER, DAEMON, DOCS = (os.path.abspath(sys.argv.pop(1)) for _ in range(4))
+TMEM, HELPER, DAEMON, DOCS, SET = (os.path.abspath(sys.argv.pop(1)) for _ in range(5))
 MANUAL = os.path.join(DOCS, 'man')
 EXAMPLES = os.path.join(DOCS, 'examples')
 
@@ -42,25 +43,28 @@ def run(*command, **more):
 
 
 def page(name):
-    with open(os.path.join(MANUAL, name), encoding='utf-8') as stream:
+    with open(os.path.join(MANUAL, name + '.scd'), encoding='utf-8') as stream:
         return stream.read()
 
 
 def plain(text):
     """The page's text without what the formatter takes away."""
-    text = re.sub(r'^\.\\".*$', '', text, flags=re.M)
-    text = re.sub(r'\\f[A-Z]', '', text)
-    return text.replace('\\-', '-').replace('\\e', '\\')
+    text = re.sub(r'(?<!\\)\*|(?<![\w\\])_(?=\S)|(?<=[^\s\\])_(?!\w)', '', text)
+    return re.sub(r'\\(.)', r'\1', text)
 
 
 def options_in(text):
     return set(re.findall(r'(?<![-\w])--[a-z][a-z-]*', text))
 
 
-def documented(text):
-    """Options that have an entry of their own: on the line behind .TP."""
-    entries = '\n'.join(re.findall(r'^\.TP\n(.*)$', text, flags=re.M))
-    return options_in(plain(entries))
+def entries(text):
+    """The heads of entries: lines above one that is indented, and those that go on there."""
+    return plain('\n'.join(re.findall(r'^((?:[^\t\n].*\+\+\n)*[^\t\n].*)\n(?=\t)', text, flags=re.M)).replace('++', ''))
+
+
+def section_of(text, title):
+    """What stands below a heading, to the next one that is not below it."""
+    return re.split(r'^# ' if title.startswith('# ') else r'^##? ', text.split(f'\n{title}', 1)[1], flags=re.M)[0]
 
 
 class Options(unittest.TestCase):
@@ -73,12 +77,11 @@ class Options(unittest.TestCase):
         for name, commands in PAGES.items():
             told = set().union(*(options_in(self.help_of(command)) for command in commands)) | {'--help'}
             with self.subTest(page=name):
-                self.assertEqual(told, documented(page(name)))
+                self.assertEqual(told, options_in(entries(page(name))))
 
     def test_letters_of_the_helper(self):
         told = set(re.findall(r'^ +(-[a-zA-Z]) ', self.help_of([HELPER]), flags=re.M))
-        entries = '\n'.join(re.findall(r'^\.TP\n(.*)$', page('mount.tmem.8'), flags=re.M))
-        self.assertEqual(told, set(re.findall(r'(?<![-\w])-[a-zA-Z]\b', plain(entries))))
+        self.assertEqual(told, set(re.findall(r'(?<![-\w])-[a-zA-Z]\b', entries(page('mount.tmem.8')))))
         self.assertGreater(len(told), 5)
 
     def test_help_of_mount_fits_one_screen(self):
@@ -88,9 +91,8 @@ class Options(unittest.TestCase):
 
     def test_words_behind_o_are_understood(self):
         """Each is refused for MNT that does not exist, and not as a word that is not known."""
-        section = page('tmem-mount.8').split('.SS Options behind')[1].split('.SH ')[0].split('are refused')[0]
-        entries = plain('\n'.join(re.findall(r'^\.(?:TP|TQ)\n(.*)$', section, flags=re.M)))
-        words = set(re.findall(r'[a-z_][a-z_-]+(?:=[A-Z]+)?', re.sub(r'^\.\w+', '', entries, flags=re.M)))
+        section = section_of(page('tmem-mount.8'), '## Options behind').split('are refused')[0]
+        words = set(re.findall(r'[a-z_][a-z_-]+(?:=[A-Z]+)?', entries(section)))
         self.assertGreater(len(words), 35)
         values = {'SIZE': '64M', 'NAME': 'lz4', 'URI': 'embedded:', 'SECS': '1', 'N': '2', 'HOW': 'off', 'TEXT': 'a'}
         for word in sorted(words):
@@ -104,10 +106,11 @@ class Options(unittest.TestCase):
 
     def test_verbs(self):
         told = set(re.findall(r'^  ([a-z-]+) ', self.help_of([TMEM]), flags=re.M))
-        self.assertEqual(told, set(re.findall(r'^\.TP\n\.B ([a-z-]+)$', page('tmem.1'), flags=re.M)))
+        self.assertEqual(told, set(re.findall(r'^([a-z-]+)$', entries(page('tmem.1')), flags=re.M)))
 
     def test_keys_of_the_daemon(self):
-        sections = dict(re.findall(r'^\.SS \[([a-z]+)[^]]*\]\n(.*?)(?=^\.S[SH])', page('tmemd.8'), flags=re.M | re.S))
+        names = re.findall(r'^## \[([a-z]+)', page('tmemd.8'), flags=re.M)
+        sections = {name: section_of(page('tmemd.8'), f'## [{name}') for name in names}
         self.assertEqual(set(sections), {'daemon', 'store', 'client', 'others', 'control', 'metrics'})
         with tempfile.TemporaryDirectory() as directory:
             for name, text in sections.items():
@@ -116,33 +119,32 @@ class Options(unittest.TestCase):
                 result = run(DAEMON, '--check-config', '--config', directory + '/config')
                 told = re.search(r'no such key in .*\((.*)\)', result.stderr).group(1).split(', ')
                 with self.subTest(section=name):
-                    listed = re.findall(r'^\.TP\n\.B ([a-z]+)$', text, flags=re.M)
+                    listed = re.findall(r'^([a-z]+)$', entries(text), flags=re.M)
                     self.assertEqual(told, listed)
 
     def test_findings_of_doctor(self):
         told = set(re.findall(r'"name": ?"([a-z0-9-]+)"', run(TMEM, 'doctor', '--json').stdout))
-        section = page('tmem-doctor.1').split('.SH FINDINGS')[1].split('.SH ')[0]
-        entries = '\n'.join(re.findall(r'^\.TP\n(.*)$', section, flags=re.M))
-        self.assertEqual(told, set(re.findall(r'[a-z]+[a-z0-9-]+', re.sub(r'^\.\w+', '', entries, flags=re.M))))
+        listed = entries(section_of(page('tmem-doctor.1'), '# FINDINGS'))
+        self.assertEqual(told, set(re.findall(r'[a-z]+[a-z0-9-]+', listed)))
 
 
 class Pages(unittest.TestCase):
     def test_every_page_is_checked(self):
-        self.assertEqual(set(os.listdir(MANUAL)) - {'meson.build', 'tmem.1'}, set(PAGES))
+        self.assertEqual(set(os.listdir(MANUAL)) - {'meson.build'}, {name + '.scd' for name in [*PAGES, 'tmem.1']})
 
-    @unittest.skipUnless(shutil.which('groff'), 'no groff')
+    @unittest.skipUnless(shutil.which('groff') and os.path.exists(os.path.join(SET, 'tmem.1')), 'no groff, or no scdoc')
     def test_pages_are_set_without_a_warning(self):
         for name in sorted(PAGES) + ['tmem.1']:
-            result = run('groff', '-t', '-man', '-ww', '-Tutf8', os.path.join(MANUAL, name))
+            result = run('groff', '-t', '-man', '-ww', '-Tutf8', os.path.join(SET, name))
             with self.subTest(page=name):
                 self.assertEqual((result.returncode, result.stderr), (0, ''))
 
     def test_pages_refer_to_pages_that_exist(self):
         for name in sorted(PAGES) + ['tmem.1']:
-            for to, section in re.findall(r'^\.BR (\S+) \((\d)\)', page(name), flags=re.M):
+            for to, section in re.findall(r'([\w.-]+)\((\d)\)', plain(page(name))):
                 if 'tmem' in to:
                     with self.subTest(page=name):
-                        self.assertTrue(os.path.exists(os.path.join(MANUAL, f'{to}.{section}')), to)
+                        self.assertTrue(os.path.exists(os.path.join(MANUAL, f'{to}.{section}.scd')), to)
 
 
 class Examples(unittest.TestCase):
@@ -169,11 +171,11 @@ class Examples(unittest.TestCase):
 
     def test_commands_of_the_examples_are_understood(self):
         """Commands of the page, with directories that do not exist: no usage error."""
-        section = plain(page('tmem-mount.8')).split('.SH EXAMPLES')[1].replace('\\\n', ' ')
+        section = plain(section_of(page('tmem-mount.8'), '# EXAMPLES')).replace('\\\n', ' ')
         commands = re.findall(r'^(?:sudo )?tmem (mount .*)$', section, flags=re.M)
         self.assertGreaterEqual(len(commands), 4)
         for command in commands:
-            words = command.replace('\\(ti', '').split()
+            words = command.split()
             result = run(TMEM, *words[:-2], '/no/such/directory', '/no/such/mount')
             with self.subTest(command=command):
                 self.assertEqual(result.returncode, 3, result.stderr)

@@ -68,7 +68,7 @@ fi
 
 note "the manual tells every member"
 mount_tmem "$dir" "$mnt"
-manual=$(sed -n '/^.SH MEMBERS/,/^.SH EXIT/p' "$(dirname "$0")/../../docs/man/tmem-stats.1")
+manual=$(sed -n '/^# MEMBERS/,/^# EXIT/p' "$(dirname "$0")/../../docs/man/tmem-stats.1.scd")
 for member in $("$TMEM" stats --json "$mnt" | jq -r 'keys[]'); do
     grep -q -w -e "$member" <<<"$manual" || fail "tmem-stats(1) says nothing of $member"
 done
