@@ -410,16 +410,13 @@ static bool has_pages(const struct tm_chunk *chunk)
     return false;
 }
 
-static void adopt_slots(struct tm_engine *engine, struct tm_pool *pool, struct tm_chunk *chunk, uint32_t hash,
-                        struct tm_worker *worker)
+static void adopt_slots(struct tm_engine *engine, struct tm_pool *pool, struct tm_chunk *chunk, uint32_t hash)
 {
     uint64_t bytes = 0;
     chunk->count = 0;
+    tm_slots_adopt(engine->store, pool->account->heap, chunk->slot, chunk->pages, hash, chunk->first);
     for (unsigned i = 0; i < chunk->pages; i++) {
-        tm_slots_expect(engine->store, chunk->slot, i, chunk->pages);
-        tm_slot slot =
-            tm_slot_adopt(engine->store, worker, pool->account->heap, chunk->slot[i], hash, chunk->first + i);
-        chunk->slot[i] = slot;
+        tm_slot slot = chunk->slot[i];
         chunk->count = (uint16_t)(chunk->count + (slot != 0));
         tm_note_change(pool, 0, 0, slot);
         bytes += tm_slot_bytes(slot);
@@ -428,7 +425,7 @@ static void adopt_slots(struct tm_engine *engine, struct tm_pool *pool, struct t
 }
 
 /* False: no memory for the object or the index. The chunk's numbers have been checked. */
-bool tm_index_adopt_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t ref, struct tm_worker *worker)
+bool tm_index_adopt_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t ref)
 {
     struct tm_chunk *chunk = chunk_at(pool, ref);
     struct tm_place place;
@@ -459,7 +456,7 @@ bool tm_index_adopt_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64
         return false;
     tm_object_add(pool, hash, object, ref);
     tm_charge_anyway(pool, tm_record_bytes(class_for(chunk->pages)));
-    adopt_slots(engine, pool, chunk, place.hash, worker);
+    adopt_slots(engine, pool, chunk, place.hash);
     tm_table_grow(place.index);
     return true;
 }

@@ -394,7 +394,7 @@ bool tm_index_evict_chunk(struct tm_pool *pool, uint64_t *dropped);
 /* Removes up to @chunks chunks of a pool, to which nobody adds any. True: there are more. */
 bool tm_index_remove_some(struct tm_pool *pool, uint32_t chunks);
 /* Rebuilding: enters a chunk record. False: no memory. */
-bool tm_index_adopt_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t ref, struct tm_worker *worker);
+bool tm_index_adopt_chunk(struct tm_engine *engine, struct tm_pool *pool, uint64_t ref);
 
 /* The owner's operations, given to the store. */
 enum tm_fate tm_index_judge(void *user, enum tm_arena_kind arena, uint32_t hash, unsigned number, uint64_t offset,

@@ -10,7 +10,6 @@
 
 struct rebuild {
     struct tm_engine *engine;
-    struct tm_worker *worker;
     uint32_t highest;     /* pool number */
     uint32_t chunk_kind;  /* the chunks that are being adopted, */
     unsigned chunk_pages; /* which have so many pages */
@@ -140,7 +139,7 @@ static bool adopt_chunk(void *user, uint64_t ref, void *memory)
         return true;
     }
     chunk->next = chunk->prev = chunk->object = 0;
-    rebuild->nomem = !tm_index_adopt_chunk(rebuild->engine, pool, ref, rebuild->worker);
+    rebuild->nomem = !tm_index_adopt_chunk(rebuild->engine, pool, ref);
     return !rebuild->nomem;
 }
 
@@ -188,9 +187,7 @@ enum tm_result tm_engine_rebuild(struct tm_engine *engine)
     tm_record_each(engine->store, TM_RECORD_POOL, find_highest, &rebuild);
     if (!tm_pools_make_numbers(engine, rebuild.highest))
         return TM_NOMEM;
-    rebuild.worker = tm_worker_acquire(engine->store);
     bool done = adopt_all(&rebuild);
-    tm_worker_release(engine->store, rebuild.worker);
     tm_pools_free_numbers(engine);
     return done && tm_store_adopted(engine->store) ? TM_OK : TM_NOMEM;
 }

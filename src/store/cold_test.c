@@ -155,7 +155,7 @@ static void a_shared_content_becomes_cold_and_is_found_after_a_restart(void **st
     for (unsigned i = 0; i < PAGES + 3; i++) {
         struct world_page *page = &world.page[i];
         page->heap = heap;
-        page->slot = tm_slot_adopt(world.store, world.worker, heap, page->slot, TM_WORLD_HASH(i), TM_WORLD_NUMBER(i));
+        tm_slots_adopt(world.store, heap, &page->slot, 1, TM_WORLD_HASH(i), TM_WORLD_NUMBER(i));
         assert_int_not_equal(page->slot, TM_SLOT_LOST);
     }
     assert_true(tm_store_adopted(world.store));

@@ -242,7 +242,7 @@ static void pages_wait_through_a_restart(void **state)
     for (unsigned i = 0; i < 4; i++) {
         struct world_page *page = &world.page[i];
         page->heap = heap;
-        page->slot = tm_slot_adopt(world.store, world.worker, heap, page->slot, TM_WORLD_HASH(i), TM_WORLD_NUMBER(i));
+        tm_slots_adopt(world.store, heap, &page->slot, 1, TM_WORLD_HASH(i), TM_WORLD_NUMBER(i));
     }
     assert_true(tm_store_adopted(world.store));
     world_check(&world);

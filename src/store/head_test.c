@@ -36,8 +36,7 @@ static void take_over(void)
         if (page->heap == NULL)
             continue;
         page->heap = world.persistent;
-        page->slot = tm_slot_adopt(world.store, world.worker, page->heap, page->slot, TM_WORLD_HASH(i),
-                                   TM_WORLD_NUMBER(i));
+        tm_slots_adopt(world.store, page->heap, &page->slot, 1, TM_WORLD_HASH(i), TM_WORLD_NUMBER(i));
         assert_true(page->slot != TM_SLOT_LOST);
     }
     assert_true(tm_store_adopted(world.store));

@@ -79,7 +79,7 @@ void tm_rebuild_begin(struct tm_store *store)
 /* The waiting segment that holds [offset, offset + bytes), or NULL: the reference makes no sense. */
 static struct tm_segment *segment_for(const struct tm_arena *arena, uint64_t offset, uint32_t bytes)
 {
-    uint64_t unit = offset / (arena->unit_bytes / TM_GRANULE_BYTES);
+    uint64_t unit = offset >> arena->unit_shift;
     if (unit < (uint64_t)arena->head_spans * TM_SPAN_UNITS || unit >= (uint64_t)arena->next_span * TM_SPAN_UNITS)
         return NULL;
     uint32_t first = tm_segment_of(arena, offset);
@@ -122,7 +122,7 @@ static bool adopt_block(struct tm_store *store, struct tm_heap *heap, tm_slot sl
 static bool is_content_record(const struct tm_store *store, uint64_t ref)
 {
     const struct tm_arena *arena = &store->arena[TM_ARENA_PERSISTENT];
-    uint64_t unit = ref / (arena->unit_bytes / TM_GRANULE_BYTES);
+    uint64_t unit = ref >> arena->unit_shift;
     if (unit < (uint64_t)arena->head_spans * TM_SPAN_UNITS || unit >= (uint64_t)arena->next_span * TM_SPAN_UNITS)
         return false;
     const struct tm_segment *segment = tm_segment_at(arena, (uint32_t)unit);
@@ -163,53 +163,67 @@ void tm_store_expect(struct tm_store *store, uint64_t blocks)
         tm_table_reserve(&store->contents[TM_ARENA_PERSISTENT], blocks);
 }
 
-/* How many blocks ahead bytes are read, and headers looked at. */
+/* How many blocks ahead bytes are read. */
 #define EXPECT_BYTES 3u
-#define EXPECT_HEADER 1u
+/* Slots whose places in the table of contents come into the cache together. */
+#define SLOTS_AT_ONCE 64u
 
-/* The block that a slot refers to, if that makes sense; NULL: no block. */
-static const struct tm_block *expected_block(const struct tm_store *store, tm_slot slot)
+/* Brings the block that a slot refers to into the cache, if there is one. */
+static void expect_block(const struct tm_arena *arena, tm_slot slot)
 {
-    const struct tm_arena *arena = &store->arena[TM_ARENA_PERSISTENT];
-    if (!tm_slot_is_block(slot) || segment_for(arena, tm_slot_offset(slot), tm_slot_bytes(slot)) == NULL)
-        return NULL;
-    const void *address = tm_arena_address(arena, tm_slot_offset(slot));
-    return address;
-}
-
-void tm_slots_expect(const struct tm_store *store, const tm_slot *slots, unsigned at, unsigned count)
-{
-    for (unsigned i = at == 0 ? 0 : at + EXPECT_BYTES; i < count && i <= at + EXPECT_BYTES; i++) {
-        const unsigned char *bytes = (const unsigned char *)expected_block(store, slots[i]);
-        for (uint32_t byte = 0; bytes != NULL && byte < tm_slot_bytes(slots[i]); byte += TM_CACHE_LINE)
-            tm_prefetch(bytes + byte);
-    }
-    if (!store->config.dedup || at + EXPECT_HEADER >= count)
+    uint64_t units = (uint64_t)arena->next_span * TM_SPAN_UNITS;
+    if (!tm_slot_is_block(slot) || tm_slot_offset(slot) >> arena->unit_shift >= units)
         return;
-    const struct tm_block *block = expected_block(store, slots[at + EXPECT_HEADER]);
-    if (block != NULL)
-        tm_table_prefetch(&store->contents[TM_ARENA_PERSISTENT], block->content_hash);
+    const unsigned char *bytes = tm_arena_address(arena, tm_slot_offset(slot));
+    for (uint32_t at = 0; at < tm_slot_bytes(slot); at += TM_CACHE_LINE)
+        tm_prefetch(bytes + at);
 }
 
-tm_slot tm_slot_adopt(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, tm_slot slot,
-                      uint32_t hash, unsigned number)
+static tm_slot adopt_slot(struct tm_store *store, struct tm_heap *heap, tm_slot slot, uint32_t hash, unsigned number)
 {
-    (void)worker;
-    TM_ASSERT(store->adopting);
-    TM_ASSERT(heap->kind == TM_ARENA_PERSISTENT);
     if (slot == 0 || tm_slot_is_inline(slot))
         return slot;
     if (tm_slot_type(slot) == TM_SLOT_SHARED)
         return adopt_shared(store, heap, slot);
     if (!tm_slot_is_block(slot) || !adopt_block(store, heap, slot, hash, number, false))
         return TM_SLOT_LOST;
-    slot &= ~TM_SLOT_MARKS;
-    const void *address = tm_arena_address(&store->arena[TM_ARENA_PERSISTENT], tm_slot_offset(slot));
-    uint32_t content_hash = ((const struct tm_block *)address)->content_hash;
-    if (store->config.dedup && content_hash != 0 &&
-        tm_dedup_list(store, TM_ARENA_PERSISTENT, content_hash, tm_slot_offset(slot)))
-        slot |= TM_SLOT_LISTED;
-    return slot;
+    return slot & ~TM_SLOT_MARKS;
+}
+
+/* Enters the blocks that were adopted in the table of contents: first all of its lines, then all entries. */
+static void list_slots(struct tm_store *store, tm_slot *slots, unsigned count)
+{
+    const struct tm_arena *arena = &store->arena[TM_ARENA_PERSISTENT];
+    struct tm_table *contents = &store->contents[TM_ARENA_PERSISTENT];
+    uint32_t hashes[SLOTS_AT_ONCE];
+    for (unsigned i = 0; i < count; i++) {
+        hashes[i] = 0;
+        if (!tm_slot_is_block(slots[i]))
+            continue;
+        const void *block = tm_arena_address(arena, tm_slot_offset(slots[i]));
+        hashes[i] = ((const struct tm_block *)block)->content_hash;
+        tm_table_prefetch(contents, hashes[i]);
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (hashes[i] != 0 && tm_dedup_list(store, TM_ARENA_PERSISTENT, hashes[i], tm_slot_offset(slots[i])))
+            slots[i] |= TM_SLOT_LISTED;
+}
+
+void tm_slots_adopt(struct tm_store *store, struct tm_heap *heap, tm_slot *slots, unsigned count, uint32_t hash,
+                    unsigned first)
+{
+    const struct tm_arena *arena = &store->arena[TM_ARENA_PERSISTENT];
+    TM_ASSERT(store->adopting);
+    TM_ASSERT(heap->kind == TM_ARENA_PERSISTENT);
+    for (unsigned i = 0; i < count && i < EXPECT_BYTES; i++)
+        expect_block(arena, slots[i]);
+    for (unsigned i = 0; i < count; i++) {
+        if (i + EXPECT_BYTES < count)
+            expect_block(arena, slots[i + EXPECT_BYTES]);
+        slots[i] = adopt_slot(store, heap, slots[i], hash, first + i);
+    }
+    for (unsigned at = 0; store->config.dedup && at < count; at += SLOTS_AT_ONCE)
+        list_slots(store, slots + at, count - at < SLOTS_AT_ONCE ? count - at : SLOTS_AT_ONCE);
 }
 
 bool tm_store_adopted(struct tm_store *store)

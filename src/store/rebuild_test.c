@@ -50,7 +50,8 @@ static struct tm_content *content_of(unsigned index)
 
 static tm_slot adopt_for(struct tm_heap *heap, unsigned index, tm_slot slot)
 {
-    return tm_slot_adopt(store, world.worker, heap, slot, TM_WORLD_HASH(index), TM_WORLD_NUMBER(index));
+    tm_slots_adopt(store, heap, &slot, 1, TM_WORLD_HASH(index), TM_WORLD_NUMBER(index));
+    return slot;
 }
 
 static tm_slot adopt(unsigned index)

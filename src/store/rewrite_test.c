@@ -117,7 +117,7 @@ static void a_shared_content_is_coded_anew_for_all_its_pages(void **state)
     for (unsigned i = 0; i < 3; i++) {
         struct world_page *page = &world.page[i];
         page->heap = heap;
-        page->slot = tm_slot_adopt(world.store, world.worker, heap, page->slot, TM_WORLD_HASH(i), TM_WORLD_NUMBER(i));
+        tm_slots_adopt(world.store, heap, &page->slot, 1, TM_WORLD_HASH(i), TM_WORLD_NUMBER(i));
         assert_int_equal(tm_slot_type(page->slot), TM_SLOT_SHARED);
     }
     assert_true(tm_store_adopted(world.store));

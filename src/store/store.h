@@ -513,15 +513,13 @@ bool tm_record_each(struct tm_store *store, enum tm_record_class record_class,
 /* About so many blocks are about to be adopted. */
 void tm_store_expect(struct tm_store *store, uint64_t blocks);
 
-/* Slot @at of these is about to be adopted, and the others after it: begins to bring into the cache what that takes. */
-void tm_slots_expect(const struct tm_store *store, const tm_slot *slots, unsigned at, unsigned count);
-
 /*
- * Takes over what a slot of an earlier store refers to, for @heap. Answers the slot as it shall be now:
- * TM_SLOT_LOST where the bytes are damaged or the reference makes no sense.
+ * Takes over what @count slots of an earlier store refer to, for @heap: those of pages @first and on of the chunk that
+ * hashes to @hash. Each becomes what it shall be now: TM_SLOT_LOST where the bytes are damaged or the reference makes
+ * no sense.
  */
-tm_slot tm_slot_adopt(struct tm_store *store, struct tm_worker *worker, struct tm_heap *heap, tm_slot slot,
-                      uint32_t hash, unsigned number);
+void tm_slots_adopt(struct tm_store *store, struct tm_heap *heap, tm_slot *slots, unsigned count, uint32_t hash,
+                    unsigned first);
 
 /* Everything has been adopted: what is not referred to is free. False: no memory. */
 TM_MUST_USE bool tm_store_adopted(struct tm_store *store);
