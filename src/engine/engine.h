@@ -219,6 +219,9 @@ struct tm_page_key {
 bool tm_pool_walk(struct tm_member *member, uint64_t position[4], struct tm_page_key *keys, size_t capacity,
                   size_t *count);
 
+/* Whether there is such a page. Nothing is read, counted or changed. */
+bool tm_page_is_there(struct tm_member *member, const struct tm_object_id *object, uint32_t index);
+
 /* How often the page was asked for lately, as far as anybody counts: 0 ... 15. For ephemeral pools. */
 unsigned tm_page_heat(struct tm_member *member, const struct tm_object_id *object, uint32_t index);
 

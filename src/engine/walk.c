@@ -78,6 +78,18 @@ bool tm_pool_walk(struct tm_member *member, uint64_t position[4], struct tm_page
     return *count != 0 || position[1] == 0;
 }
 
+bool tm_page_is_there(struct tm_member *member, const struct tm_object_id *object, uint32_t index)
+{
+    TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);
+    struct tm_place place;
+    struct tm_found found;
+    tm_place_init(&place, member->pool, object, index);
+    tm_index_lock(&place, &found);
+    bool is_there = found.slot != NULL && *found.slot != 0;
+    tm_index_unlock(&place, &found);
+    return is_there;
+}
+
 unsigned tm_page_heat(struct tm_member *member, const struct tm_object_id *object, uint32_t index)
 {
     TM_MAGIC_CHECK(member, TM_MEMBER_MAGIC);

@@ -233,6 +233,20 @@ static void what_is_asked_for_is_hotter(void **state)
     assert_true(tm_page_heat(test.ephemeral, &object, 3) > before);
 }
 
+static void a_page_is_there_from_its_put_to_its_end(void **state)
+{
+    (void)state;
+    const struct tm_object_id object = {{1, 0, 0}};
+    assert_false(tm_page_is_there(test.persistent, &object, 3));
+    assert_int_equal(tm_test_put(test.persistent, 1, 3, TM_TEST_RAW, 1), TM_OK);
+    assert_true(tm_page_is_there(test.persistent, &object, 3));
+    assert_false(tm_page_is_there(test.persistent, &object, 4));
+    assert_false(tm_page_is_there(test.ephemeral, &object, 3));
+    assert_int_equal(tm_page_invalidate(test.persistent, &object, 3), TM_OK);
+    assert_false(tm_page_is_there(test.persistent, &object, 3));
+    assert_int_equal(tm_test_counts(test.persistent).gets, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -247,6 +261,7 @@ int main(void)
         TEST(the_later_of_two_puts_in_a_batch_counts),
         TEST(what_is_not_valid_in_a_batch_is_said_of_it_alone),
         TEST(what_is_asked_for_is_hotter),
+        TEST(a_page_is_there_from_its_put_to_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,10 +10,9 @@
 
 #include "save/save.h"
 
-/* Markers, the lists' ends, and the number that stands behind a header. */
-#define TM_XEN_MARKER UINT32_C(0xfffffffb)       /* -5 */
-#define TM_XEN_MARKER_EXTRA UINT32_C(0xfffffffa) /* -6: pages that are gone follow */
+/* The lists' ends, and the number that stands behind a header. */
 #define TM_XEN_NONE UINT32_MAX
+#define TM_XEN_MARKER_BYTES 4u
 
 /*
  * The first bytes, marker included. 4.0: version, most pools, -1, flags, weight, cap, -1; 4.8: struct xen_tmem_client,

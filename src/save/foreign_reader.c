@@ -59,6 +59,28 @@ void tm_foreign_open(struct tm_foreign_reader *reader, enum tm_xen_stream genera
     reader->at = TM_XEN_AT_CLIENT;
 }
 
+/* Offsets are those of the whole stream, with its marker. */
+static void begin_part(struct tm_foreign_reader *reader)
+{
+    reader->is_part = true;
+    reader->offset = TM_XEN_MARKER_BYTES;
+}
+
+void tm_foreign_open_part(struct tm_foreign_reader *reader, enum tm_xen_stream generation, tm_save_source *source,
+                          void *user)
+{
+    tm_foreign_open(reader, generation, source, user);
+    begin_part(reader);
+}
+
+void tm_foreign_open_extra(struct tm_foreign_reader *reader, uint32_t known, tm_save_source *source, void *user)
+{
+    tm_foreign_open(reader, TM_XEN_STREAM_ANY, source, user);
+    begin_part(reader);
+    reader->known = known;
+    reader->at = TM_XEN_AT_GONE;
+}
+
 /* ---- the client ---- */
 
 /* Where its numbers of 4 bytes are, by generation; 0: nowhere. */
@@ -104,6 +126,21 @@ static bool check_header(struct tm_foreign_reader *reader, const unsigned char *
     return true;
 }
 
+/* All of a header. What stands in the fourth place tells the two apart: -1, or how many pools there are. */
+static bool take_header(struct tm_foreign_reader *reader, unsigned char *header)
+{
+    if (!reader->is_part && !take(reader, header, TM_XEN_MARKER_BYTES))
+        return false;
+    if (!reader->is_part && at_place(header, 0) != TM_XEN_MARKER)
+        return refuse(reader, 0, "this is no stream of a client of Xen's");
+    if (!take(reader, header + TM_XEN_MARKER_BYTES, TM_XEN_HEADER_48 - TM_XEN_MARKER_BYTES))
+        return false;
+    if (reader->generation == TM_XEN_STREAM_ANY)
+        reader->generation = at_place(header, 12) == TM_XEN_NONE ? TM_XEN_STREAM_40 : TM_XEN_STREAM_48;
+    unsigned size = headers[reader->generation].size;
+    return size == TM_XEN_HEADER_48 || take(reader, header + TM_XEN_HEADER_48, size - TM_XEN_HEADER_48);
+}
+
 /*
  * The frozen state of 4.8 is passed over: whoever saved had frozen the client for that, and the flag tells nothing
  * else. Up to 4.7 it was that of before.
@@ -111,14 +148,10 @@ static bool check_header(struct tm_foreign_reader *reader, const unsigned char *
 static bool take_client(struct tm_foreign_reader *reader, struct tm_save_item *item)
 {
     unsigned char header[TM_XEN_HEADER_40];
-    bool is_old = reader->generation == TM_XEN_STREAM_40;
     struct tmem_client_stats *stats = &item->client.stats;
-    if (!take(reader, header, 4))
+    if (!take_header(reader, header) || !check_header(reader, header))
         return false;
-    if (at_place(header, 0) != TM_XEN_MARKER)
-        return refuse(reader, 0, "this is no stream of a client of Xen's");
-    if (!take(reader, header + 4, headers[reader->generation].size - 4u) || !check_header(reader, header))
-        return false;
+    bool is_old = reader->generation == TM_XEN_STREAM_40;
     item->kind = TM_SAVE_CLIENT;
     memset(&item->client, 0, sizeof item->client);
     uint32_t flags = at_place(header, headers[reader->generation].flags);
@@ -211,7 +244,7 @@ static bool take_pool(struct tm_foreign_reader *reader, struct tm_save_item *ite
     bool right = reader->generation == TM_XEN_STREAM_40 ? take_pool_40(reader, item, is_item)
                                                         : take_pool_48(reader, item, is_item);
     if (right && !*is_item)
-        reader->at = TM_XEN_AT_MARKER;
+        reader->at = reader->is_part ? TM_XEN_AT_END : TM_XEN_AT_MARKER;
     if (!right || !*is_item)
         return right;
     item->kind = TM_SAVE_POOL;
@@ -265,7 +298,8 @@ static bool take_gone(struct tm_foreign_reader *reader, struct tm_save_item *ite
     *is_item = id != TM_XEN_NONE;
     if (!*is_item) {
         reader->at = TM_XEN_AT_END;
-        return reader->source(reader->user, &more, 1) == 0 || refuse(reader, reader->offset, "bytes behind its end");
+        return reader->is_part || reader->source(reader->user, &more, 1) == 0 ||
+               refuse(reader, reader->offset, "bytes behind its end");
     }
     if (id >= TM_XEN_STREAM_POOLS || (reader->known >> id & 1u) == 0)
         return refuse(reader, start, "a page goes of pool %u, which never came", id);

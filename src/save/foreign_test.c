@@ -233,6 +233,47 @@ static void settings_that_were_never_made(void **state)
     }
 }
 
+/* Of something longer, whose reader has read the marker and goes on behind it. */
+static void a_part_is_read_to_its_end_and_no_further(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(generations); i++) {
+        make(generations[i]);
+        size_t first = file.size;
+        add_gone();
+        add(0x77, 1);
+        file.at = 4;
+        tm_foreign_open_part(&reader, TM_XEN_STREAM_ANY, read_file, &file);
+        for (unsigned n = 0; n < 7; n++)
+            assert_int_equal(tm_foreign_read(&reader, &item), TM_SAVE_ITEM);
+        assert_int_equal(tm_foreign_read(&reader, &item), TM_SAVE_ENDED);
+        assert_int_equal(file.at, first);
+        assert_int_equal(reader.known, 7);
+        file.at += 4;
+        tm_foreign_open_extra(&reader, 7, read_file, &file);
+        next(TM_SAVE_GONE_PAGE);
+        assert_int_equal(item.pool, 3);
+        assert_int_equal(tm_foreign_read(&reader, &item), TM_SAVE_ENDED);
+        assert_int_equal(file.at, file.size - 1);
+        file.at = first + 4;
+        tm_foreign_open_extra(&reader, 3, read_file, &file);
+        assert_int_equal(tm_foreign_read(&reader, &item), TM_SAVE_BROKEN);
+        assert_non_null(strstr(reader.text, "at byte 4: a page goes of pool 2, which never came"));
+    }
+}
+
+static void which_of_the_two_it_is_is_seen(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(generations); i++) {
+        make(generations[i]);
+        assert_int_equal(read_all(TM_XEN_STREAM_ANY), TM_SAVE_ENDED);
+        assert_int_equal(reader.generation, generations[i]);
+        tm_bytes_put(file.bytes + 4, 9, 4);
+        refused(TM_XEN_STREAM_ANY, 4, "version 9");
+    }
+}
+
 static void every_shorter_stream_is_refused(void **state)
 {
     (void)state;
@@ -414,6 +455,32 @@ static void what_is_written_is_what_the_original_wrote(void **state)
     }
 }
 
+static void pages_that_went_are_written_as_the_original_did(void **state)
+{
+    struct tm_save_item gone = page_item(80, 11, 7);
+    (void)state;
+    gone.kind = TM_SAVE_GONE_PAGE;
+    for (unsigned i = 0; i < TM_ARRAY_SIZE(generations); i++) {
+        make(generations[i]);
+        tm_bytes_put(file.bytes, 0x1234, 4);
+        add_gone();
+        begin(generations[i]);
+        writer.marker = 0x1234;
+        write_items();
+        assert_true(tm_foreign_finish(&writer));
+        assert_true(tm_foreign_begin_extra(&writer, TM_XEN_MARKER_EXTRA, write_file, &other));
+        put(gone);
+        assert_true(tm_foreign_finish(&writer));
+        assert_int_equal(other.size, file.size);
+        assert_memory_equal(other.bytes, file.bytes, file.size);
+    }
+    assert_true(tm_foreign_begin_extra(&writer, TM_XEN_MARKER_EXTRA, write_file, &other));
+    gone.pool = 81;
+    assert_false(tm_foreign_write(&writer, &gone));
+    assert_non_null(strstr(writer.text, "a page of a pool that was not written"));
+    assert_false(tm_foreign_begin_extra(&writer, TM_XEN_MARKER_EXTRA, write_file, &other));
+}
+
 static void a_client_without_pools_and_cap(void **state)
 {
     (void)state;
@@ -520,11 +587,14 @@ int main(void)
         cmocka_unit_test(what_the_original_wrote_is_read),
         cmocka_unit_test(pages_that_went_meanwhile_are_gone),
         cmocka_unit_test(settings_that_were_never_made),
+        cmocka_unit_test(a_part_is_read_to_its_end_and_no_further),
+        cmocka_unit_test(which_of_the_two_it_is_is_seen),
         cmocka_unit_test(every_shorter_stream_is_refused),
         cmocka_unit_test(headers_that_cannot_be),
         cmocka_unit_test(pools_that_cannot_be),
         cmocka_unit_test(counts_that_do_not_fit_what_follows),
         cmocka_unit_test(what_is_written_is_what_the_original_wrote),
+        cmocka_unit_test(pages_that_went_are_written_as_the_original_did),
         cmocka_unit_test(a_client_without_pools_and_cap),
         cmocka_unit_test(what_the_original_has_no_word_for),
         cmocka_unit_test(a_sink_that_says_no_ends_it),

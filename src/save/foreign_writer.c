@@ -27,7 +27,12 @@ static bool give(struct tm_foreign_writer *writer, const void *bytes, size_t siz
 
 void tm_foreign_begin(struct tm_foreign_writer *writer, enum tm_xen_stream generation, tm_save_sink *sink, void *user)
 {
-    *writer = (struct tm_foreign_writer){.generation = generation, .sink = sink, .user = user};
+    *writer = (struct tm_foreign_writer){
+        .generation = generation == TM_XEN_STREAM_48 ? TM_XEN_STREAM_48 : TM_XEN_STREAM_40,
+        .sink = sink,
+        .user = user,
+        .marker = TM_XEN_MARKER,
+    };
 }
 
 /* Numbers of 4 bytes. */
@@ -60,7 +65,7 @@ static bool write_client(struct tm_foreign_writer *writer, const struct tmem_cli
     writer->pools_due = (uint32_t)stats->pools;
     if (writer->generation == TM_XEN_STREAM_40) {
         const uint32_t numbers[] = {
-            TM_XEN_MARKER,
+            writer->marker,
             TMEM_SPEC_VERSION,
             TM_XEN_STREAM_POOLS,
             TM_XEN_NONE,
@@ -72,7 +77,7 @@ static bool write_client(struct tm_foreign_writer *writer, const struct tmem_cli
         return give_numbers(writer, numbers, TM_ARRAY_SIZE(numbers));
     }
     const uint32_t numbers[] = {
-        TM_XEN_MARKER,
+        writer->marker,
         TMEM_SPEC_VERSION,
         TM_XEN_STREAM_POOLS,
         writer->pools_due,
@@ -122,6 +127,12 @@ static bool write_pool(struct tm_foreign_writer *writer, const struct tmem_pool_
     return give(writer, bytes, is_old ? TM_XEN_POOL_40 : TM_XEN_POOL_48);
 }
 
+static void put_object(unsigned char *bytes, const struct tmem_object_id *object)
+{
+    for (unsigned i = 0; i < 3; i++)
+        tm_bytes_put(bytes + 8u * i, object->word[i], 8);
+}
+
 static bool write_page(struct tm_foreign_writer *writer, const struct tm_save_item *item)
 {
     unsigned char bytes[TM_XEN_KEY_BYTES + TMEM_PAGE_SIZE];
@@ -137,18 +148,42 @@ static bool write_page(struct tm_foreign_writer *writer, const struct tm_save_it
                       "pool %" PRIu64 " has an object whose id is all ones, which ends a pool's pages in the original's"
                       " format (try: --format tmem)",
                       item->pool);
-    for (unsigned i = 0; i < 3; i++)
-        tm_bytes_put(bytes + 8u * i, item->object.word[i], 8);
+    put_object(bytes, &item->object);
     tm_bytes_put(bytes + TM_XEN_OBJECT_BYTES, item->index, 4);
     memcpy(bytes + TM_XEN_KEY_BYTES, item->page.bytes, TMEM_PAGE_SIZE);
     writer->pages_left--;
     return give(writer, bytes, sizeof bytes);
 }
 
+/* A page that has gone, of a pool that was written. */
+static bool write_gone(struct tm_foreign_writer *writer, const struct tm_save_item *item)
+{
+    unsigned char bytes[4u + TM_XEN_KEY_BYTES];
+    uint32_t number = 0;
+    while (number < writer->pool_count && writer->pools[number] != item->pool)
+        number++;
+    if (item->kind != TM_SAVE_GONE_PAGE || number == writer->pool_count)
+        return refuse(writer, "an item of kind %d, or a page of a pool that was not written", (int)item->kind);
+    tm_bytes_put(bytes, number, 4);
+    put_object(bytes + 4, &item->object);
+    tm_bytes_put(bytes + 4u + TM_XEN_OBJECT_BYTES, item->index, 4);
+    return give(writer, bytes, sizeof bytes);
+}
+
+bool tm_foreign_begin_extra(struct tm_foreign_writer *writer, uint32_t marker, tm_save_sink *sink, void *user)
+{
+    writer->is_extra = true;
+    writer->sink = sink;
+    writer->user = user;
+    return !writer->failed && give_numbers(writer, &marker, 1);
+}
+
 bool tm_foreign_write(struct tm_foreign_writer *writer, const struct tm_save_item *item)
 {
     if (writer->failed)
         return false;
+    if (writer->is_extra)
+        return write_gone(writer, item);
     if (!writer->has_client && item->kind != TM_SAVE_CLIENT)
         return refuse(writer, "the client is to be first");
     switch (item->kind) {

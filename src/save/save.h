@@ -159,7 +159,12 @@ void tm_save_close(struct tm_save_reader *reader);
 enum tm_xen_stream {
     TM_XEN_STREAM_40 = 0, /* 4.0 to 4.7 */
     TM_XEN_STREAM_48 = 1, /* 4.8 and later */
+    TM_XEN_STREAM_ANY,    /* to be read: whichever it is; written: the first */
 };
+
+/* What begins a stream, unless whoever asked for it says otherwise, and the one behind it. */
+#define TM_XEN_MARKER UINT32_C(0xfffffffb)       /* -5 */
+#define TM_XEN_MARKER_EXTRA UINT32_C(0xfffffffa) /* -6: pages that are gone follow */
 
 #define TM_XEN_STREAM_POOLS 16u
 #define TM_XEN_STREAM_TEXT 160u
@@ -168,11 +173,13 @@ struct tm_foreign_writer {
     enum tm_xen_stream generation;
     tm_save_sink *sink;
     void *user;
+    uint32_t marker;                     /* TM_XEN_MARKER, or what is set before the client is written */
     uint64_t pools[TM_XEN_STREAM_POOLS]; /* ids; the place is the number in the stream */
     uint32_t pool_count;
     uint32_t pools_due;  /* as the header says */
     uint64_t pages_left; /* of the last pool */
     bool has_client;
+    bool is_extra; /* the second stream */
     bool failed;
     char text[TM_XEN_STREAM_TEXT]; /* why an item was refused; empty: the sink said no */
 };
@@ -193,6 +200,13 @@ TM_MUST_USE bool tm_foreign_write(struct tm_foreign_writer *writer, const struct
 /* tm_foreign_finish - write the end. False: as above, or pools are missing. */
 TM_MUST_USE bool tm_foreign_finish(struct tm_foreign_writer *writer);
 
+/*
+ * tm_foreign_begin_extra - behind a stream that is finished, begin the one of pages that have gone since, to any sink:
+ * what is written then is TM_SAVE_GONE_PAGE, until tm_foreign_finish(). False: the sink's no.
+ */
+TM_MUST_USE bool tm_foreign_begin_extra(struct tm_foreign_writer *writer, uint32_t marker, tm_save_sink *sink,
+                                        void *user);
+
 struct tm_foreign_reader {
     enum tm_xen_stream generation;
     tm_save_source *source;
@@ -210,6 +224,7 @@ struct tm_foreign_reader {
     uint32_t pool;   /* whose pages are read */
     uint32_t pools_left;
     uint64_t pages_left;
+    bool is_part; /* of something longer: whoever reads that has read the marker, and nothing behind the end is read */
     bool is_broken;
     char text[TM_XEN_STREAM_TEXT]; /* at which byte, and why */
 };
@@ -217,6 +232,12 @@ struct tm_foreign_reader {
 /* tm_foreign_open - begin to read. */
 void tm_foreign_open(struct tm_foreign_reader *reader, enum tm_xen_stream generation, tm_save_source *source,
                      void *user);
+
+/* tm_foreign_open_part, tm_foreign_open_extra - the same of a part, behind its marker: of a client, and of pages that
+ * are gone, of pools of which @known has a bit each. */
+void tm_foreign_open_part(struct tm_foreign_reader *reader, enum tm_xen_stream generation, tm_save_source *source,
+                          void *user);
+void tm_foreign_open_extra(struct tm_foreign_reader *reader, uint32_t known, tm_save_source *source, void *user);
 
 /*
  * tm_foreign_read - the next item: one client without a name, user and token, then pools, pages, and, from the stream
