@@ -288,7 +288,8 @@ TMEM_API TMEM_MUST_USE enum tmem_result tmem_daemon_open(const char *path, struc
  * @answer       receives the line, without its end; valid until the next call with this handle.
  *
  * Results: TMEM_OK (there is an answer, which says what the daemon thinks of it), TMEM_INVALID (too long, several
- * lines, too many descriptors; nothing was sent), TMEM_UNAVAILABLE (the daemon hung up), TMEM_NOMEM.
+ * lines, too many descriptors or one that is not open; nothing was sent), TMEM_UNAVAILABLE (the daemon hung up),
+ * TMEM_NOMEM.
  */
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_daemon_ask(struct tmem_daemon *daemon, const char *request,
                                                         const int *descriptors, size_t descriptor_count,

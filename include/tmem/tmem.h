@@ -161,6 +161,11 @@ struct tmem_error {
  *       codec=NAME        a wish as well, of which tmemd makes nothing: its store has one codec for all
  *       name=NAME         comes before the names of clients, "NAME.client", for programs of one user
  *                         whose clients would be called the same (1 to 31 letters, digits, "._-:@")
+ *       token=FILE        the client whose token is in FILE (32 digits, as `tmem token` prints them) is this
+ *                         store's from now on: one that was restored, or left behind by a program that has died. It
+ *                         is found by tmem_store_clients() and tmem_client_open(), and its pools by
+ *                         tmem_client_pools() and tmem_pool_open(). It comes back by its token only, and ends as
+ *                         others do
  *
  * A daemon knows clients by their connections. When one is lost (the daemon ended), calls that were under way and those
  * that follow answer TMEM_UNAVAILABLE, within a second; a later call connects again by itself. Then the client's
@@ -176,7 +181,8 @@ struct tmem_error {
  * Results: TMEM_OK, TMEM_INVALID (malformed URI, unknown key or value, size below the minimum or
  * above the machine's memory), TMEM_NOMEM, TMEM_UNSUPPORTED (a scheme or codec this build lacks, an
  * arena of another format version), TMEM_CORRUPT (the arena's head is damaged), TMEM_UNAVAILABLE (nobody listens at
- * PATH), TMEM_DENIED (not allowed to connect there).
+ * PATH), TMEM_DENIED (not allowed to connect there, or to read FILE; no client has its token), TMEM_NOT_FOUND (there is
+ * no FILE), TMEM_EXISTS (the client is connected).
  */
 TMEM_API TMEM_MUST_USE enum tmem_result tmem_open(const char *uri, struct tmem_store **store,
                                                   struct tmem_error *error);

@@ -16,6 +16,25 @@
  *
  * Calls return -1 and set errno on failure: EPERM for no such client, EACCES where the daemon denies it, ENOTCONN
  * where it has hung up, and otherwise what docs/xen-compat.md says. A handle is used by one thread at a time.
+ *
+ * Saving and restoring, of either API; @dom is a domain, and @io_fd is open for reading or writing, a file, pipe or
+ * socket of which nobody else uses anything meanwhile. The daemon reads or writes exactly the bytes of its part.
+ *
+ *   xc_tmem_save          writes @field_marker (-5 to Xen's tools) and the client: settings, pools, persistent pages.
+ *                         In the format of the API's time: 4.0's for 200905, 4.8's for 408. With @live the domain runs
+ *                         on: until xc_tmem_save_done() or xc_interface_close() its puts only remove pages, and it
+ *                         makes no pools. Without, it stands still for the call, and goes on as it was. Answers 1; or
+ *                         0 and has written nothing: there is no such client, or it has no pools. EEXIST: it is being
+ *                         saved.
+ *   xc_tmem_save_extra    after a live save, and when the domain stands still: @field_marker (-6), and which of the
+ *                         pages have gone since. 0.
+ *   xc_tmem_save_done     ends a live save, by the same handle. Nothing happens where there is none.
+ *   xc_tmem_restore       reads what xc_tmem_save() wrote behind its marker, in either format, and makes the client. It
+ *                         is called as the environment's TMEM_XENCTRL_CLIENTS says, or "domain-", and the number; who
+ *                         comes with its token finds its pages (see `tmem token`). 0; EEXIST: there is such a domain.
+ *                         EINVAL: what is read is not whole, or wrong; then there is no client.
+ *   xc_tmem_restore_extra by the same handle, reads what xc_tmem_save_extra() wrote behind its marker, and removes
+ *                         those pages. 0; EINVAL: as above, but what came before that is removed.
  */
 #ifndef TMEM_XENCTRL_H
 #define TMEM_XENCTRL_H
@@ -42,6 +61,11 @@ extern "C" {
 #define xc_interface_open tmem_xc_200905_interface_open
 #define xc_interface_close tmem_xc_200905_interface_close
 #define xc_tmem_control tmem_xc_200905_tmem_control
+#define xc_tmem_save tmem_xc_200905_tmem_save
+#define xc_tmem_save_extra tmem_xc_200905_tmem_save_extra
+#define xc_tmem_save_done tmem_xc_200905_tmem_save_done
+#define xc_tmem_restore tmem_xc_200905_tmem_restore
+#define xc_tmem_restore_extra tmem_xc_200905_tmem_restore_extra
 
 /*
  * xc_interface_open, xc_interface_close - connect to the daemon whose control socket TMEM_XENCTRL_SOCKET names in the
@@ -54,6 +78,13 @@ TMEM_XENCTRL_EXPORT int xc_interface_close(int xc);
 TMEM_XENCTRL_EXPORT int xc_tmem_control(int xc, int32_t pool_id, uint32_t subop, uint32_t cli_id, uint32_t arg1,
                                         uint32_t arg2, void *buf);
 
+/* See above. */
+TMEM_XENCTRL_EXPORT int xc_tmem_save(int xc, int dom, int io_fd, int live, int field_marker);
+TMEM_XENCTRL_EXPORT int xc_tmem_save_extra(int xc, int dom, int io_fd, int field_marker);
+TMEM_XENCTRL_EXPORT void xc_tmem_save_done(int xc, int dom);
+TMEM_XENCTRL_EXPORT int xc_tmem_restore(int xc, int dom, int io_fd);
+TMEM_XENCTRL_EXPORT int xc_tmem_restore_extra(int xc, int dom, int io_fd);
+
 #elif TMEM_XENCTRL_API == 408
 
 #define xc_interface_open tmem_xc_408_interface_open
@@ -61,6 +92,11 @@ TMEM_XENCTRL_EXPORT int xc_tmem_control(int xc, int32_t pool_id, uint32_t subop,
 #define xc_tmem_control tmem_xc_408_tmem_control
 #define xc_tmem_control_oid tmem_xc_408_tmem_control_oid
 #define xc_tmem_auth tmem_xc_408_tmem_auth
+#define xc_tmem_save tmem_xc_408_tmem_save
+#define xc_tmem_save_extra tmem_xc_408_tmem_save_extra
+#define xc_tmem_save_done tmem_xc_408_tmem_save_done
+#define xc_tmem_restore tmem_xc_408_tmem_restore
+#define xc_tmem_restore_extra tmem_xc_408_tmem_restore_extra
 
 typedef struct tmem_xc_interface xc_interface;
 
@@ -87,6 +123,13 @@ TMEM_XENCTRL_EXPORT int xc_tmem_control_oid(xc_interface *xch, int32_t pool_id, 
  * @uuid_str  8-4-4-4-12 hexadecimal digits, or a single digit. Others: EINVAL.
  */
 TMEM_XENCTRL_EXPORT int xc_tmem_auth(xc_interface *xch, int cli_id, char *uuid_str, int enable);
+
+/* See above. */
+TMEM_XENCTRL_EXPORT int xc_tmem_save(xc_interface *xch, int dom, int io_fd, int live, int field_marker);
+TMEM_XENCTRL_EXPORT int xc_tmem_save_extra(xc_interface *xch, int dom, int io_fd, int field_marker);
+TMEM_XENCTRL_EXPORT void xc_tmem_save_done(xc_interface *xch, int dom);
+TMEM_XENCTRL_EXPORT int xc_tmem_restore(xc_interface *xch, int dom, int io_fd);
+TMEM_XENCTRL_EXPORT int xc_tmem_restore_extra(xc_interface *xch, int dom, int io_fd);
 
 #else
 #error "TMEM_XENCTRL_API must be 200905 or 408"

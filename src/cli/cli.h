@@ -61,6 +61,7 @@ enum tm_exit tm_cli_shared_auth(int count, char **arguments);
 enum tm_exit tm_cli_size(int count, char **arguments);
 enum tm_exit tm_cli_stats(int count, char **arguments);
 enum tm_exit tm_cli_thaw(int count, char **arguments);
+enum tm_exit tm_cli_token(int count, char **arguments);
 enum tm_exit tm_cli_umount(int count, char **arguments);
 enum tm_exit tm_cli_version(int count, char **arguments);
 
@@ -81,6 +82,7 @@ extern const char tm_cli_shared_auth_help[];
 extern const char tm_cli_size_help[];
 extern const char tm_cli_stats_help[];
 extern const char tm_cli_thaw_help[];
+extern const char tm_cli_token_help[];
 extern const char tm_cli_umount_help[];
 extern const char tm_cli_version_help[];
 

@@ -24,6 +24,7 @@ const struct tm_cli_verb tm_cli_verbs[] = {
     {"restore", "make a client again from a file", tm_cli_restore, tm_cli_restore_help, TM_CLI_FILES},
     {"migrate", "move a client to another daemon while it runs", tm_cli_migrate, tm_cli_migrate_help, TM_CLI_CLIENTS},
     {"receive", "the other end of `tmem migrate`", tm_cli_receive, tm_cli_receive_help, TM_CLI_NOTHING},
+    {"token", "by what a program claims a client that waits", tm_cli_token, tm_cli_token_help, TM_CLI_CLIENTS},
     {"events", "what happened in a daemon, and what happens", tm_cli_events, tm_cli_events_help, TM_CLI_NOTHING},
     {"config", "say what is wrong with a daemon's configuration", tm_cli_config, tm_cli_config_help, TM_CLI_CHECK},
     {"doctor", "what works on this machine, and the remedy for what does not", tm_cli_doctor, tm_cli_doctor_help,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* daemon.c - the public API: a connection to a daemon's control socket, and lines over it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,12 +137,21 @@ static void send_line(const struct tmem_daemon *daemon, const char *request, con
     }
 }
 
+/* One that is not open would keep the line from being sent, and whoever waits for the answer waiting. */
+static bool are_open(const int *descriptors, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (fcntl(descriptors[i], F_GETFD) < 0)
+            return false;
+    return true;
+}
+
 enum tmem_result tmem_daemon_ask(struct tmem_daemon *daemon, const char *request, const int *descriptors,
                                  size_t descriptor_count, const char **answer)
 {
     if (daemon == NULL || request == NULL || answer == NULL || descriptor_count > TMEM_DAEMON_DESCRIPTORS ||
         (descriptor_count != 0 && descriptors == NULL) || strlen(request) >= TMEM_DAEMON_LINE_BYTES ||
-        strchr(request, '\n') != NULL)
+        strchr(request, '\n') != NULL || !are_open(descriptors, descriptor_count))
         return TMEM_INVALID;
     TM_MAGIC_CHECK(daemon, DAEMON_MAGIC);
     send_line(daemon, request, descriptors, descriptor_count);

@@ -219,7 +219,7 @@ static enum tm_wire_result greet(int fd, const struct tm_wire_hello *hello, unsi
     question.hello = *hello;
     question.hello.head = head;
     question.hello.newest_version = TM_WIRE_VERSION_MAX;
-    question.hello.features = TM_WIRE_STORED_PAGES | TM_WIRE_REGIONS | TM_WIRE_MOVES;
+    question.hello.features = TM_WIRE_FEATURES;
     enum tm_wire_result result =
         tm_link_exchange(fd, &question, -1, TM_WIRE_WELCOME, answer, descriptors, (int)wait_ms);
     if (result == TM_WIRE_UNAVAILABLE)

@@ -167,6 +167,12 @@ enum tmem_result tm_unix_open(const struct tm_uri *uri, struct tmem_store **resu
         free_store(store);
         return TMEM_NOMEM;
     }
+    enum tmem_result claimed = uri->token[0] != '\0' ? tm_unix_claim_by_file(store, error) : TMEM_OK;
+    if (claimed != TMEM_OK) {
+        tm_unix_watch_fini(&store->watch);
+        free_store(store);
+        return claimed;
+    }
     *result = &store->base;
     return TMEM_OK;
 }

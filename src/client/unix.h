@@ -147,6 +147,10 @@ enum tmem_result tm_unix_connect(struct tm_unix_store *store, const char *name,
                                  const struct tmem_client_options *options, struct tm_unix_client **client);
 void tm_unix_disconnect(struct tm_unix_client *client, bool leaves);
 
+/* Makes the client that the daemon knows by this token; its name is the daemon's. */
+enum tmem_result tm_unix_claim(struct tm_unix_store *store, const struct tm_wire_token *token,
+                               struct tm_unix_client **client, struct tmem_error *error);
+
 /* Connects again, unless it is too early for another try. True: there is a connection. */
 bool tm_unix_revive(struct tm_unix_client *client);
 
@@ -160,6 +164,19 @@ enum tm_wire_result tm_unix_call(struct tm_unix_client *client, struct tm_wire_r
 /* One question, connecting again where that is needed and may be tried. */
 enum tm_wire_result tm_unix_ask(struct tm_unix_client *client, union tm_wire_any *question,
                                 enum tm_wire_kind expected, union tm_wire_any *answer);
+
+/* ---- unix_token.c ---- */
+
+/* The client whose token is in the file that the URI names becomes one of the store's. */
+enum tmem_result tm_unix_claim_by_file(struct tm_unix_store *store, struct tmem_error *error);
+
+/* ---- unix_client.c ---- */
+
+/* A client that is connected becomes one of the store's. */
+void tm_unix_add_client(struct tm_unix_store *store, struct tm_unix_client *client);
+
+/* All pools that the daemon knows of a client that is connected become those of this one. */
+enum tmem_result tm_unix_find_pools(struct tm_unix_client *client);
 
 /* ---- unix_watch.c ---- */
 

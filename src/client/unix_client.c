@@ -28,6 +28,16 @@ static struct tm_unix_client **find_client(struct tm_unix_store *store, const ch
     return at;
 }
 
+void tm_unix_add_client(struct tm_unix_store *store, struct tm_unix_client *client)
+{
+    pthread_mutex_lock(&store->lock);
+    struct tm_unix_client **at = find_client(store, client->name);
+    client->next = *at;
+    *at = client;
+    tm_unix_watch_start(store);
+    pthread_mutex_unlock(&store->lock);
+}
+
 enum tmem_result tm_unix_client_create(struct tmem_store *public_store, const char *name,
                                        const struct tmem_client_options *options, struct tmem_client **result)
 {
@@ -39,12 +49,7 @@ enum tmem_result tm_unix_client_create(struct tmem_store *public_store, const ch
     enum tmem_result outcome = tm_unix_connect(store, name, options, &client);
     if (outcome != TMEM_OK)
         return outcome;
-    pthread_mutex_lock(&store->lock);
-    struct tm_unix_client **at = find_client(store, name);
-    client->next = *at;
-    *at = client;
-    tm_unix_watch_start(store);
-    pthread_mutex_unlock(&store->lock);
+    tm_unix_add_client(store, client);
     *result = tm_unix_client_handle(client);
     return TMEM_OK;
 }
@@ -205,6 +210,21 @@ enum tmem_result tm_unix_pool_open(struct tmem_client *handle, uint64_t pool_id,
     tm_store_relaxed(&pool->state, TM_UNIX_POOL_READY);
     *result = tm_unix_pool_handle(pool);
     return TMEM_OK;
+}
+
+enum tmem_result tm_unix_find_pools(struct tm_unix_client *client)
+{
+    union tm_wire_any any;
+    enum tmem_result result = TMEM_OK;
+    for (uint64_t id = 0; result == TMEM_OK; id = any.pool.pool) {
+        struct tmem_pool *pool;
+        tm_message_begin(&any, TM_WIRE_POOL_NEXT, 0, 0);
+        any.pool.pool = id;
+        result = tm_wire_public(tm_unix_ask(client, &any, TM_WIRE_POOL_FOUND, &any));
+        if (result == TMEM_OK)
+            result = tm_unix_pool_open(tm_unix_client_handle(client), any.pool.pool, &pool);
+    }
+    return result == TMEM_NOT_FOUND ? TMEM_OK : result;
 }
 
 uint64_t tm_unix_pool_id(const struct tmem_pool *handle)

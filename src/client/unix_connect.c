@@ -136,12 +136,14 @@ static void note_move(struct tm_unix_client *client)
     pthread_mutex_unlock(&client->pools_lock);
 }
 
-static enum tm_wire_result connect_once(struct tm_unix_client *client, unsigned wait_ms, bool *is_claimed)
+/* @error may be NULL. */
+static enum tm_wire_result connect_once(struct tm_unix_client *client, unsigned wait_ms, bool *is_claimed,
+                                        struct tmem_error *error)
 {
     struct tm_wire_welcome welcome;
     enum tm_wire_result result = TM_LINK_MOVED;
     for (unsigned hops = 0; result == TM_LINK_MOVED && hops <= MOVES_MAX; hops++) {
-        result = tm_link_open(&client->link, client->path, &client->hello, wait_ms, &welcome, NULL);
+        result = tm_link_open(&client->link, client->path, &client->hello, wait_ms, &welcome, error);
         if (result == TM_LINK_MOVED) {
             memcpy(client->path, client->link.moved_to, sizeof client->path);
             note_move(client);
@@ -150,6 +152,8 @@ static enum tm_wire_result connect_once(struct tm_unix_client *client, unsigned 
     if (result != TM_WIRE_OK)
         return result == TM_LINK_MOVED ? TM_WIRE_UNAVAILABLE : result;
     client->hello.token = welcome.token;
+    if (client->name[0] == '\0')
+        (void)snprintf(client->name, sizeof client->name, "%.*s", (int)sizeof welcome.name - 1, welcome.name);
     *is_claimed = welcome.claimed != 0;
     tm_unix_watch_socket(&client->store->watch, client->link.socket);
     return TM_WIRE_OK;
@@ -164,7 +168,7 @@ static bool revive_locked(struct tm_unix_client *client)
         return false;
     tm_link_close(&client->link);
     struct tm_wire_token token = client->hello.token;
-    if (connect_once(client, AGAIN_WAIT_MS, &is_claimed) == TM_WIRE_OK) {
+    if (connect_once(client, AGAIN_WAIT_MS, &is_claimed, NULL) == TM_WIRE_OK) {
         tm_unix_restore_memory(client);
         if (restore_pools(client, is_claimed)) {
             tm_link_publish(&client->link);
@@ -286,12 +290,38 @@ enum tmem_result tm_unix_connect(struct tm_unix_store *store, const char *name,
     if (client == NULL)
         return TMEM_NOMEM;
     fill_hello(client, options);
-    enum tm_wire_result outcome = connect_once(client, FIRST_WAIT_MS, &is_claimed);
+    enum tm_wire_result outcome = connect_once(client, FIRST_WAIT_MS, &is_claimed, NULL);
     if (outcome != TM_WIRE_OK) {
         free_client(client);
         return tm_wire_public(outcome);
     }
     tm_link_publish(&client->link);
+    *result = client;
+    return TMEM_OK;
+}
+
+enum tmem_result tm_unix_claim(struct tm_unix_store *store, const struct tm_wire_token *token,
+                               struct tm_unix_client **result, struct tmem_error *error)
+{
+    bool is_claimed = false;
+    struct tm_unix_client *client = allocate_client(store, "");
+    if (client == NULL) {
+        tm_error_set(error, "no memory for a client");
+        return TMEM_NOMEM;
+    }
+    /* It wishes for nothing but what it had, and comes back by its token only. */
+    client->hello = (struct tm_wire_hello){.sizes = {ENTRIES, ENTRIES}, .token = *token};
+    enum tm_wire_result outcome = connect_once(client, FIRST_WAIT_MS, &is_claimed, error);
+    if (outcome != TM_WIRE_OK) {
+        free_client(client);
+        return tm_wire_public(outcome);
+    }
+    tm_link_publish(&client->link);
+    if (!is_claimed) {
+        tm_unix_disconnect(client, true);
+        tm_error_set(error, "this daemon cannot be asked for a client by its token alone (update it)");
+        return TMEM_UNSUPPORTED;
+    }
     *result = client;
     return TMEM_OK;
 }

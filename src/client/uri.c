@@ -167,6 +167,15 @@ static enum tmem_result set_name(const char *value, struct tm_uri *uri, struct t
     return TMEM_OK;
 }
 
+static enum tmem_result set_token(const char *value, struct tm_uri *uri, struct tmem_error *error)
+{
+    size_t length = strlen(value);
+    if (length == 0 || length >= sizeof uri->token)
+        return bad_value(error, "token", value, "the name of a file with a client's token");
+    memcpy(uri->token, value, length + 1u);
+    return TMEM_OK;
+}
+
 /* Of a store in a daemon; what else it is made of is the daemon's to say. */
 static enum tmem_result set_unix_key(const char *key, const char *value, struct tm_uri *uri, struct tmem_error *error)
 {
@@ -176,7 +185,9 @@ static enum tmem_result set_unix_key(const char *key, const char *value, struct 
         return parse_codec(value, uri, error);
     if (strcmp(key, "name") == 0)
         return set_name(value, uri, error);
-    tm_error_set(error, "unknown key '%s' (size, codec, name; all else is in the daemon's configuration)", key);
+    if (strcmp(key, "token") == 0)
+        return set_token(value, uri, error);
+    tm_error_set(error, "unknown key '%s' (size, codec, name, token; all else is in the daemon's configuration)", key);
     return TMEM_INVALID;
 }
 

@@ -29,8 +29,9 @@ struct tm_uri {
     /* unix: only; of the above it has the size. */
     bool is_unix;
     char path[TM_URI_PATH_BYTES];
-    char name[32];       /* comes before the names of clients; empty: nothing does */
-    char codec_text[32]; /* as it was given; empty: the daemon's */
+    char token[TM_URI_PATH_BYTES]; /* of a file; empty: none */
+    char name[32];                 /* comes before the names of clients; empty: nothing does */
+    char codec_text[32];           /* as it was given; empty: the daemon's */
 };
 
 /*

@@ -27,9 +27,9 @@ static void open_pool(struct tm_session *session, struct tm_scratch *scratch)
     tm_session_send(session, &scratch->answer, NULL, 0);
 }
 
-static void find_former(struct tm_session *session, struct tm_scratch *scratch)
+/* @id 0: there is none. */
+static void tell_pool(struct tm_session *session, struct tm_scratch *scratch, uint64_t id)
 {
-    uint64_t id = tm_tenant_pool_of_former(session->tenant, scratch->question.pool.pool);
     if (id == 0) {
         no_such_pool(session, scratch);
         return;
@@ -170,7 +170,10 @@ void tm_session_answer(struct tm_session *session, struct tm_scratch *scratch, i
         open_pool(session, scratch);
         return;
     case TM_WIRE_POOL_FORMER:
-        find_former(session, scratch);
+        tell_pool(session, scratch, tm_tenant_pool_of_former(session->tenant, scratch->question.pool.pool));
+        return;
+    case TM_WIRE_POOL_NEXT:
+        tell_pool(session, scratch, tm_tenant_pool_after(session->tenant, scratch->question.pool.pool));
         return;
     case TM_WIRE_WALK:
         walk(session, scratch);

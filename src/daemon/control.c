@@ -30,6 +30,7 @@ struct tm_control_connection {
     struct tm_control_connection *next;
     pthread_t thread;
     bool is_over; /* its line has ended, and its thread is to be joined */
+    struct tm_control_kept *kept;
     struct tm_control_line line;
 };
 
@@ -98,6 +99,34 @@ int tm_control_take_descriptor(struct tm_control_call *call, unsigned index)
     return descriptor;
 }
 
+void tm_control_keep(struct tm_control_call *call, struct tm_control_kept *kept)
+{
+    kept->next = call->connection->kept;
+    call->connection->kept = kept;
+}
+
+struct tm_control_kept *tm_control_take_kept(struct tm_control_call *call,
+                                             void (*end)(struct tm_control_kept *kept, const struct tm_daemon *daemon),
+                                             const char *client)
+{
+    struct tm_control_kept **at = &call->connection->kept;
+    while (*at != NULL && ((*at)->end != end || strcmp((*at)->client, client) != 0))
+        at = &(*at)->next;
+    struct tm_control_kept *kept = *at;
+    if (kept != NULL)
+        *at = kept->next;
+    return kept;
+}
+
+static void end_kept(struct tm_control_connection *connection)
+{
+    while (connection->kept != NULL) {
+        struct tm_control_kept *kept = connection->kept;
+        connection->kept = kept->next;
+        kept->end(kept, connection->control->daemon);
+    }
+}
+
 /* What ends a connection that is still there. NULL: nothing needs to be said. */
 static json_t *last_words(enum tm_control_heard heard)
 {
@@ -130,6 +159,7 @@ static void *answer_lines(void *argument)
     json_t *words = last_words(heard);
     if (words != NULL)
         (void)say(connection, words);
+    end_kept(connection);
     lock(control);
     tm_control_line_fini(&connection->line);
     connection->is_over = true;
@@ -213,6 +243,7 @@ static bool start(struct tm_control *control, int socket)
         return false;
     connection->control = control;
     connection->is_over = false;
+    connection->kept = NULL;
     tm_control_line_init(&connection->line, socket);
     if (pthread_create(&connection->thread, NULL, answer_lines, connection) != 0) {
         free(connection);

@@ -10,7 +10,7 @@
 #include "daemon/uuid.h"
 
 /* What is done to one client. Answers TMEM_OK, or why not; then nothing changed. */
-typedef enum tmem_result change_function(struct tm_control_call *call, struct tmem_client *client, const char *name);
+typedef enum tmem_result change_function(struct tm_control_call *call, struct tm_tenant *tenant);
 
 static json_t *cannot(enum tmem_result result, const char *name)
 {
@@ -32,7 +32,7 @@ static json_t *change(struct tm_control_call *call, change_function *function)
         return tm_control_no_client(wanted);
     while (tenant != NULL) {
         memcpy(name, tenant->name, sizeof name);
-        enum tmem_result result = function(call, tenant->client, name);
+        enum tmem_result result = function(call, tenant);
         tm_tenant_release(tenants, tenant);
         if (result != TMEM_OK)
             return cannot(result, name);
@@ -44,16 +44,18 @@ static json_t *change(struct tm_control_call *call, change_function *function)
 
 /* ---- freeze, thaw ---- */
 
-static enum tmem_result freeze(struct tm_control_call *call, struct tmem_client *client, const char *name)
+static enum tmem_result freeze(struct tm_control_call *call, struct tm_tenant *tenant)
 {
-    tm_events_add(call->daemon->events, TM_EVENT_CLIENT_FROZEN, name, 0, 0, NULL);
-    return tmem_client_freeze(client);
+    tm_events_add(call->daemon->events, TM_EVENT_CLIENT_FROZEN, tenant->name, 0, 0, NULL);
+    tm_tenant_set_frozen(call->daemon->tenants, tenant, true);
+    return TMEM_OK;
 }
 
-static enum tmem_result thaw(struct tm_control_call *call, struct tmem_client *client, const char *name)
+static enum tmem_result thaw(struct tm_control_call *call, struct tm_tenant *tenant)
 {
-    tm_events_add(call->daemon->events, TM_EVENT_CLIENT_THAWED, name, 0, 0, NULL);
-    return tmem_client_thaw(client);
+    tm_events_add(call->daemon->events, TM_EVENT_CLIENT_THAWED, tenant->name, 0, 0, NULL);
+    tm_tenant_set_frozen(call->daemon->tenants, tenant, false);
+    return TMEM_OK;
 }
 
 json_t *tm_control_freeze(struct tm_control_call *call)
@@ -68,8 +70,9 @@ json_t *tm_control_thaw(struct tm_control_call *call)
 
 /* ---- set ---- */
 
-static enum tmem_result set_limits(struct tm_control_call *call, struct tmem_client *client, const char *name)
+static enum tmem_result set_limits(struct tm_control_call *call, struct tm_tenant *tenant)
 {
+    struct tmem_client *client = tenant->client;
     uint64_t weight;
     uint64_t cap_bytes;
     struct tmem_client_stats stats;
@@ -83,7 +86,7 @@ static enum tmem_result set_limits(struct tm_control_call *call, struct tmem_cli
     if (result == TMEM_OK)
         result = tmem_client_stats(client, &stats, sizeof stats);
     if (result == TMEM_OK)
-        tm_events_add(call->daemon->events, TM_EVENT_CLIENT_LIMITS, name, stats.weight, stats.cap_bytes, NULL);
+        tm_events_add(call->daemon->events, TM_EVENT_CLIENT_LIMITS, tenant->name, stats.weight, stats.cap_bytes, NULL);
     return result;
 }
 
@@ -101,8 +104,9 @@ json_t *tm_control_set(struct tm_control_call *call)
 
 /* ---- shared-auth ---- */
 
-static enum tmem_result authorise(struct tm_control_call *call, struct tmem_client *client, const char *name)
+static enum tmem_result authorise(struct tm_control_call *call, struct tm_tenant *tenant)
 {
+    struct tmem_client *client = tenant->client;
     struct tmem_uuid uuid;
     char text[TM_UUID_TEXT_SIZE];
     bool allow = tm_control_switch(call, "allow");
@@ -113,7 +117,7 @@ static enum tmem_result authorise(struct tm_control_call *call, struct tmem_clie
     if (!allow && result == TMEM_NOT_FOUND)
         result = TMEM_OK;
     if (result == TMEM_OK)
-        tm_events_add(call->daemon->events, TM_EVENT_CLIENT_SHARED_AUTH, name, allow, 0,
+        tm_events_add(call->daemon->events, TM_EVENT_CLIENT_SHARED_AUTH, tenant->name, allow, 0,
                       tm_uuid_format(&uuid, text));
     return result;
 }
@@ -138,4 +142,17 @@ json_t *tm_control_destroy_client(struct tm_control_call *call)
     if (!tm_tenant_doom(call->daemon->tenants, name, &pages))
         return tm_control_no_client(name);
     return tm_control_ok(json_pack("{s:I}", "pages", tm_json_number(pages)));
+}
+
+/* ---- token ---- */
+
+json_t *tm_control_token(struct tm_control_call *call)
+{
+    const char *name = tm_control_text(call, "client");
+    struct tm_tenant *tenant = tm_tenant_hold(call->daemon->tenants, name);
+    if (tenant == NULL)
+        return tm_control_no_client(name);
+    json_t *token = tm_json_of_token(tenant->token.bytes);
+    tm_tenant_release(call->daemon->tenants, tenant);
+    return tm_control_ok(json_pack("{s:o}", "token", token));
 }

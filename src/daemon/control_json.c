@@ -2,6 +2,8 @@
 /* control_json.c - see control_json.h. */
 #include "daemon/control_json.h"
 
+#include <stdio.h>
+
 #include <stddef.h>
 #include <string.h>
 
@@ -134,4 +136,12 @@ json_t *tm_json_of_store(const struct tmem_store_stats *stats)
     };
 #undef AT
     return json_of_members(stats, members, TM_ARRAY_SIZE(members));
+}
+
+json_t *tm_json_of_token(const unsigned char token[16])
+{
+    char text[33];
+    for (unsigned i = 0; i < 16; i++)
+        snprintf(&text[2u * i], 3, "%02x", token[i]);
+    return json_string(text);
 }

@@ -16,6 +16,9 @@ json_t *tm_json_limit(uint64_t value);
 /* @with behind @object's members; both are consumed, and may be NULL. */
 json_t *tm_json_joined(json_t *object, json_t *with);
 
+/* By which a client's process claims it: 16 bytes, as hexadecimal digits. */
+json_t *tm_json_of_token(const unsigned char token[16]);
+
 json_t *tm_json_of_counters(const struct tmem_counters *counters);
 json_t *tm_json_of_pool(const struct tmem_pool_stats *stats);
 json_t *tm_json_of_client(const struct tmem_client_stats *stats);

@@ -20,13 +20,33 @@ bool tm_move_begin(struct tm_transfer *transfer, struct tm_control_call *call)
 json_t *tm_move_format(const struct tm_control_call *call, struct tm_move_format *format)
 {
     const char *name = tm_control_text(call, "format");
+    static const struct {
+        const char *name;
+        enum tm_xen_stream generation;
+    } formats[] = {{"xen", TM_XEN_STREAM_ANY}, {"xen-4.0", TM_XEN_STREAM_40}, {"xen-4.8", TM_XEN_STREAM_48}};
     *format = (struct tm_move_format){.is_xen = name != NULL && strcmp(name, "tmem") != 0};
-    if (!format->is_xen || strcmp(name, "xen") == 0 || strcmp(name, "xen-4.0") == 0)
+    if (!tm_move_marker(call, TM_XEN_MARKER, &format->marker))
+        return tm_control_error(TMEM_INVALID, "field 'marker': expected 32 bits, such as 4294967291 for -5");
+    if (!format->is_xen && (tm_control_has(call, "marker") || tm_control_has(call, "live") ||
+                            tm_control_has(call, "part")))
+        return tm_control_error(TMEM_INVALID, "'marker', 'live' and 'part' are of the original's formats (add: "
+                                              "\"format\":\"xen\")");
+    if (!format->is_xen)
         return NULL;
-    format->generation = TM_XEN_STREAM_48;
-    if (strcmp(name, "xen-4.8") == 0)
-        return NULL;
-    return tm_control_error(TMEM_INVALID, "format '%.64s' is not known (try: tmem, xen-4.0, or xen-4.8)", name);
+    for (size_t i = 0; i < TM_ARRAY_SIZE(formats); i++)
+        if (strcmp(formats[i].name, name) == 0) {
+            format->generation = formats[i].generation;
+            return NULL;
+        }
+    return tm_control_error(TMEM_INVALID, "format '%.64s' is not known (try: tmem, xen, xen-4.0, or xen-4.8)", name);
+}
+
+bool tm_move_marker(const struct tm_control_call *call, uint32_t usual, uint32_t *marker)
+{
+    uint64_t number = usual;
+    (void)tm_control_number(call, "marker", &number);
+    *marker = (uint32_t)number;
+    return number <= UINT32_MAX;
 }
 
 bool tm_move_say(struct tm_transfer *transfer, json_t *line)

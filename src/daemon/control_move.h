@@ -24,10 +24,17 @@ bool tm_move_begin(struct tm_transfer *transfer, struct tm_control_call *call);
 struct tm_move_format {
     bool is_xen; /* the original's, and not docs/save-format.md */
     enum tm_xen_stream generation;
+    uint32_t marker;
 };
 
 /* tm_move_format - what the question's field `format` says; without it the own. NULL, or an error for the answer. */
 json_t *tm_move_format(const struct tm_control_call *call, struct tm_move_format *format);
+
+/* tm_move_marker - what the field `marker` says, 32 bits, or @usual. False: it says more. */
+bool tm_move_marker(const struct tm_control_call *call, uint32_t usual, uint32_t *marker);
+
+/* tm_move_save_live - the verb `save` with `live`, which `save-extra` and `save-done` follow (control_live.c). */
+tm_control_function tm_move_save_live;
 
 /* tm_move_say - send an object as a line; it is consumed. False: it could not be sent. */
 bool tm_move_say(struct tm_transfer *transfer, json_t *line);

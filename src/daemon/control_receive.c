@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* control_receive.c - the verbs `restore` and `receive`: a client comes out of a descriptor. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "client/client.h"
 #include "daemon/control_json.h"
 #include "daemon/control_move.h"
 #include "daemon/events.h"
@@ -20,6 +22,8 @@ struct taking {
     struct tm_move_format format;
     struct tm_save_reader reader;
     struct tm_foreign_reader foreign; /* instead of it, where the format says so */
+    bool is_part;
+    struct restored *restored; /* of a part, until it is kept */
     struct tm_receive receive;
     struct tm_save_item item;
     uint64_t told_pages;
@@ -72,7 +76,10 @@ static bool open_reader(struct taking *taking)
     if (!taking->format.is_xen)
         return tm_save_open(&taking->reader, tm_transfer_source, transfer) ||
                refuse(taking, TMEM_INVALID, taking->reader.text);
-    tm_foreign_open(&taking->foreign, taking->format.generation, tm_transfer_source, transfer);
+    if (taking->is_part)
+        tm_foreign_open_part(&taking->foreign, taking->format.generation, tm_transfer_source, transfer);
+    else
+        tm_foreign_open(&taking->foreign, taking->format.generation, tm_transfer_source, transfer);
     taking->receive.is_raw = true;
     return true;
 }
@@ -108,6 +115,51 @@ static bool take_items(struct taking *taking)
     return refuse(taking, TMEM_INVALID, text_of(taking));
 }
 
+/* ---- publishing ---- */
+
+/* A client that came as a part, until the connection ends: where the stream's pools are. */
+struct restored {
+    struct tm_control_kept kept;
+    uint64_t serial;
+    uint32_t known;                      /* a bit for each number that the stream gave a pool, */
+    uint64_t pools[TM_XEN_STREAM_POOLS]; /* which has this id here */
+};
+
+static void end_restored(struct tm_control_kept *kept, const struct tm_daemon *daemon)
+{
+    (void)daemon;
+    free(TM_CONTAINER_OF(kept, struct restored, kept));
+}
+
+/* NULL: no memory. */
+static struct restored *remember(const struct tm_receive *receive)
+{
+    struct restored *restored = calloc(1, sizeof *restored);
+    if (restored == NULL)
+        return NULL;
+    restored->kept.end = end_restored;
+    for (size_t i = 0; i < receive->pool_count; i++) {
+        uint64_t number = receive->pools[i].id - 1u;
+        restored->known |= 1u << number;
+        restored->pools[number] = tmem_pool_id(receive->pools[i].pool);
+    }
+    return restored;
+}
+
+/* Whoever came first: what follows is for this one. */
+static void keep_restored(struct taking *taking, const char *name)
+{
+    struct tm_tenants *tenants = taking->call->daemon->tenants;
+    struct tm_tenant *tenant = tm_tenant_hold(tenants, name);
+    if (tenant == NULL)
+        return;
+    taking->restored->serial = tenant->serial;
+    memcpy(taking->restored->kept.client, tenant->name, sizeof tenant->name);
+    tm_control_keep(taking->call, &taking->restored->kept);
+    taking->restored = NULL;
+    tm_tenant_release(tenants, tenant);
+}
+
 /* From here on everybody sees it. */
 static bool publish(struct taking *taking)
 {
@@ -120,6 +172,8 @@ static bool publish(struct taking *taking)
         return refuse(taking, result, taking->receive.text);
     memcpy(token.bytes, settings->token, sizeof token.bytes);
     result = tmem_client_stats(client, &stats, sizeof stats);
+    if (result == TMEM_OK && taking->is_part && (taking->restored = remember(&taking->receive)) == NULL)
+        result = TMEM_NOMEM;
     if (result == TMEM_OK)
         result = tm_tenant_adopt(taking->call->daemon->tenants, client, stats.name, (uid_t)settings->uid, &token,
                                  taking->receive.pools, taking->receive.pool_count);
@@ -130,7 +184,48 @@ static bool publish(struct taking *taking)
     tm_events_add(taking->call->daemon->events, TM_EVENT_CLIENT_RECEIVED, stats.name, taking->receive.pages,
                   taking->receive.dropped, NULL);
     snprintf(taking->text, sizeof taking->text, "%s", stats.name);
+    if (taking->restored != NULL)
+        keep_restored(taking, stats.name);
     return true;
+}
+
+/* ---- pages that went while the client was saved ---- */
+
+/* Whether the page is there makes no difference; nor does whether its pool is still. */
+static bool remove_page(struct taking *taking, const struct restored *restored, const struct tm_tenant *tenant)
+{
+    const struct tm_save_item *item = &taking->item;
+    struct tm_member *member = tm_pool_borrow(tm_client_of(tenant->client), restored->pools[item->pool - 1u]);
+    if (member == NULL)
+        return true;
+    enum tmem_result result =
+        tmem_invalidate_page((struct tmem_pool *)(void *)member, &item->object, item->index);
+    tm_pool_return(member);
+    taking->receive.pages += result == TMEM_OK;
+    return result == TMEM_OK || result == TMEM_MISS || refuse(taking, result, tmem_result_text(result));
+}
+
+/* Page by page: what has come before something is wrong has gone all the same. */
+static bool remove_pages(struct taking *taking, const struct restored *restored, const struct tm_tenant *tenant)
+{
+    enum tm_save_answer answer;
+    tm_foreign_open_extra(&taking->foreign, restored->known, tm_transfer_source, &taking->transfer);
+    while ((answer = tm_foreign_read(&taking->foreign, &taking->item)) == TM_SAVE_ITEM)
+        if (!remove_page(taking, restored, tenant))
+            return false;
+    return answer == TM_SAVE_ENDED || refuse(taking, TMEM_INVALID, taking->foreign.text);
+}
+
+static bool restore_extra(struct taking *taking, const struct restored *restored)
+{
+    struct tm_tenants *tenants = taking->call->daemon->tenants;
+    struct tm_tenant *tenant = tm_tenant_hold(tenants, restored->kept.client);
+    bool is_it = tenant != NULL && tenant->serial == restored->serial;
+    bool done = is_it ? remove_pages(taking, restored, tenant)
+                      : refuse(taking, TMEM_NOT_FOUND, "the client that was restored is gone");
+    if (tenant != NULL)
+        tm_tenant_release(tenants, tenant);
+    return done;
 }
 
 /* ---- the verbs ---- */
@@ -141,6 +236,7 @@ static json_t *begin(struct tm_control_call *call, struct taking *taking)
     taking->call = call;
     taking->receive.store = call->daemon->store;
     taking->receive.name = tm_control_text(call, "as");
+    taking->is_part = tm_control_switch(call, "part");
     json_t *refused = tm_move_format(call, &taking->format);
     if (refused != NULL)
         return refused;
@@ -153,24 +249,16 @@ static json_t *begin(struct tm_control_call *call, struct taking *taking)
     return tm_control_error(TMEM_INVALID, "where to read has to come along as a descriptor");
 }
 
-/* Of a client whose program never got one: who shows it is that program. NULL: no memory. */
-static json_t *token_text(const struct taking *taking)
-{
-    const unsigned char *token = taking->receive.settings.token;
-    char text[2u * TM_SAVE_TOKEN_BYTES + 1u];
-    for (unsigned i = 0; i < TM_SAVE_TOKEN_BYTES; i++)
-        snprintf(&text[2u * i], 3, "%02x", token[i]);
-    return json_string(text);
-}
-
 static json_t *end(struct taking *taking, bool done)
 {
     tm_save_close(&taking->reader);
     tm_receive_abandon(&taking->receive);
     tm_transfer_close(&taking->transfer);
+    free(taking->restored);
     if (!done)
         return tm_control_error(taking->result, "nothing was restored: %s", taking->text);
-    json_t *token = taking->format.is_xen ? token_text(taking) : NULL;
+    /* Of a client whose program never got one: who shows it is that program. */
+    json_t *token = taking->format.is_xen ? tm_json_of_token(taking->receive.settings.token) : NULL;
     return tm_control_ok(json_pack("{s:s, s:I, s:I, s:I, s:o*}", "client", taking->text, "pages",
                                    tm_json_number(taking->receive.pages), "dropped",
                                    tm_json_number(taking->receive.dropped), "bytes",
@@ -185,6 +273,27 @@ json_t *tm_control_restore(struct tm_control_call *call)
         return refused;
     bool done = take_items(&taking) && publish(&taking);
     return end(&taking, done);
+}
+
+json_t *tm_control_restore_extra(struct tm_control_call *call)
+{
+    struct taking taking = {.call = call};
+    const char *name = tm_control_text(call, "client");
+    struct tm_control_kept *kept = tm_control_take_kept(call, end_restored, name);
+    if (kept == NULL)
+        return tm_control_error(TMEM_NOT_FOUND, "client '%.64s' was not restored by this connection (ask first: "
+                                                "restore, with 'part')",
+                                name);
+    taking.transfer = (struct tm_transfer){.is_wanted = is_wanted, .user = &taking};
+    bool has_source = tm_move_begin(&taking.transfer, call);
+    bool done = has_source && restore_extra(&taking, TM_CONTAINER_OF(kept, struct restored, kept));
+    tm_transfer_close(&taking.transfer);
+    tm_control_keep(call, kept);
+    if (!has_source)
+        return tm_control_error(TMEM_INVALID, "where to read has to come along as a descriptor");
+    if (!done)
+        return tm_control_error(taking.result, "client '%.64s': %s", name, taking.text);
+    return tm_control_ok(json_pack("{s:I}", "pages", tm_json_number(taking.receive.pages)));
 }
 
 /* The source decides whether it is given away. */

@@ -106,6 +106,7 @@ static bool send_xen(struct sending *sending)
 {
     struct tm_send *send = &sending->send;
     tm_foreign_begin(&sending->xen, sending->format.generation, xen_sink, sending);
+    sending->xen.marker = sending->format.marker;
     send->xen = &sending->xen;
     if (tm_send_begin(send) != TMEM_OK)
         return explain(sending);
@@ -180,6 +181,8 @@ static json_t *begin(struct tm_control_call *call, struct sending *sending)
 json_t *tm_control_save(struct tm_control_call *call)
 {
     struct sending sending;
+    if (tm_control_switch(call, "live"))
+        return tm_move_save_live(call);
     json_t *refused = begin(call, &sending);
     if (refused != NULL)
         return refused;

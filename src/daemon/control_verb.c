@@ -60,6 +60,13 @@ static const struct tm_control_field save_fields[] = {
     {"ephemeral_bytes", TM_CONTROL_LIMIT, false},
     {"ephemeral_ms", TM_CONTROL_NUMBER, false},
     {"format", TM_CONTROL_TEXT, false},
+    {"marker", TM_CONTROL_NUMBER, false},
+    {"live", TM_CONTROL_SWITCH, false},
+};
+
+static const struct tm_control_field save_extra_fields[] = {
+    {"client", TM_CONTROL_TEXT, true},
+    {"marker", TM_CONTROL_NUMBER, false},
 };
 
 static const struct tm_control_field migrate_fields[] = {
@@ -72,6 +79,7 @@ static const struct tm_control_field migrate_fields[] = {
 static const struct tm_control_field restore_fields[] = {
     {"as", TM_CONTROL_TEXT, false},
     {"format", TM_CONTROL_TEXT, false},
+    {"part", TM_CONTROL_SWITCH, false},
 };
 
 static const struct tm_control_field receive_fields[] = {
@@ -87,6 +95,7 @@ static const struct tm_control_verb verbs[] = {
     {"destroy", tm_control_destroy_client, TM_CONTROL_FIELDS(client_fields)},
     {"set", tm_control_set, TM_CONTROL_FIELDS(set_fields)},
     {"shared-auth", tm_control_shared_auth, TM_CONTROL_FIELDS(shared_auth_fields)},
+    {"token", tm_control_token, TM_CONTROL_FIELDS(client_fields)},
     {"freeable", tm_control_freeable, NULL, 0},
     {"reclaim", tm_control_reclaim, TM_CONTROL_FIELDS(reclaim_fields)},
     {"size", tm_control_size, TM_CONTROL_FIELDS(size_fields)},
@@ -94,7 +103,10 @@ static const struct tm_control_verb verbs[] = {
     {"events", tm_control_events, TM_CONTROL_FIELDS(events_fields)},
     {"version", tm_control_version, NULL, 0},
     {"save", tm_control_save, TM_CONTROL_FIELDS(save_fields)},
+    {"save-extra", tm_control_save_extra, TM_CONTROL_FIELDS(save_extra_fields)},
+    {"save-done", tm_control_save_done, TM_CONTROL_FIELDS(client_fields)},
     {"restore", tm_control_restore, TM_CONTROL_FIELDS(restore_fields)},
+    {"restore-extra", tm_control_restore_extra, TM_CONTROL_FIELDS(client_fields)},
     {"migrate", tm_control_migrate, TM_CONTROL_FIELDS(migrate_fields)},
     {"receive", tm_control_receive, TM_CONTROL_FIELDS(receive_fields)},
 };

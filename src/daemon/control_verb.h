@@ -28,6 +28,16 @@ struct tm_control_field {
 
 struct tm_control_connection;
 
+/*
+ * What a question leaves for later ones of the same connection: the first member of what a verb makes. It ends with the
+ * connection if no question did that before.
+ */
+struct tm_control_kept {
+    struct tm_control_kept *next;
+    void (*end)(struct tm_control_kept *kept, const struct tm_daemon *daemon); /* frees it as well; tells its kind */
+    char client[TMEM_CLIENT_NAME_SIZE];
+};
+
 /* One question. */
 struct tm_control_call {
     const struct tm_daemon *daemon;
@@ -59,6 +69,13 @@ bool tm_control_has(const struct tm_control_call *call, const char *field);
 
 /* The descriptor that came along as number @index, now the caller's to close; -1: there is none. */
 int tm_control_take_descriptor(struct tm_control_call *call, unsigned index);
+
+/* tm_control_keep - keep it for later questions. tm_control_take_kept - what is ended so of that client, the caller's
+ * now; NULL: there is none. */
+void tm_control_keep(struct tm_control_call *call, struct tm_control_kept *kept);
+struct tm_control_kept *tm_control_take_kept(struct tm_control_call *call,
+                                             void (*end)(struct tm_control_kept *kept, const struct tm_daemon *daemon),
+                                             const char *client);
 
 /* The connection's socket, to wait for its end (POLLHUP). */
 int tm_control_socket(const struct tm_control_call *call);
@@ -101,13 +118,17 @@ tm_control_function tm_control_list;
 tm_control_function tm_control_migrate;
 tm_control_function tm_control_receive;
 tm_control_function tm_control_restore;
+tm_control_function tm_control_restore_extra;
 tm_control_function tm_control_save;
+tm_control_function tm_control_save_done;
+tm_control_function tm_control_save_extra;
 tm_control_function tm_control_reclaim;
 tm_control_function tm_control_set;
 tm_control_function tm_control_shared_auth;
 tm_control_function tm_control_size;
 tm_control_function tm_control_stats;
 tm_control_function tm_control_thaw;
+tm_control_function tm_control_token;
 tm_control_function tm_control_version;
 
 #endif

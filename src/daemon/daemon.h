@@ -60,7 +60,7 @@ static inline const struct tm_config *tm_config_of(const struct tm_daemon *daemo
 uint64_t tm_now_ns(void);
 
 /* What this daemon knows of what a client may know: enum tm_wire_feature. */
-#define TM_DAEMON_FEATURES ((uint32_t)(TM_WIRE_STORED_PAGES | TM_WIRE_REGIONS | TM_WIRE_MOVES))
+#define TM_DAEMON_FEATURES ((uint32_t)(TM_WIRE_STORED_PAGES | TM_WIRE_REGIONS | TM_WIRE_MOVES | TM_WIRE_CLAIMS))
 
 #define TM_SECOND_NS UINT64_C(1000000000)
 

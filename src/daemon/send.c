@@ -67,6 +67,7 @@ static bool write_client(struct tm_send *send)
     memcpy(client->token, send->token, sizeof client->token);
     if (tmem_client_stats(send->client, &client->stats, sizeof client->stats) != TMEM_OK)
         return failed(send, "the client has no statistics");
+    client->stats.frozen = send->hides_freeze ? 0 : client->stats.frozen;
     return write_item(send);
 }
 
@@ -125,6 +126,8 @@ static bool write_page(struct tm_send *send, struct tm_member *member, uint64_t 
     else {
         send->pages++;
         send->bytes += item->page.size_bytes;
+        if (send->sent != NULL && !tm_sent_add(send->sent, pool, object, index))
+            return failed(send, "no memory to note which pages were written");
     }
     return write_item(send);
 }

@@ -12,6 +12,7 @@
 #ifndef TM_DAEMON_SEND_H
 #define TM_DAEMON_SEND_H
 
+#include "daemon/sent.h"
 #include "engine/engine.h"
 #include "save/save.h"
 
@@ -28,6 +29,8 @@ struct tm_send {
     struct tmem_client *client;
     struct tm_save_writer *writer;
     struct tm_foreign_writer *xen; /* NULL; or, instead of the other, for one round that is the last */
+    struct tm_sent *sent;          /* NULL; or notes which pages were written */
+    bool hides_freeze;             /* whoever saves has frozen the client for that */
     const struct tm_send_plan *plan;
     uint32_t uid;
     unsigned char token[TM_SAVE_TOKEN_BYTES];

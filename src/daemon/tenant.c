@@ -66,8 +66,11 @@ enum {
     NOTE_TOKEN,     /* two words */
     NOTE_USER = 2,  /* and NOTE_IS_WRITTEN, and from NOTE_TERMS on what its rule said when that was applied last */
     NOTE_UNTIL = 3, /* monotonic time until which an orphan waits, 0: it is none. The memory is gone when that starts
-                       anew */
+                       anew. And NOTE_IS_SAVED: it is frozen only for that, with what it is to be after it */
 };
+#define NOTE_IS_SAVED (UINT64_C(1) << 63)
+#define NOTE_IS_FROZEN_AFTER (UINT64_C(1) << 62)
+#define NOTE_TIME (NOTE_IS_FROZEN_AFTER - 1u)
 #define NOTE_IS_WRITTEN (UINT64_C(1) << 32)
 #define NOTE_TERMS 33u
 TM_STATIC_ASSERT(sizeof(struct tm_wire_token) == 2u * sizeof(uint64_t));
@@ -77,7 +80,9 @@ void tm_tenant_write_note(const struct tm_tenant *tenant)
     uint64_t note[TM_CLIENT_NOTE_WORDS];
     memcpy(&note[NOTE_TOKEN], tenant->token.bytes, sizeof tenant->token.bytes);
     note[NOTE_USER] = tenant->uid | NOTE_IS_WRITTEN | (uint64_t)tm_rule_terms(tenant->rule) << NOTE_TERMS;
-    note[NOTE_UNTIL] = tenant->state == TM_TENANT_ORPHAN ? tenant->orphan_until_ns : 0;
+    note[NOTE_UNTIL] = tenant->state == TM_TENANT_ORPHAN ? tenant->orphan_until_ns & NOTE_TIME : 0;
+    if (tm_load_relaxed(&tenant->is_saved) != 0)
+        note[NOTE_UNTIL] |= NOTE_IS_SAVED | (tenant->is_frozen_after ? NOTE_IS_FROZEN_AFTER : 0);
     tm_client_set_note(tm_client_of(tenant->client), note);
 }
 
@@ -185,6 +190,30 @@ static enum tmem_result make_another(struct tm_tenants *tenants, const struct tm
     return result;
 }
 
+/* Every one is looked at: time tells nothing of a token. */
+static struct tm_tenant *find_token(const struct tm_tenants *tenants, const struct tm_wire_token *token)
+{
+    struct tm_tenant *found = NULL;
+    for (struct tm_tenant *tenant = tenants->first; tenant != NULL; tenant = tenant->next)
+        if (tm_token_is(&tenant->token, token))
+            found = tenant;
+    return found;
+}
+
+/* The one that is there already, or a new one. */
+static enum tmem_result find_or_make(struct tm_tenants *tenants, const struct tm_rule *rule,
+                                     const struct tm_tenant_wish *wish, const char *name, struct tm_tenant **tenant,
+                                     char *text, size_t text_size)
+{
+    *tenant = wish->must_claim ? find_token(tenants, &wish->token) : tm_tenants_find(tenants, name);
+    if (*tenant != NULL)
+        return reconnect(*tenant, wish, text, text_size);
+    if (!wish->must_claim)
+        return make_another(tenants, rule, wish, name, tenant, text, text_size);
+    snprintf(text, text_size, "no client here has this token (it ended, or waited too long: see `tmem list`)");
+    return TMEM_DENIED;
+}
+
 enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_tenant_wish *wish,
                                    struct tm_tenant **tenant, bool *claimed, char *text, size_t text_size)
 {
@@ -197,10 +226,10 @@ enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_t
         tm_tenants_unlock(tenants);
         return TMEM_DENIED;
     }
-    struct tm_tenant *found = tm_tenants_find(tenants, name);
-    *claimed = found != NULL;
-    enum tmem_result result = found != NULL ? reconnect(found, wish, text, text_size)
-                                            : make_another(tenants, rule, wish, name, &found, text, text_size);
+    struct tm_tenant *found;
+    uint64_t last_serial = tenants->last_serial;
+    enum tmem_result result = find_or_make(tenants, rule, wish, name, &found, text, text_size);
+    *claimed = last_serial == tenants->last_serial; /* nobody was made */
     if (result == TMEM_OK && *claimed && (result = tm_tenant_authorise(found->client, found->rule, rule)) != TMEM_OK)
         snprintf(text, text_size, "client '%s': %s", name, tmem_result_text(result));
     if (result == TMEM_OK) {
@@ -212,8 +241,8 @@ enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_t
         tm_tenant_apply(found, tm_tenant_follow(found, rule));
         tm_tenant_write_note(found); /* before the client is told its token */
         *tenant = found;
-        tm_events_add(tenants->daemon->events, *claimed ? TM_EVENT_CLIENT_RETURNED : TM_EVENT_CLIENT_CAME, name,
-                      wish->uid, 0, NULL);
+        tm_events_add(tenants->daemon->events, *claimed ? TM_EVENT_CLIENT_RETURNED : TM_EVENT_CLIENT_CAME,
+                      found->name, wish->uid, 0, NULL);
     }
     tm_tenants_unlock(tenants);
     return result;
@@ -334,6 +363,8 @@ void tm_tenant_settle(struct tm_tenants *tenants, struct tm_tenant *tenant)
     tm_tenants_lock(tenants);
     tenant->orphan_until_ns = until_ns;
     tenant->state = TM_TENANT_ORPHAN;
+    if (tenant->is_save_over)
+        tm_tenant_finish_save(tenant);
     tm_tenant_write_note(tenant);
     tm_tenants_unlock(tenants);
     tm_events_add(tenants->daemon->events, TM_EVENT_CLIENT_ORPHANED, tenant->name, pages, grace_seconds, NULL);
@@ -415,6 +446,12 @@ uint64_t tm_tenant_pool_of_former(const struct tm_tenant *tenant, uint64_t forme
     return 0;
 }
 
+uint64_t tm_tenant_pool_after(const struct tm_tenant *tenant, uint64_t id)
+{
+    uint32_t at = id < UINT64_MAX ? position_of(tenant, id + 1u) : tenant->pool_count;
+    return at < tenant->pool_count ? tenant->pools[at].id : 0;
+}
+
 static bool make_room(struct tm_tenant *tenant)
 {
     if (tenant->pool_count < tenant->pool_capacity)
@@ -435,7 +472,7 @@ enum tmem_result tm_tenant_pool_create(struct tm_tenant *tenant, uint32_t flags,
     const struct tm_rule *rule = tm_load_acquire(&tenant->rule);
     if ((flags & TMEM_POOL_PERSISTENT) != 0 && !rule->persistent)
         return TMEM_DENIED;
-    if (tenant->pool_count >= rule->pools)
+    if (tenant->pool_count >= rule->pools || tm_load_relaxed(&tenant->is_saved) != 0)
         return TMEM_REFUSED;
     if (!make_room(tenant))
         return TMEM_NOMEM;
@@ -541,7 +578,9 @@ static enum tmem_result make_orphan(struct tm_tenants *tenants, struct tmem_clie
         return result;
     }
     tenant->state = TM_TENANT_ORPHAN;
-    tenant->orphan_until_ns = until_of(tenant, note[NOTE_UNTIL], config->grace_seconds);
+    tenant->orphan_until_ns = until_of(tenant, note[NOTE_UNTIL] & NOTE_TIME, config->grace_seconds);
+    if ((note[NOTE_UNTIL] & NOTE_IS_SAVED) != 0)
+        tm_client_set_frozen(tm_client_of(client), (note[NOTE_UNTIL] & NOTE_IS_FROZEN_AFTER) != 0);
     tm_tenants_lock(tenants);
     tm_tenant_write_note(tenant);
     add(tenants, tenant);

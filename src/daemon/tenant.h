@@ -60,6 +60,9 @@ struct tm_tenant {
     bool is_doomed;                 /* an operator ends it: nothing waits */
     unsigned holds;                 /* operators who look at it: it does not end before they are done */
     bool is_put_off;                /* its end waits for them */
+    uint32_t is_saved;              /* atomic: frozen between tm_tenant_save_begin() and tm_tenant_save_end() */
+    bool is_frozen_after;           /* what it is to be then */
+    bool is_save_over;              /* and that happened while it was ENDING */
     uint32_t paused;                /* atomic */
     uint32_t busy;                  /* atomic: it is being served */
     struct tm_tenant_watch watch;
@@ -83,7 +86,8 @@ struct tm_tenant_wish {
     uint64_t cap_bytes;
     uint32_t weight;
     struct tm_wire_token token;
-    int socket; /* the connection's */
+    int socket;      /* the connection's */
+    bool must_claim; /* the tenant of this token, and no other */
 };
 
 /*
@@ -103,8 +107,9 @@ void tm_tenants_destroy(struct tm_tenants *tenants);
  * @claimed  receives whether its token was good, and it has what it had.
  * @text     receives what is wrong and what to do, on all results but TMEM_OK.
  *
- * Results: TMEM_OK, TMEM_DENIED (configuration), TMEM_INVALID (the name), TMEM_EXISTS (connected, or waits for its
- * token), TMEM_UNAVAILABLE (is just ending: again in a moment), TMEM_REFUSED (too many clients), TMEM_NOMEM.
+ * Results: TMEM_OK, TMEM_DENIED (configuration; nobody has the token that must be claimed), TMEM_INVALID (the name),
+ * TMEM_EXISTS (connected, or waits for its token), TMEM_UNAVAILABLE (is just ending: again in a moment), TMEM_REFUSED
+ * (too many clients), TMEM_NOMEM.
  */
 enum tmem_result tm_tenant_connect(struct tm_tenants *tenants, const struct tm_tenant_wish *wish,
                                    struct tm_tenant **tenant, bool *claimed, char *text, size_t text_size);
@@ -191,6 +196,20 @@ bool tm_tenant_doom(struct tm_tenants *tenants, const char *name, uint64_t *page
 void tm_tenant_pause(struct tm_tenant *tenant);
 void tm_tenant_go_on(struct tm_tenants *tenants, struct tm_tenant *tenant);
 
+/*
+ * tm_tenant_save_begin - what is held may be read for as long as it takes, in several questions: until
+ * tm_tenant_save_end() its pages only go, none come, and it makes no pools. tm_dirty_begin() has seen that nobody else
+ * saves it. Answers whether it was frozen before.
+ */
+bool tm_tenant_save_begin(struct tm_tenants *tenants, struct tm_tenant *tenant);
+
+/* tm_tenant_save_end - it goes on as it was, or as it was told meanwhile, and nobody watches it (tm_dirty_end()).
+ * Nothing happens if the tenant of this serial is gone. */
+void tm_tenant_save_end(struct tm_tenants *tenants, uint64_t serial);
+
+/* tm_tenant_set_frozen - for who holds it: at once, or when it is saved no more. */
+void tm_tenant_set_frozen(struct tm_tenants *tenants, struct tm_tenant *tenant, bool frozen);
+
 /* tm_tenant_is_ending - its connection has ended, or its grace: who holds it had better let it go. */
 bool tm_tenant_is_ending(struct tm_tenants *tenants, const struct tm_tenant *tenant);
 
@@ -212,6 +231,9 @@ struct tmem_pool *tm_tenant_pool(struct tm_tenant *tenant, uint64_t id);
 
 /* tm_tenant_pool_of_former - id of the pool that was called so where the tenant came from; 0: none. */
 uint64_t tm_tenant_pool_of_former(const struct tm_tenant *tenant, uint64_t former);
+
+/* tm_tenant_pool_after - the least id above @id; 0: none. */
+uint64_t tm_tenant_pool_after(const struct tm_tenant *tenant, uint64_t id);
 
 /*
  * tm_tenant_pool_create - make or join a pool, as the tenant's rule allows. *id on TMEM_OK.

@@ -57,6 +57,9 @@ void tm_tenant_lower(struct tm_tenant *tenant);
 /* Under the lock. What of the tenant the next daemon has to know. */
 void tm_tenant_write_note(const struct tm_tenant *tenant);
 
+/* Under the lock. What tm_tenant_save_end() does. */
+void tm_tenant_finish_save(struct tm_tenant *tenant);
+
 /* Under the lock. NULL: there is none of this name. */
 struct tm_tenant *tm_tenants_find(const struct tm_tenants *tenants, const char *name);
 

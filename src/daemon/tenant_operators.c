@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/atomic.h"
+#include "client/client.h"
 #include "daemon/reaper.h"
 #include "daemon/worker.h"
 
@@ -57,12 +58,12 @@ bool tm_tenant_waits(struct tm_tenants *tenants, const struct tm_tenant *tenant,
 }
 
 /* Under the lock. */
-static bool is_there(const struct tm_tenants *tenants, uint64_t serial)
+static struct tm_tenant *find_serial(const struct tm_tenants *tenants, uint64_t serial)
 {
-    const struct tm_tenant *tenant = tenants->first;
+    struct tm_tenant *tenant = tenants->first;
     while (tenant != NULL && tenant->serial != serial)
         tenant = tenant->next;
-    return tenant != NULL;
+    return tenant;
 }
 
 /* Under the lock. True: the reaper is to be told. */
@@ -94,7 +95,7 @@ bool tm_tenant_doom(struct tm_tenants *tenants, const char *name, uint64_t *page
     if (is_orphan)
         tm_reaper_add(tenants->daemon->reaper, tenant);
     tm_tenants_lock(tenants);
-    while (is_there(tenants, serial))
+    while (find_serial(tenants, serial) != NULL)
         (void)pthread_cond_wait(&tenants->gone, &tenants->mutex);
     tm_tenants_unlock(tenants);
     return true;
@@ -141,4 +142,54 @@ bool tm_tenant_is_ending(struct tm_tenants *tenants, const struct tm_tenant *ten
     bool is_ending = tenant->state == TM_TENANT_ENDING || tenant->is_doomed;
     tm_tenants_unlock(tenants);
     return is_ending;
+}
+
+/* ---- saving while it runs ---- */
+
+bool tm_tenant_save_begin(struct tm_tenants *tenants, struct tm_tenant *tenant)
+{
+    struct tmem_client_stats stats;
+    tm_tenant_pause(tenant); /* no put is under way that has not seen it */
+    tm_tenants_lock(tenants);
+    bool is_known = tmem_client_stats(tenant->client, &stats, sizeof stats) == TMEM_OK;
+    bool was_frozen = is_known && stats.frozen != 0;
+    tenant->is_frozen_after = was_frozen;
+    tm_store_relaxed(&tenant->is_saved, 1u);
+    tm_tenant_write_note(tenant);
+    tm_client_set_frozen(tm_client_of(tenant->client), true);
+    tm_tenants_unlock(tenants);
+    tm_tenant_go_on(tenants, tenant);
+    return was_frozen;
+}
+
+void tm_tenant_finish_save(struct tm_tenant *tenant)
+{
+    tenant->is_save_over = false;
+    tm_dirty_end(tm_client_of(tenant->client));
+    tm_client_set_frozen(tm_client_of(tenant->client), tenant->is_frozen_after);
+    tm_store_relaxed(&tenant->is_saved, 0u);
+    tm_tenant_write_note(tenant);
+}
+
+void tm_tenant_save_end(struct tm_tenants *tenants, uint64_t serial)
+{
+    tm_tenants_lock(tenants);
+    struct tm_tenant *tenant = find_serial(tenants, serial);
+    /* One that is ENDING is the reaper's, which may have ended its client by now. */
+    if (tenant != NULL && tenant->state == TM_TENANT_ENDING)
+        tenant->is_save_over = true;
+    else if (tenant != NULL)
+        tm_tenant_finish_save(tenant);
+    tm_tenants_unlock(tenants);
+}
+
+void tm_tenant_set_frozen(struct tm_tenants *tenants, struct tm_tenant *tenant, bool frozen)
+{
+    tm_tenants_lock(tenants);
+    if (tm_load_relaxed(&tenant->is_saved) != 0) {
+        tenant->is_frozen_after = frozen;
+        tm_tenant_write_note(tenant);
+    } else
+        tm_client_set_frozen(tm_client_of(tenant->client), frozen);
+    tm_tenants_unlock(tenants);
 }

@@ -3,6 +3,7 @@
 #include "daemon/transfer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,6 +12,13 @@
 #include <unistd.h>
 
 #define ASK_EVERY_MS 200
+
+/* One that goes the other way only is never ready, and nobody is told why. */
+static bool goes_this_way(int descriptor, short events)
+{
+    int mode = fcntl(descriptor, F_GETFL) & O_ACCMODE;
+    return mode == O_RDWR || mode == (events == POLLIN ? O_RDONLY : O_WRONLY);
+}
 
 /* Waits for @events. False: an error, or it is not wanted any more. */
 static bool wait_for(struct tm_transfer *transfer, int descriptor, short events)
@@ -24,6 +32,10 @@ static bool wait_for(struct tm_transfer *transfer, int descriptor, short events)
         }
         if (ready > 0)
             return true;
+        if (ready == 0 && !goes_this_way(descriptor, events)) {
+            transfer->error = EBADF;
+            return false;
+        }
         if (!transfer->is_wanted(transfer->user))
             return false;
     }

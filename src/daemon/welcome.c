@@ -125,6 +125,13 @@ static void refuse(struct tm_session *session, struct tm_scratch *scratch, enum 
     session->state = TM_SESSION_OVER;
 }
 
+/* A token and no name: whose token it is, or nobody. */
+static bool must_claim(const struct tm_wire_hello *hello)
+{
+    static const struct tm_wire_token none;
+    return (hello->features & TM_WIRE_CLAIMS) != 0 && hello->name[0] == '\0' && !tm_token_is(&none, &hello->token);
+}
+
 /* True: it went to another daemon, and was told so. */
 static bool send_on(struct tm_session *session, struct tm_scratch *scratch)
 {
@@ -156,7 +163,8 @@ void tm_session_welcome(struct tm_session *session, struct tm_scratch *scratch)
     if (send_on(session, scratch))
         return;
     struct tm_tenant_wish wish = {session->uid, hello->name, hello->size_bytes,
-                                  hello->cap_bytes, hello->weight, hello->token, session->socket};
+                                  hello->cap_bytes, hello->weight, hello->token, session->socket,
+                                  must_claim(hello)};
     enum tmem_result result = tm_tenant_connect(session->daemon->tenants, &wish, &session->tenant, &claimed, text,
                                                 sizeof text);
     if (result != TMEM_OK) {

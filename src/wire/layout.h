@@ -24,7 +24,8 @@ enum tm_wire_feature {
     TM_WIRE_STORED_PAGES = 1u << 0, /* TM_WIRE_GET_STORED, TM_WIRE_PUT_STORED */
     TM_WIRE_REGIONS = 1u << 1,      /* memory of the client's own: TM_WIRE_REGISTER */
     TM_WIRE_MOVES = 1u << 2,        /* TM_WIRE_MOVED, TM_WIRE_POOL_FORMER */
-    TM_WIRE_FEATURES = TM_WIRE_STORED_PAGES | TM_WIRE_REGIONS | TM_WIRE_MOVES,
+    TM_WIRE_CLAIMS = 1u << 3,       /* a hello with a token and no name is for whose token it is; TM_WIRE_POOL_NEXT */
+    TM_WIRE_FEATURES = TM_WIRE_STORED_PAGES | TM_WIRE_REGIONS | TM_WIRE_MOVES | TM_WIRE_CLAIMS,
 };
 
 /* Limits of any ring. Entries are powers of two. */

@@ -132,6 +132,7 @@ static const struct {
     FIXED(TM_WIRE_MOVED, tm_wire_moved, 0, TM_WIRE_FROM_DAEMON, judge_moved),
     FIXED(TM_WIRE_POOL_FORMER, tm_wire_pool, 0, TM_WIRE_FROM_CLIENT, judge_plain),
     FIXED(TM_WIRE_POOL_FOUND, tm_wire_pool, 0, TM_WIRE_FROM_DAEMON, judge_plain),
+    FIXED(TM_WIRE_POOL_NEXT, tm_wire_pool, 0, TM_WIRE_FROM_CLIENT, judge_plain),
     FIXED(TM_WIRE_LEAVE, tm_wire_plain, 0, TM_WIRE_FROM_CLIENT, judge_plain),
 };
 

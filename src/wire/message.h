@@ -40,6 +40,7 @@ enum tm_wire_kind {
     TM_WIRE_MOVED = 14,       /* instead of TM_WIRE_WELCOME: the client is with another daemon */
     TM_WIRE_POOL_FORMER = 15, /* -> TM_WIRE_POOL_FOUND; what the pool is called here that was called so there */
     TM_WIRE_POOL_FOUND = 16,
+    TM_WIRE_POOL_NEXT = 17, /* -> TM_WIRE_POOL_FOUND; the client's pool with the least id above this one */
     TM_WIRE_KIND_COUNT
 };
 
@@ -128,7 +129,7 @@ struct tm_wire_plain {
     struct tm_wire_message head;
 };
 
-/* TM_WIRE_POOL_OPEN, TM_WIRE_POOL_FORMER, TM_WIRE_POOL_FOUND. */
+/* TM_WIRE_POOL_OPEN, TM_WIRE_POOL_FORMER, TM_WIRE_POOL_NEXT, TM_WIRE_POOL_FOUND. */
 struct tm_wire_pool {
     struct tm_wire_message head;
     uint64_t pool;

@@ -16,6 +16,7 @@ static const unsigned char from_client[TM_WIRE_KIND_COUNT] = {
     [TM_WIRE_UNREGISTER] = 1,
     [TM_WIRE_POOL_OPEN] = 1,
     [TM_WIRE_POOL_FORMER] = 1,
+    [TM_WIRE_POOL_NEXT] = 1,
     [TM_WIRE_WALK] = 1,
     [TM_WIRE_STATISTICS] = 1,
     [TM_WIRE_LEAVE] = 1,

@@ -52,6 +52,7 @@ static long judge(const json_t *answer)
                  {"not-found", EPERM}, /* the original's -1 */
                  {"denied", EACCES},
                  {"exists", EEXIST},
+                 {"refused", ENOMEM},
                  {"no-memory", ENOMEM}};
     const char *word = tm_xc_text(answer, "result");
     for (size_t i = 0; i < TM_ARRAY_SIZE(words); i++)
@@ -80,20 +81,36 @@ static long hear(struct tmem_daemon *daemon, const char *line, json_t **answer)
     }
 }
 
-long tm_xc_ask(struct tmem_daemon *daemon, json_t *question, json_t **answer)
+static long ask_with(struct tmem_daemon *daemon, json_t *question, const int *descriptors, size_t count,
+                     json_t **answer)
 {
     const char *line;
     char *text = question != NULL ? json_dumps(question, JSON_COMPACT) : NULL;
     json_decref(question);
     if (text == NULL)
         return -ENOMEM;
-    enum tmem_result asked = tmem_daemon_ask(daemon, text, NULL, 0, &line);
+    enum tmem_result asked = tmem_daemon_ask(daemon, text, descriptors, count, &line);
     free(text);
     if (asked != TMEM_OK)
-        return asked == TMEM_NOMEM ? -ENOMEM : -ENOTCONN;
+        return asked == TMEM_NOMEM ? -ENOMEM : asked == TMEM_INVALID ? -EBADF
+                                                                     : -ENOTCONN;
     long result = hear(daemon, line, answer);
     if (result == 0 && (result = judge(*answer)) != 0)
         json_decref(*answer);
+    return result;
+}
+
+long tm_xc_ask(struct tmem_daemon *daemon, json_t *question, json_t **answer)
+{
+    return ask_with(daemon, question, NULL, 0, answer);
+}
+
+long tm_xc_do_with(struct tmem_daemon *daemon, json_t *question, int descriptor)
+{
+    json_t *answer;
+    long result = ask_with(daemon, question, &descriptor, 1, &answer);
+    if (result == 0)
+        json_decref(answer);
     return result;
 }
 

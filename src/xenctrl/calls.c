@@ -127,6 +127,31 @@ int xc_tmem_auth(xc_interface *xch, int cli_id, char *uuid_str, int enable)
     return answer(tm_xc_authorise(&request, uuid, enable != 0));
 }
 
+int xc_tmem_save(xc_interface *xch, int dom, int io_fd, int live, int field_marker)
+{
+    return answer(tm_xc_save(xch != NULL ? xch->daemon : NULL, dom, io_fd, false, live != 0, field_marker));
+}
+
+int xc_tmem_save_extra(xc_interface *xch, int dom, int io_fd, int field_marker)
+{
+    return answer(tm_xc_save_extra(xch != NULL ? xch->daemon : NULL, dom, io_fd, field_marker));
+}
+
+void xc_tmem_save_done(xc_interface *xch, int dom)
+{
+    tm_xc_save_done(xch != NULL ? xch->daemon : NULL, dom);
+}
+
+int xc_tmem_restore(xc_interface *xch, int dom, int io_fd)
+{
+    return answer(tm_xc_restore(xch != NULL ? xch->daemon : NULL, dom, io_fd));
+}
+
+int xc_tmem_restore_extra(xc_interface *xch, int dom, int io_fd)
+{
+    return answer(tm_xc_restore_extra(xch != NULL ? xch->daemon : NULL, dom, io_fd));
+}
+
 /* ---- May 2009: a descriptor is a place in a table ---- */
 
 #define DESCRIPTORS 64
@@ -138,6 +163,11 @@ TMEM_XENCTRL_EXPORT int tmem_xc_200905_interface_open(void);
 TMEM_XENCTRL_EXPORT int tmem_xc_200905_interface_close(int xc);
 TMEM_XENCTRL_EXPORT int tmem_xc_200905_tmem_control(int xc, int32_t pool_id, uint32_t subop, uint32_t cli_id,
                                                     uint32_t arg1, uint32_t arg2, void *buf);
+TMEM_XENCTRL_EXPORT int tmem_xc_200905_tmem_save(int xc, int dom, int io_fd, int live, int field_marker);
+TMEM_XENCTRL_EXPORT int tmem_xc_200905_tmem_save_extra(int xc, int dom, int io_fd, int field_marker);
+TMEM_XENCTRL_EXPORT void tmem_xc_200905_tmem_save_done(int xc, int dom);
+TMEM_XENCTRL_EXPORT int tmem_xc_200905_tmem_restore(int xc, int dom, int io_fd);
+TMEM_XENCTRL_EXPORT int tmem_xc_200905_tmem_restore_extra(int xc, int dom, int io_fd);
 
 /* NULL: the descriptor is none. Takes it out of the table if it is to be closed. */
 static struct tmem_daemon *find(int xc, bool closes)
@@ -188,4 +218,29 @@ int tmem_xc_200905_tmem_control(int xc, int32_t pool_id, uint32_t subop, uint32_
     if (request.daemon == NULL)
         return answer(-EBADF);
     return answer(has_buffer && arg1 > 0 && buf == NULL ? -ENOMEM : tm_xc_perform(&request));
+}
+
+int tmem_xc_200905_tmem_save(int xc, int dom, int io_fd, int live, int field_marker)
+{
+    return answer(tm_xc_save(find(xc, false), dom, io_fd, true, live != 0, field_marker));
+}
+
+int tmem_xc_200905_tmem_save_extra(int xc, int dom, int io_fd, int field_marker)
+{
+    return answer(tm_xc_save_extra(find(xc, false), dom, io_fd, field_marker));
+}
+
+void tmem_xc_200905_tmem_save_done(int xc, int dom)
+{
+    tm_xc_save_done(find(xc, false), dom);
+}
+
+int tmem_xc_200905_tmem_restore(int xc, int dom, int io_fd)
+{
+    return answer(tm_xc_restore(find(xc, false), dom, io_fd));
+}
+
+int tmem_xc_200905_tmem_restore_extra(int xc, int dom, int io_fd)
+{
+    return answer(tm_xc_restore_extra(find(xc, false), dom, io_fd));
 }

@@ -37,12 +37,21 @@ long tm_xc_perform(struct tm_xc_request *request);
 /* SET_AUTH of one uuid. Results: 1, or -errno. */
 long tm_xc_authorise(struct tm_xc_request *request, const uint64_t uuid[2], bool allow);
 
+/* ---- save.c; see <tmem/xenctrl.h>. Results: as there, or -errno. ---- */
+
+long tm_xc_save(struct tmem_daemon *daemon, int domain, int descriptor, bool is_old, bool live, int marker);
+long tm_xc_save_extra(struct tmem_daemon *daemon, int domain, int descriptor, int marker);
+void tm_xc_save_done(struct tmem_daemon *daemon, int domain);
+long tm_xc_restore(struct tmem_daemon *daemon, int domain, int descriptor);
+long tm_xc_restore_extra(struct tmem_daemon *daemon, int domain, int descriptor);
+
 /* ---- ask.c ---- */
 
 /* Asks, and consumes the question (NULL: no memory). Results: 0 and *answer, the caller's to decref; or -errno. */
 long tm_xc_ask(struct tmem_daemon *daemon, json_t *question, json_t **answer);
-/* The same without a need for the answer. */
+/* The same without a need for the answer; and with a descriptor that goes along. */
 long tm_xc_do(struct tmem_daemon *daemon, json_t *question);
+long tm_xc_do_with(struct tmem_daemon *daemon, json_t *question, int descriptor);
 
 /*
  * All clients that are domains, as an array in the order of their numbers, and what the daemon says of its store.

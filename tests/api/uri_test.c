@@ -34,6 +34,11 @@ static const struct row bad[] = {
     {"unix:,name=a", TMEM_INVALID, "no path", "unix:/run/tmem/tmemd.sock"},
     {"unix:/x,", TMEM_INVALID, "','", "nothing follows"},
     {"unix:/x,workers=3", TMEM_INVALID, "'workers'", "daemon's configuration"},
+    {"unix:/x,token=", TMEM_INVALID, "token=", "a client's token"},
+    {"unix:/x,token=/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
+     "56789012345678901234567890",
+     TMEM_INVALID, "token=", "a client's token"},
+    {"unix:/no/such,token=/no/such", TMEM_UNAVAILABLE, "/no/such", "try: tmemd"},
     {"unix:/x,name=", TMEM_INVALID, "name=", "1 to 31"},
     {"unix:/x,name=a b", TMEM_INVALID, "name=a b", "1 to 31"},
     {"unix:/x,name=01234567890123456789012345678901", TMEM_INVALID, "name=0123", "1 to 31"},

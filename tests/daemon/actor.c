@@ -4,9 +4,12 @@
  *
  * usage: actor URI CLIENT
  *
+ * CLIENT is made; "-": it is the only one that the store has already.
+ *
  * Each line of its standard input is a command, and is answered by one line, the result's text:
  *
  *   pool NAME ephemeral|persistent [UUID]   make or join a pool, and call it NAME; UUID as two hexadecimal numbers
+ *   find NAME PLACE                         call the pool at this place of the client's NAME; the first is 0
  *   put NAME OBJECT INDEX NUMBER            a page full of NUMBER
  *   get NAME OBJECT INDEX                   "ok NUMBER"
  *   fill NAME OBJECT COUNT                  puts of pages 0 to COUNT - 1 that do not compress: "ok STORED"
@@ -14,9 +17,11 @@
  *
  * It leaves at the end of its input; a client whose daemon has ended it answers what the library does.
  */
+#include <tmem/control.h>
 #include <tmem/tmem.h>
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +58,16 @@ static void make_pool(struct tmem_client *client, const char *name, const char *
         uuid.word[0] = strtoull(low, NULL, 16);
     }
     answer(tmem_pool_create(client, flags, high != NULL ? &uuid : NULL, pool_of(name)));
+}
+
+static void find(struct tmem_client *client, const char *name, uint64_t place)
+{
+    uint64_t ids[POOLS];
+    size_t count = 0;
+    enum tmem_result result = tmem_client_pools(client, 0, ids, POOLS, &count);
+    if (result == TMEM_OK && place >= count)
+        result = TMEM_NOT_FOUND;
+    answer(result == TMEM_OK ? tmem_pool_open(client, ids[place], pool_of(name)) : result);
 }
 
 static void put(const char *name, uint64_t object, uint32_t index, uint64_t number)
@@ -114,6 +129,8 @@ static void obey(struct tmem_client *client, char *line)
         printf("what?\n");
     else if (strcmp(words[0], "pool") == 0 && words[2] != NULL)
         make_pool(client, words[1], words[2], words[3], words[3] != NULL ? words[4] : NULL);
+    else if (strcmp(words[0], "find") == 0)
+        find(client, words[1], number(words[2]));
     else if (*pool_of(words[1]) == NULL)
         printf("no such pool\n");
     else if (strcmp(words[0], "put") == 0)
@@ -129,6 +146,16 @@ static void obey(struct tmem_client *client, char *line)
     fflush(stdout);
 }
 
+static enum tmem_result open_only(struct tmem_store *store, struct tmem_client **client)
+{
+    char name[TMEM_CLIENT_NAME_SIZE] = "";
+    size_t count = 0;
+    enum tmem_result result = tmem_store_clients(store, name, &name, 1, &count);
+    if (result == TMEM_OK && count == 0)
+        result = TMEM_NOT_FOUND;
+    return result == TMEM_OK ? tmem_client_open(store, name, client) : result;
+}
+
 int main(int count, char **arguments)
 {
     struct tmem_store *store;
@@ -141,7 +168,9 @@ int main(int count, char **arguments)
         printf("%s\n", error.text);
         return 1;
     }
-    enum tmem_result result = tmem_client_create(store, arguments[2], NULL, &client);
+    bool makes = strcmp(arguments[2], "-") != 0;
+    enum tmem_result result =
+        makes ? tmem_client_create(store, arguments[2], NULL, &client) : open_only(store, &client);
     answer(result);
     fflush(stdout);
     while (result == TMEM_OK && fgets(line, sizeof line, stdin) != NULL)

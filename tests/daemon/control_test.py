@@ -251,6 +251,79 @@ class Verbs(Case):
                          [event['event'] for event in self.events()])
         self.assertEqual(5, self.events()[2]['persistent_pages'])
 
+    def leave_behind(self):
+        """An orphan with a page that holds 7, and the file with its token."""
+        actor = self.actor('left')
+        self.assertEqual('ok', actor('pool cache ephemeral'))
+        self.assertEqual('ok', actor('pool disk persistent'))
+        self.assertEqual('ok', actor('put disk 1 2 7'))
+        actor.kill()
+        self.within(20, lambda: self.is_left('test:left'))
+        return self.token_file('test:left')
+
+    def is_left(self, name):
+        return name in [client['client'] for client in self.ask('list', orphans=True)['clients']]
+
+    def token_file(self, client):
+        name = self.work + '/token'
+        with open(name, 'w', encoding='ascii') as stream:
+            stream.write(self.run_tmem('token', client))
+        return name
+
+    def claim(self, token):
+        actor = Actor(f'{self.path},token={token}', '-')
+        self.addCleanup(actor.leave)
+        return actor
+
+    def test_who_has_the_token_has_the_pages(self):
+        token = self.leave_behind()
+        claimer = self.claim(token)
+        self.assertEqual('ok', claimer.welcome)
+        self.assertEqual('ok', claimer('find disk 0'))
+        self.assertEqual('ok 7', claimer('get disk 1 2'))
+        self.assertEqual('not found', claimer('find cache 1'))
+        self.assertFalse(self.is_left('test:left'))
+        self.assertIn('is connected already', self.claim(token).welcome)
+        # By the same token it comes back, with the pools it had opened.
+        claimer.kill()
+        self.within(20, lambda: self.is_left('test:left'))
+        claimer = self.claim(token)
+        self.assertEqual('ok', claimer('find disk 0'))
+        self.assertEqual('ok 7', claimer('get disk 1 2'))
+        claimer.leave()
+        self.within(20, lambda: not self.ask('list')['clients'])
+        self.assertIn('no client here has this token', self.claim(token).welcome)
+
+    def test_a_client_that_was_restored_is_claimed_under_any_name(self):
+        self.leave_behind()
+        self.as_json('save', 'test:left', self.work + '/file')
+        self.ask('destroy', client='test:left')
+        self.as_json('restore', '--as', 'nobodys', self.work + '/file')
+        claimer = self.claim(self.token_file('nobodys'))
+        self.assertEqual('ok', claimer.welcome)
+        self.assertEqual('ok', claimer('find disk 0'))
+        self.assertEqual('ok 7', claimer('get disk 1 2'))
+        self.assertEqual('ok', claimer('put disk 1 3 8'))
+        self.assertEqual(2, self.client('nobodys')['pages'])
+
+    def test_tokens_that_are_none(self):
+        token = self.leave_behind()
+        with open(token, 'r+', encoding='ascii') as stream:
+            digits = stream.read()
+            stream.seek(0)
+            stream.write('1' * 32)
+        self.assertIn('no client here has this token', self.claim(token).welcome)
+        for wrong in ('', '0' * 32, digits[:31], digits[:-1] + '0\n', 'g' * 32, digits.upper() + '!', 'a' * 1000):
+            with open(token, 'w', encoding='ascii') as stream:
+                stream.write(wrong)
+            self.assertIn('expected 32 hexadecimal digits', self.claim(token).welcome)
+        self.assertIn('no such file', self.claim(self.work + '/nowhere').welcome)
+        self.assertIn('cannot be read', self.claim(self.work).welcome)
+        self.assertIn("no client 'test:none'", self.run_tmem('token', 'test:none', status=3))
+        self.run_tmem('token', status=2)
+        self.assertEqual(32, len(self.as_json('token', 'test:left')['token']))
+        self.assertTrue(self.is_left('test:left'))
+
     def test_freeze_and_thaw(self):
         one, two = self.actor('one'), self.actor('two')
         one('pool a ephemeral')

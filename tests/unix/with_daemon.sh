@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # with_daemon.sh TMEMD COMMAND...: runs a test with TMEM_TEST_URI naming a daemon that was started for it alone. It
 # passes if the command does, and if the daemon, which is told to end afterwards, was still there and ends as it should.
+# Where it runs itself, the test has both daemons, the first by TMEM_TEST_OTHER_URI.
 set -u
 
 tmemd=$1
@@ -36,7 +37,7 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 
-TMEM_TEST_URI=unix:$folder/socket "$@"
+TMEM_TEST_OTHER_URI=${TMEM_TEST_URI:-} TMEM_TEST_URI=unix:$folder/socket "$@"
 status=$?
 
 kill -TERM "$daemon"

@@ -160,7 +160,7 @@ static const struct {
     {"REGISTER", sizeof(struct tm_wire_register), enrol},
     {"REGISTERED, UNREGISTER", sizeof(struct tm_wire_region), region},
     {"DONE, LEAVE", sizeof(struct tm_wire_plain), plain},
-    {"POOL_OPEN, POOL_FORMER, POOL_FOUND", sizeof(struct tm_wire_pool), pool},
+    {"POOL_OPEN, POOL_FORMER, POOL_NEXT, POOL_FOUND", sizeof(struct tm_wire_pool), pool},
     {"MOVED", sizeof(struct tm_wire_moved), moved},
     {"WALK", sizeof(struct tm_wire_walk), walk},
     {"key", sizeof(struct tm_wire_key), key},
@@ -209,6 +209,7 @@ static const struct value features[] = {
     OPERATION(STORED_PAGES, "pages in stored form"),
     OPERATION(REGIONS, "pages in memory of the client's own"),
     OPERATION(MOVES, "who went to another daemon is told where"),
+    OPERATION(CLAIMS, "a HELLO with a token and without a name is for the client of this token, or for none"),
 };
 static const struct value kinds[] = {
     OPERATION(HELLO, "client; answered by WELCOME"),
@@ -227,6 +228,8 @@ static const struct value kinds[] = {
     OPERATION(MOVED, "daemon, instead of WELCOME (feature MOVES)"),
     OPERATION(POOL_FORMER, "client: what the pool is called here; answered by POOL_FOUND (feature MOVES)"),
     OPERATION(POOL_FOUND, "daemon"),
+    OPERATION(POOL_NEXT, "client: which of its pools has the least id above this one; answered by POOL_FOUND (feature "
+                         "CLAIMS)"),
 };
 static const struct value limits[] = {
     {"versions", TM_WIRE_VERSION_MAX, "the newest; the oldest is 1"},
@@ -245,7 +248,7 @@ static const struct value limits[] = {
 TM_STATIC_ASSERT(TM_ARRAY_SIZE(operations) == TM_WIRE_OPERATION_COUNT - 1);
 TM_STATIC_ASSERT(TM_ARRAY_SIZE(results) == TM_WIRE_RESULT_COUNT);
 TM_STATIC_ASSERT(TM_ARRAY_SIZE(kinds) == TM_WIRE_KIND_COUNT - 1);
-TM_STATIC_ASSERT((TM_WIRE_STORED_PAGES | TM_WIRE_REGIONS | TM_WIRE_MOVES) == TM_WIRE_FEATURES);
+TM_STATIC_ASSERT((TM_WIRE_STORED_PAGES | TM_WIRE_REGIONS | TM_WIRE_MOVES | TM_WIRE_CLAIMS) == TM_WIRE_FEATURES);
 
 static void print_values(const char *title, const struct value *values, size_t count)
 {
