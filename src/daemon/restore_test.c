@@ -18,6 +18,7 @@
 #include "daemon/events.h"
 #include "daemon/reaper.h"
 #include "daemon/tenant.h"
+#include "daemon/worker.h"
 
 #define GRACE_SECONDS 3600u
 
@@ -46,10 +47,13 @@ static void begin(void)
     assert_true(tm_restore(&ours));
     ours.reaper = tm_reaper_create(&ours);
     assert_non_null(ours.reaper);
+    ours.workers = tm_workers_create(&ours, 1);
+    assert_non_null(ours.workers);
 }
 
 static void end(void)
 {
+    tm_workers_destroy(ours.workers);
     tm_reaper_destroy(ours.reaper);
     tm_tenants_destroy(ours.tenants);
     tm_events_destroy(ours.events);
@@ -308,6 +312,58 @@ static void who_left_and_who_was_just_being_made_is_gone(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static bool is_frozen(struct tm_tenant *tenant)
+{
+    struct tmem_client_stats stats;
+    assert_int_equal(tmem_client_stats(tenant->client, &stats, sizeof stats), TMEM_OK);
+    return stats.frozen != 0;
+}
+
+static void who_was_being_saved_is_frozen_no_more_but_by_an_operator(void **state)
+{
+    (void)state;
+    for (unsigned told = 0; told < 2; told++) {
+        uint64_t id;
+        struct tm_tenant *tenant = make(told ? "b" : "a");
+        struct tm_wire_token token = tenant->token;
+        uint64_t pool = make_pool(tenant, TMEM_POOL_PERSISTENT);
+        put(tenant, pool);
+        assert_false(tm_tenant_save_begin(ours.tenants, tenant));
+        assert_true(is_frozen(tenant));
+        assert_int_equal(tm_tenant_pool_create(tenant, 0, NULL, &id), TMEM_REFUSED);
+        if (told)
+            tm_tenant_set_frozen(ours.tenants, tenant, true);
+        restart();
+        tenant = claim(told ? "b" : "a", &token);
+        assert_true(has(tenant, pool));
+        assert_int_equal(is_frozen(tenant), told);
+        assert_int_equal(tm_tenant_pool_create(tenant, 0, NULL, &id), TMEM_OK);
+        tm_tenant_disconnect(ours.tenants, tenant);
+    }
+}
+
+/* The reaper has it then: it is told, and does it when the client waits. */
+static void who_hangs_up_while_being_saved_is_as_before(void **state)
+{
+    uint64_t next_ns = UINT64_MAX;
+    (void)state;
+    struct tm_tenant *tenant = make("a");
+    struct tm_wire_token token = tenant->token;
+    put(tenant, make_pool(tenant, TMEM_POOL_PERSISTENT));
+    uint64_t serial = tenant->serial;
+    assert_false(tm_tenant_save_begin(ours.tenants, tenant));
+    assert_non_null(tm_tenant_hold(ours.tenants, tenant->name)); /* so that it cannot settle */
+    tm_tenant_disconnect(ours.tenants, tenant);
+    tm_tenant_save_end(ours.tenants, serial);
+    tm_tenant_release(ours.tenants, tenant);
+    while (next_ns == UINT64_MAX)
+        (void)tm_tenants_expire(ours.tenants, tm_now_ns(), &next_ns);
+    tenant = claim("a", &token);
+    assert_false(is_frozen(tenant));
+    tm_tenant_save_end(ours.tenants, serial + 1); /* nobody's */
+    tm_tenant_disconnect(ours.tenants, tenant);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +373,8 @@ int main(void)
         TEST(an_orphan_waits_as_long_as_it_would_have),
         TEST(who_could_not_come_has_some_seconds_at_least),
         TEST(settings_alone_wait_some_seconds),
+        TEST(who_was_being_saved_is_frozen_no_more_but_by_an_operator),
+        TEST(who_hangs_up_while_being_saved_is_as_before),
         TEST(who_left_and_who_was_just_being_made_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
