@@ -23,10 +23,11 @@ struct candidate {
 /* Bytes that what is in a segment takes elsewhere. */
 static uint64_t bytes_to_move(const struct tm_segment *segment, bool is_short)
 {
-    uint64_t live = tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK;
     switch (tm_load_acquire(&segment->state)) {
     case TM_SEGMENT_SEALED:
-        return tm_load_relaxed(&segment->is_stuck) != 0 ? CANNOT_GO : live + tm_segment_end_bytes(segment);
+        if (tm_load_relaxed(&segment->is_stuck) != 0)
+            return CANNOT_GO;
+        return (tm_load_relaxed(&segment->use) & TM_USE_LIVE_MASK) + tm_segment_end_bytes(segment);
     case TM_SEGMENT_OPEN: /* its lane will open another */
     case TM_SEGMENT_PURGING:
         return is_short ? segment->bytes : CANNOT_GO;
