@@ -3,16 +3,6 @@
 #include "base/mix.h"
 #include "sim/world.h"
 
-uint64_t sim_random(struct sim_draw *draw, uint64_t below)
-{
-    return tm_random_next(&draw->state) % below;
-}
-
-bool sim_chance(struct sim_draw *draw, unsigned of)
-{
-    return sim_random(draw, of) == 0;
-}
-
 static uint32_t draw_faults(struct sim_draw *draw)
 {
     static const uint32_t kinds[] = {TM_FAULT_BIT(TM_FAULT_ALLOC), TM_FAULT_BIT(TM_FAULT_SPAN),

@@ -65,43 +65,10 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
     return text == NULL || *text == 0 ? otherwise : parse(text);
 }
 
-/* What a run must meet, or it shows little. */
-static bool has_met_everything(const struct sim_totals *totals)
+bool sim_met_all(const struct sim_met *needed, size_t count)
 {
-    const struct {
-        const char *what;
-        uint64_t count;
-    } needed[] = {
-        {"puts stored", totals->stored},
-        {"puts in new objects", totals->fresh},
-        {"puts refused", totals->refused},
-        {"puts kept", totals->kept},
-        {"puts without memory", totals->nomem},
-        {"gets found", totals->found},
-        {"gets missed", totals->missed},
-        {"exclusive gets", totals->taken},
-        {"pages invalidated", totals->removed},
-        {"pages evicted", totals->evicted},
-        {"segments evicted", totals->segments_evicted},
-        {"segments cleaned", totals->segments_cleaned},
-        {"pages made smaller since they were cold", totals->cooled},
-        {"pages wanted again", totals->warmed},
-        {"shared contents", totals->shared_found},
-        {"buckets split", totals->splits},
-        {"unreadable pages", totals->corrupt},
-        {"times no memory", totals->faults[TM_FAULT_ALLOC]},
-        {"no span", totals->faults[TM_FAULT_SPAN]},
-        {"no segment", totals->faults[TM_FAULT_SEGMENT]},
-        {"no record", totals->faults[TM_FAULT_RECORD]},
-        {"no place in a table", totals->faults[TM_FAULT_TABLE]},
-        {"no encoding", totals->faults[TM_FAULT_ENCODE]},
-        {"no decoding", totals->faults[TM_FAULT_DECODE]},
-        {"crashes", totals->crashes},
-        {"restarts", totals->restarts},
-        {"walks", totals->walks},
-    };
     bool is_all = true;
-    for (unsigned i = 0; i < TM_ARRAY_SIZE(needed); i++) {
+    for (size_t i = 0; i < count; i++) {
         printf("%s%llu %s", i == 0 ? "sim: " : ", ", (unsigned long long)needed[i].count, needed[i].what);
         is_all = is_all && needed[i].count != 0;
     }
@@ -127,7 +94,7 @@ static int run_cases(struct trial *trial, const struct arguments *arguments)
     printf("sim: %llu schedules, %llu operations, %llu steps, %llu switches\n", (unsigned long long)totals->runs,
            (unsigned long long)totals->operations, (unsigned long long)totals->steps,
            (unsigned long long)totals->switches);
-    bool is_all = has_met_everything(totals);
+    bool is_all = sim_has_met_everything(totals);
     if (!is_all && arguments->cases >= ENOUGH_CASES) {
         fprintf(stderr, "sim: so many cases must meet all of these\n");
         return 1;
@@ -139,7 +106,7 @@ static int run_one(struct trial *trial, const struct arguments *arguments)
 {
     if (trial_one(trial, &arguments->one, false)) {
         printf("sim: %u steps, %u switches\n", trial->report->steps, trial->report->switch_count);
-        (void)has_met_everything(trial->totals);
+        (void)sim_has_met_everything(trial->totals);
         return 0;
     }
     trial_shrink(trial, &arguments->one, arguments->shrink_seconds);

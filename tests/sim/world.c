@@ -468,3 +468,37 @@ void sim_case_run(const struct sim_case *sim_case, struct sim_report *report, st
     history_fini(&world->history);
     free(world);
 }
+
+bool sim_has_met_everything(const struct sim_totals *totals)
+{
+    const struct sim_met needed[] = {
+        {"puts stored", totals->stored},
+        {"puts in new objects", totals->fresh},
+        {"puts refused", totals->refused},
+        {"puts kept", totals->kept},
+        {"puts without memory", totals->nomem},
+        {"gets found", totals->found},
+        {"gets missed", totals->missed},
+        {"exclusive gets", totals->taken},
+        {"pages invalidated", totals->removed},
+        {"pages evicted", totals->evicted},
+        {"segments evicted", totals->segments_evicted},
+        {"segments cleaned", totals->segments_cleaned},
+        {"pages made smaller since they were cold", totals->cooled},
+        {"pages wanted again", totals->warmed},
+        {"shared contents", totals->shared_found},
+        {"buckets split", totals->splits},
+        {"unreadable pages", totals->corrupt},
+        {"times no memory", totals->faults[TM_FAULT_ALLOC]},
+        {"no span", totals->faults[TM_FAULT_SPAN]},
+        {"no segment", totals->faults[TM_FAULT_SEGMENT]},
+        {"no record", totals->faults[TM_FAULT_RECORD]},
+        {"no place in a table", totals->faults[TM_FAULT_TABLE]},
+        {"no encoding", totals->faults[TM_FAULT_ENCODE]},
+        {"no decoding", totals->faults[TM_FAULT_DECODE]},
+        {"crashes", totals->crashes},
+        {"restarts", totals->restarts},
+        {"walks", totals->walks},
+    };
+    return sim_met_all(needed, TM_ARRAY_SIZE(needed));
+}

@@ -165,6 +165,8 @@ struct sim_spot {
 /* What the case's seed says. */
 void sim_draw_plan(const struct sim_case *sim_case, struct sim_plan *plan);
 
+/* ---- draw.c ---- */
+
 uint64_t sim_random(struct sim_draw *draw, uint64_t below);
 /* One chance in @of. */
 bool sim_chance(struct sim_draw *draw, unsigned of);
@@ -173,6 +175,15 @@ bool sim_chance(struct sim_draw *draw, unsigned of);
 
 /* Runs a case. A failure ends the process, after it was written to @report. */
 void sim_case_run(const struct sim_case *sim_case, struct sim_report *report, struct sim_totals *totals);
+
+/* What runs must meet, or they show little: prints how often they have. False: something they have not. */
+struct sim_met {
+    const char *what;
+    uint64_t count;
+};
+bool sim_has_met_everything(const struct sim_totals *totals);
+/* ---- sim_main.c ---- */
+bool sim_met_all(const struct sim_met *needed, size_t count);
 
 /* Who runs, or COROUTINES_MAX. */
 unsigned sim_who(void);
