@@ -95,18 +95,18 @@ class Tenants(unittest.TestCase):
         phases = list(shown.phases())
         self.assertEqual([3.0] * 4, [phase['ratio'] for phase in phases])
         self.assertEqual({'gold': 0.5, 'silver': 0.5}, phases[0]['hit_ratio'])
-        self.assertEqual([], list(shown.judge(phases)))
+        self.assertEqual([], list(shown.problems()))
         shown = self.demonstration(20, 20)
-        self.assertEqual(2, len(list(shown.judge(list(shown.phases())))))
+        self.assertEqual(2, len(list(shown.problems())))
 
     def test_what_is_lost_or_late_is_said(self):
         shown = self.demonstration(30, 10, whole=4)
-        self.assertIn('4 of 5 persistent pages', list(shown.judge(list(shown.phases())))[0])
+        self.assertIn('4 of 5 persistent pages', list(shown.problems())[0])
         shown = self.demonstration(30, 10, wrong=1)
-        self.assertIn('1 wrong pages', list(shown.judge(list(shown.phases())))[0])
+        self.assertIn('1 wrong pages', list(shown.problems())[0])
         shown = self.demonstration(30, 10)
         shown.answered = [seconds for seconds in shown.answered if not 17 < seconds < 20]
-        self.assertRegex(list(shown.judge(list(shown.phases())))[0], r'gone for 3\.[01] s')
+        self.assertRegex(list(shown.problems())[0], r'gone for 3\.[01] s')
 
     def test_the_picture_is_well_formed(self):
         shown = self.demonstration(30, 10)
