@@ -33,11 +33,15 @@ static const struct tm_block *block_of(const struct tm_purge_run *purge, tm_slot
     return address;
 }
 
+/* How many blocks ahead of the copy their bytes are asked for. */
+#define COPY_AHEAD 4u
+
+/* Into the second cache: the first has too few places for what is on its way to keep the copy going. */
 static void prefetch_block(const struct tm_purge_run *purge, tm_slot slot)
 {
     const unsigned char *bytes = (const unsigned char *)block_of(purge, slot);
     for (uint32_t at = 0; at < tm_slot_bytes(slot); at += TM_CACHE_LINE)
-        tm_prefetch(bytes + at);
+        tm_prefetch_second(bytes + at);
 }
 
 /* A header that does not say what the reference says is damaged: see tm_purge_block(). Pages that wait to be
@@ -70,15 +74,18 @@ static void copy_page(struct group *group, const struct tm_judged *page)
     group->exchange[group->count++] = (struct tm_exchange){.number = page->number, .from = move->offset};
 }
 
-/* Copies the pages that stay, the next one on its way into the cache. */
+/* Copies the pages that stay: all of their headers, which are looked at first, and the next ones' bytes on their way
+ * into the caches. */
 static void copy_pages(struct group *group, const struct tm_judged *pages, unsigned count)
 {
-    for (unsigned i = 0; i < count && i < 2u; i++)
+    for (unsigned i = 0; i < count; i++)
+        tm_prefetch(block_of(group->purge, pages[i].slot));
+    for (unsigned i = 0; i < count && i < COPY_AHEAD; i++)
         prefetch_block(group->purge, pages[i].slot);
     for (unsigned i = 0; i < count; i++) {
         tm_slot slot = pages[i].slot;
-        if (i + 2u < count)
-            prefetch_block(group->purge, pages[i + 2u].slot);
+        if (i + COPY_AHEAD < count)
+            prefetch_block(group->purge, pages[i + COPY_AHEAD].slot);
         if (!group->purge->out_of_room && is_plain(group->purge, group->hash, &pages[i]))
             copy_page(group, &pages[i]);
         else
