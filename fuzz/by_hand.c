@@ -13,6 +13,7 @@
 #include "daemon/events.h"
 #include "daemon/forward.h"
 #include "daemon/reaper.h"
+#include "daemon/worker.h"
 
 #define ROUNDS_MAX 100000u
 #define CHECK_EVERY 512u
@@ -45,6 +46,8 @@ static void end_daemon(void)
 {
     if (last != NULL)
         end_session(last);
+    if (ours.workers != NULL)
+        tm_workers_destroy(ours.workers);
     tm_reaper_destroy(ours.reaper);
     tm_tenants_destroy(ours.tenants);
     tm_crowd_destroy(ours.crowd);
@@ -73,6 +76,17 @@ static void begin_daemon(void)
     TM_ASSERT(ours.events != NULL && ours.forwards != NULL && ours.crowd != NULL && ours.tenants != NULL);
     TM_ASSERT(ours.reaper != NULL);
     (void)atexit(end_daemon);
+}
+
+const struct tm_daemon *by_hand_daemon(void)
+{
+    begin_daemon();
+    if (ours.workers == NULL) {
+        (void)snprintf(ours.socket, sizeof ours.socket, "/nowhere/tmemd.sock");
+        ours.workers = tm_workers_create(&ours, 1);
+        TM_ASSERT(ours.workers != NULL);
+    }
+    return &ours;
 }
 
 void by_hand_knock(struct by_hand *it)

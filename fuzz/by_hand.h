@@ -29,6 +29,9 @@ void by_hand_enter(struct by_hand *it);
  * connection if it is over. Asserts that the store is sound every so many times. */
 void by_hand_settle(struct by_hand *it);
 
+/* by_hand_daemon - the daemon itself, with the threads that operators' questions need. The first call begins it. */
+const struct tm_daemon *by_hand_daemon(void);
+
 /* What a target is for: one input. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -26,7 +26,8 @@
 #define WATCH_MS 1000
 
 struct tm_control_connection {
-    struct tm_control *control;
+    const struct tm_daemon *daemon;
+    struct tm_control *control; /* NULL: nobody joins its thread */
     struct tm_control_connection *next;
     pthread_t thread;
     bool is_over; /* its line has ended, and its thread is to be joined */
@@ -123,7 +124,7 @@ static void end_kept(struct tm_control_connection *connection)
     while (connection->kept != NULL) {
         struct tm_control_kept *kept = connection->kept;
         connection->kept = kept->next;
-        kept->end(kept, connection->control->daemon);
+        kept->end(kept, connection->daemon);
     }
 }
 
@@ -144,15 +145,13 @@ static json_t *last_words(enum tm_control_heard heard)
     return NULL;
 }
 
-static void *answer_lines(void *argument)
+static void answer_lines(struct tm_control_connection *connection)
 {
-    struct tm_control_connection *connection = argument;
-    struct tm_control *control = connection->control;
     enum tm_control_heard heard;
     const char *text;
     size_t bytes;
     while ((heard = tm_control_line_next(&connection->line, &text, &bytes)) == TM_CONTROL_HEARD_LINE) {
-        struct tm_control_call call = {.daemon = control->daemon, .connection = connection};
+        struct tm_control_call call = {.daemon = connection->daemon, .connection = connection};
         if (!say(connection, tm_control_answer(&call, text, bytes)))
             break;
     }
@@ -160,6 +159,13 @@ static void *answer_lines(void *argument)
     if (words != NULL)
         (void)say(connection, words);
     end_kept(connection);
+}
+
+static void *run_connection(void *argument)
+{
+    struct tm_control_connection *connection = argument;
+    struct tm_control *control = connection->control;
+    answer_lines(connection);
     lock(control);
     tm_control_line_fini(&connection->line);
     connection->is_over = true;
@@ -236,16 +242,38 @@ static void turn_away(int socket, json_t *answer)
     (void)close(socket);
 }
 
-static bool start(struct tm_control *control, int socket)
+/* NULL: no memory. */
+static struct tm_control_connection *make_connection(const struct tm_daemon *daemon, int socket)
 {
     struct tm_control_connection *connection = malloc(sizeof *connection);
     if (connection == NULL)
-        return false;
-    connection->control = control;
+        return NULL;
+    connection->daemon = daemon;
+    connection->control = NULL;
     connection->is_over = false;
     connection->kept = NULL;
     tm_control_line_init(&connection->line, socket);
-    if (pthread_create(&connection->thread, NULL, answer_lines, connection) != 0) {
+    return connection;
+}
+
+bool tm_control_answer_all(const struct tm_daemon *daemon, int socket)
+{
+    struct tm_control_connection *connection = make_connection(daemon, socket);
+    if (connection == NULL)
+        return false;
+    answer_lines(connection);
+    tm_control_line_fini(&connection->line);
+    free(connection);
+    return true;
+}
+
+static bool start(struct tm_control *control, int socket)
+{
+    struct tm_control_connection *connection = make_connection(control->daemon, socket);
+    if (connection == NULL)
+        return false;
+    connection->control = control;
+    if (pthread_create(&connection->thread, NULL, run_connection, connection) != 0) {
         free(connection);
         return false;
     }

@@ -25,6 +25,10 @@
  */
 struct tm_control *tm_control_create(const struct tm_daemon *daemon, const char *socket, char *text, size_t text_size);
 
+/* tm_control_answer_all - answer who is connected by @socket, in this thread, until there are no more questions; closes
+ * it. False: no memory, and it is open. For who lets operators in by himself. */
+bool tm_control_answer_all(const struct tm_daemon *daemon, int socket);
+
 /* tm_control_destroy - nobody is answered any more when it returns. NULL is legal. */
 void tm_control_destroy(struct tm_control *control);
 
