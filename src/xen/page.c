@@ -76,6 +76,37 @@ static bool is_there(struct call *call)
     return result != TMEM_MISS && result != TMEM_UNAVAILABLE;
 }
 
+/*
+ * Whether a pool is empty is a question to the store, over a connection another one with each miss. So an answer holds
+ * for some misses: for as many as there were pages, less those that guests have removed since, and no more than this,
+ * since the store may have evicted all of them.
+ */
+#define SURE_MISSES 64u
+
+/* One page less, or one miss more. False: it is to be asked whether any is left. */
+static bool is_surely_not_empty(struct call *call)
+{
+    uint32_t sure = tm_load_relaxed(&call->pool->sure);
+    while (sure != 0 && !tm_compare_exchange(&call->pool->sure, &sure, sure - 1u))
+        continue;
+    return sure != 0;
+}
+
+/* Nobody knows how many pages went. */
+static void be_unsure(struct call *call)
+{
+    tm_store_relaxed(&call->pool->sure, 0u);
+}
+
+static bool is_empty(struct call *call)
+{
+    struct tmem_pool_stats stats;
+    if (is_surely_not_empty(call) || tmem_pool_stats(call->member, &stats, sizeof stats) != TMEM_OK)
+        return false;
+    tm_store_relaxed(&call->pool->sure, (uint32_t)tm_min_u64(stats.counters.pages, SURE_MISSES));
+    return stats.counters.pages == 0;
+}
+
 /* Whether somebody reads the pool's pages out while it is used, and has to know which go. */
 static bool is_noted(const struct call *call)
 {
@@ -85,6 +116,8 @@ static bool is_noted(const struct call *call)
 static enum tmem_result invalidate(struct call *call)
 {
     enum tmem_result result = tmem_invalidate_page(call->member, &call->object, call->op->u.gen.index);
+    if (result == TMEM_OK)
+        (void)is_surely_not_empty(call);
     if (result == TMEM_OK && is_noted(call))
         tm_xen_save_note(call->domain, (uint32_t)call->op->pool_id, &call->object, call->op->u.gen.index);
     return result;
@@ -100,6 +133,7 @@ static bool remove_page(struct call *call)
 /* A put that failed leaves nothing under its handle; what it answers depends on whether there was something. */
 static long put_failed(struct call *call, bool was_there, long result_if_there, long result)
 {
+    be_unsure(call);
     count(was_there ? &call->pool->puts_flushed : &call->pool->puts_bad);
     return was_there ? result_if_there : result;
 }
@@ -163,8 +197,7 @@ static long put_zeros(struct call *call)
 /* An empty pool has a result of its own, and that is not counted as a get. */
 static long get_missed(struct call *call)
 {
-    struct tmem_pool_stats stats;
-    if (tmem_pool_stats(call->member, &stats, sizeof stats) == TMEM_OK && stats.counters.pages == 0)
+    if (is_empty(call))
         return -EEMPTY;
     count(&call->pool->gets);
     return 0;
@@ -174,6 +207,7 @@ static long get_found(struct call *call)
 {
     count(&call->pool->gets);
     count(&call->pool->gets_found);
+    (void)is_surely_not_empty(call); /* it may have gone with that */
     count(call->pool->is_persistent ? &call->domain->persistent_gets : &call->domain->ephemeral_gets);
     return 1;
 }
@@ -264,6 +298,7 @@ static long flush_object(struct call *call)
     enum tmem_result result = is_noted(call)
                                   ? tm_xen_save_remove(call->domain, (uint32_t)call->op->pool_id, &call->object)
                                   : tmem_invalidate_object(call->member, &call->object);
+    be_unsure(call);
     if (result == TMEM_NOT_FOUND) /* what the call has is no more, but the object is gone with it */
         return call->domain->is_migrating ? -EFROZEN : 1;
     return flush_answer(call, result, &call->pool->object_flushes, &call->pool->object_flushes_found);

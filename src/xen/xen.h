@@ -40,6 +40,7 @@ struct tm_xen_pool {
     uint64_t objects_max;                                /* most seen; host's lock */
     uint32_t is_frozen;                                  /* atomic: the owner is */
     uint32_t is_migrating;                               /* atomic: and is saved while it runs */
+    uint32_t sure;                                       /* atomic: pages that there are, see page.c */
     tm_atomic64 puts, puts_good, puts_bad, puts_flushed; /* asked for; stored; not; not, and the older page went */
     tm_atomic64 gets, gets_found;
     tm_atomic64 flushes, flushes_found;
