@@ -426,6 +426,48 @@ static void compacting_leaves_alone_what_is_being_written(void **state)
     assert_int_equal(world_figures(&world).spans, 1);
 }
 
+static bool compact(unsigned eighths)
+{
+    return tm_store_compact(world.store, world.worker, TM_ARENA_EPHEMERAL, eighths);
+}
+
+/* Another heap has two segments in a span of its own, one that puts fill and one that is taken apart. */
+static void what_is_being_filled_or_taken_apart_moves_when_memory_is_short(void **state)
+{
+    (void)state;
+    struct tm_heap *other = tm_heap_create(world.store, TM_ARENA_EPHEMERAL, 9);
+    for (unsigned i = 0; i < TM_SPAN_UNITS + 2; i++)
+        put(i < TM_SPAN_UNITS ? heap : other, i, WORLD_RAW);
+    for (unsigned i = 0; i < 12; i++)
+        world_drop(&world, i);
+    assert_true(tm_heap_purge_begin(other, TM_AGE_YOUNG, TM_PURGE_ALL));
+    assert_false(compact(2));
+    assert_true(tm_lock_try(&other->purge_lock)); /* somebody is at it */
+    assert_false(compact(1));
+    tm_lock_release_tried(&other->purge_lock);
+    assert_true(compact(1));
+    assert_int_equal(other->purge_segment, 0);
+    assert_int_equal(world.store->arena[TM_ARENA_EPHEMERAL].in_use, 1);
+    assert_int_equal(world_count(&world), TM_SPAN_UNITS + 2 - 12); /* nothing was evicted */
+    world_check(&world);
+    world_drop(&world, TM_SPAN_UNITS);
+    world_drop(&world, TM_SPAN_UNITS + 1);
+    tm_heap_destroy(other);
+}
+
+static void what_somebody_takes_apart_at_once_stays(void **state)
+{
+    (void)state;
+    put_row(heap, 0, 40, WORLD_RAW);
+    for (unsigned i = 0; i < 24; i++)
+        world_drop(&world, i);
+    uint32_t number = tm_heap_take_oldest(heap, TM_AGE_YOUNG);
+    assert_false(compact(1)); /* what is left of that span moves, but for this */
+    assert_int_equal(tm_segment_at(&world.store->arena[TM_ARENA_EPHEMERAL], number)->state, TM_SEGMENT_PURGING);
+    tm_heap_end_purge(heap, number, false);
+    assert_int_equal(world_count(&world), 16);
+}
+
 static void compacting_without_room_stops_and_loses_nothing(void **state)
 {
     (void)state;
@@ -433,7 +475,7 @@ static void compacting_without_room_stops_and_loses_nothing(void **state)
     for (unsigned i = 0; i < 64; i += 2)
         world_drop(&world, i);
     world_deny(&world, TM_FAULT_SEGMENT, true);
-    assert_false(tm_store_compact(world.store, world.worker, TM_ARENA_EPHEMERAL, 1));
+    assert_false(compact(1));
     assert_int_equal(world.store->arena[TM_ARENA_EPHEMERAL].draining, 0);
     assert_int_equal(world_count(&world), 32);
 }
@@ -550,6 +592,8 @@ int main(void)
         CASE(compacting_gives_spans_back),
         CASE(compacting_again_and_again_comes_to_an_end),
         CASE(compacting_leaves_alone_what_is_being_written),
+        CASE(what_is_being_filled_or_taken_apart_moves_when_memory_is_short),
+        CASE(what_somebody_takes_apart_at_once_stays),
         CASE(compacting_without_room_stops_and_loses_nothing),
         CASE(a_span_that_is_being_drained_gives_no_units),
         CASE(sampling_goes_round_all_main_blocks),
