@@ -69,7 +69,7 @@ static void begin_daemon(void)
     bool is_open = tmem_open(uri, &ours.store, NULL) == TMEM_OK;
     TM_ASSERT(is_open);
     ours.events = tm_events_create();
-    ours.forwards = tm_forwards_create();
+    ours.forwards = tm_forwards_create(-1);
     ours.crowd = tm_crowd_create(64, geteuid());
     ours.tenants = tm_tenants_create(&ours);
     ours.reaper = tm_reaper_create(&ours);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * forward.h - clients that went to another daemon on this machine: who shows the token of one is told where it is.
+ * forward.h - clients that went to another daemon on this machine: who shows the token of one is told where it is, also
+ * by the next daemon, if somebody keeps the memory file for it (keep.h).
  *
  * Who locks: a mutex of its own.
  */
@@ -19,8 +20,11 @@ struct tm_forwards;
 /* tm_token_is - takes the same time wherever they differ: nobody finds out a token byte by byte. */
 bool tm_token_is(const struct tm_wire_token *token, const struct tm_wire_token *shown);
 
-/* NULL: no memory. */
-struct tm_forwards *tm_forwards_create(void);
+/*
+ * tm_forwards_create - remember in a memory file, in which the daemon before may have left some; -1, or one that is not
+ * understood, which is not touched: in memory that ends with this process. NULL: no memory.
+ */
+struct tm_forwards *tm_forwards_create(int file);
 void tm_forwards_destroy(struct tm_forwards *forwards);
 
 /* tm_forwards_add - from now on who shows the token is sent to @path, shorter than TM_WIRE_PATH_BYTES. */

@@ -19,13 +19,15 @@ static int *place_of(struct tm_keep *keep, const char *name)
 {
     if (strcmp(name, TM_KEEP_ARENA) == 0)
         return &keep->arena;
+    if (strcmp(name, TM_KEEP_MOVED) == 0)
+        return &keep->moved;
     return strcmp(name, TM_KEEP_DOOR) == 0 ? &keep->door : &keep->listener;
 }
 
 bool tm_keep_take(struct tm_keep *keep, char *text, size_t text_size)
 {
     struct tm_passed passed;
-    *keep = (struct tm_keep){.listener = -1, .arena = -1, .door = -1};
+    *keep = (struct tm_keep){.listener = -1, .arena = -1, .door = -1, .moved = -1};
     if (!tm_passed_descriptors(&passed)) {
         (void)snprintf(text, text_size,
                        "LISTEN_PID and LISTEN_FDS make no sense (at most %u descriptors are passed)", TM_PASSED_MAX);
@@ -36,7 +38,8 @@ bool tm_keep_take(struct tm_keep *keep, char *text, size_t text_size)
         if (*place >= 0) {
             (void)snprintf(text, text_size,
                            "descriptors %d and %u were passed for the same: of sockets to listen on "
-                           "(ListenSequentialPacket= in the unit), " TM_KEEP_ARENA " and " TM_KEEP_DOOR " one is taken",
+                           "(ListenSequentialPacket= in the unit), " TM_KEEP_ARENA ", " TM_KEEP_DOOR
+                           " and " TM_KEEP_MOVED " one is taken",
                            *place, TM_PASSED_FIRST + i);
             return false;
         }
@@ -46,7 +49,17 @@ bool tm_keep_take(struct tm_keep *keep, char *text, size_t text_size)
     return true;
 }
 
-bool tm_keep_begin(struct tm_keep *keep, char *text, size_t text_size)
+/* What is lost without it is only the way to another daemon. */
+static void begin_moved(struct tm_keep *keep)
+{
+    if (keep->moved >= 0 || !keep->is_held)
+        return;
+    keep->moved = memfd_create("tmem-moved", MFD_CLOEXEC);
+    if (keep->moved >= 0)
+        (void)tm_notify_with("FDSTORE=1\nFDNAME=" TM_KEEP_MOVED, keep->moved);
+}
+
+static bool begin_arena(struct tm_keep *keep, char *text, size_t text_size)
 {
     char cause[TM_ERROR_TEXT_SIZE];
     text[0] = '\0';
@@ -70,6 +83,14 @@ bool tm_keep_begin(struct tm_keep *keep, char *text, size_t text_size)
     return true;
 }
 
+bool tm_keep_begin(struct tm_keep *keep, char *text, size_t text_size)
+{
+    bool has_begun = begin_arena(keep, text, text_size);
+    if (has_begun)
+        begin_moved(keep);
+    return has_begun;
+}
+
 void tm_keep_door(struct tm_keep *keep, int socket)
 {
     if (!keep->is_held)
@@ -86,6 +107,7 @@ void tm_keep_nothing(struct tm_keep *keep)
     if (!keep->is_held)
         return;
     (void)tm_notify("FDSTOREREMOVE=1\nFDNAME=" TM_KEEP_DOOR);
+    (void)tm_notify("FDSTOREREMOVE=1\nFDNAME=" TM_KEEP_MOVED);
     (void)tm_notify("FDSTOREREMOVE=1\nFDNAME=" TM_KEEP_ARENA);
     (void)tm_notify_wait(HOLDER_MS);
     keep->is_held = false;
@@ -103,5 +125,7 @@ void tm_keep_end(struct tm_keep *keep)
 {
     if (keep->arena >= 0)
         (void)close(keep->arena);
-    keep->arena = -1;
+    if (keep->moved >= 0)
+        (void)close(keep->moved);
+    keep->arena = keep->moved = -1;
 }

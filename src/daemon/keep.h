@@ -16,12 +16,14 @@
 /* What the descriptors are called, and a variable in the environment of who has a keeper. */
 #define TM_KEEP_ARENA "tmem-arena"
 #define TM_KEEP_DOOR "tmem-door"
+#define TM_KEEP_MOVED "tmem-moved"
 #define TM_KEEP_VARIABLE "TMEM_KEEPER"
 
 struct tm_keep {
     int listener;  /* a socket that listens, for this process, or -1 */
     int arena;     /* the memory file, or -1 */
     int door;      /* the socket to listen at that is kept, or -1 */
+    int moved;     /* a memory file about clients that went elsewhere (forward.h), or -1 */
     bool is_found; /* the memory file is that of a daemon before */
     bool is_held;  /* and somebody holds it for the next one */
 };

@@ -275,7 +275,7 @@ static bool begin(struct tm_daemon *daemon, const struct tm_config *config, stru
         return false;
     (void)snprintf(daemon->socket, sizeof daemon->socket, "%s", socket);
     daemon->events = tm_events_create();
-    daemon->forwards = tm_forwards_create();
+    daemon->forwards = tm_forwards_create(keep->moved);
     daemon->crowd = tm_crowd_create(tm_settings_connections(config->connections), geteuid());
     daemon->tenants = tm_tenants_create(daemon);
     if (daemon->tenants != NULL && keep->is_found && !take_over(daemon, begun_ns))

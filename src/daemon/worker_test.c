@@ -47,7 +47,7 @@ static int set_up(void **state)
     ours = (struct tm_daemon){.config = &config};
     assert_int_equal(tmem_open(uri, &ours.store, NULL), TMEM_OK);
     ours.events = tm_events_create();
-    ours.forwards = tm_forwards_create();
+    ours.forwards = tm_forwards_create(-1);
     ours.crowd = tm_crowd_create(CLIENTS, geteuid());
     ours.tenants = tm_tenants_create(&ours);
     ours.reaper = tm_reaper_create(&ours);

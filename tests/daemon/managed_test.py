@@ -215,7 +215,7 @@ class Managed(unittest.TestCase):
 
     def test_pages_and_socket_are_given_away_before_it_serves_and_taken_over(self):
         self.start_kept()
-        self.assertEqual(set(self.kept), {'tmem-arena', 'tmem-door'})
+        self.assertEqual(set(self.kept), {'tmem-arena', 'tmem-door', 'tmem-moved'})
         self.serves()
         for _ in range(3):
             self.kill()
