@@ -206,4 +206,6 @@ class Keeper(unittest.TestCase):
 
 
 if __name__ == '__main__':
+    # A shell's command in the background ignores this one, and so would the daemons.
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     unittest.main(argv=sys.argv[:1])
