@@ -90,8 +90,9 @@ struct tm_link {
     uint32_t has_reaper; /* atomic: 0 or 1; the rest is the reaper's */
     struct tm_ring answers;
     unsigned spin_credit;
-    unsigned sleeps;   /* since it last spun, */
-    uint64_t tried_ns; /* at this time */
+    unsigned sleeps;       /* since it last spun, */
+    uint64_t tried_ns;     /* at this time */
+    uint64_t throng_at_ns; /* it lets others go first from then on, should many be there */
 };
 
 bool tm_link_init(struct tm_link *link);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* link_ring.c - requests to the daemon and its answers: the rings in shared memory. */
 #include <errno.h>
+#include <sched.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,14 @@
 #define CREDIT_COST 4u
 #define SLEEPS_TO_TRY 32u
 #define TRY_EVERY_NS 5000000u
+/*
+ * Where many clients keep all CPUs busy, being woken costs more than the pages that are asked for: the reaper lets
+ * others go first so many times, and they do the same. Somebody who does not, and who keeps the CPU for so long, makes
+ * that dear: then it is not done for many times as long.
+ */
+#define YIELDS_MAX 16u
+#define YIELD_LONG_NS 1000000u
+#define YIELD_REST 64u
 
 /* ---- places ---- */
 
@@ -135,11 +144,11 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static bool is_worth_spinning(struct tm_link *link, uint64_t time_ns)
+static bool is_worth_spinning(struct tm_link *link, uint32_t crowded, uint64_t time_ns)
 {
     bool has_credit = link->spin_credit != 0 ||
                       (link->sleeps >= SLEEPS_TO_TRY && time_ns - link->tried_ns >= TRY_EVERY_NS);
-    if (!link->may_spin || !has_credit || tm_load_relaxed(&head_of(link)->daemon.crowded) != 0) {
+    if (!link->may_spin || !has_credit || crowded != TM_WIRE_ROOM) {
         link->sleeps++;
         return false;
     }
@@ -148,11 +157,29 @@ static bool is_worth_spinning(struct tm_link *link, uint64_t time_ns)
     return true;
 }
 
+/* Looks for answers each time that it is its turn again; false: there are none. */
+static bool let_others_go_first(struct tm_link *link, uint64_t time_ns)
+{
+    bool is_there = false;
+    for (unsigned i = 0; i < YIELDS_MAX && !is_there && time_ns >= link->throng_at_ns; i++) {
+        (void)sched_yield();
+        uint64_t later_ns = now_ns();
+        if (later_ns - time_ns > YIELD_LONG_NS)
+            link->throng_at_ns = later_ns + (later_ns - time_ns) * YIELD_REST;
+        time_ns = later_ns;
+        is_there = has_answers(link);
+    }
+    return is_there;
+}
+
 /* Looks for answers for a while, if that pays; false: there are none. */
 static bool spin(struct tm_link *link)
 {
     uint64_t time_ns = now_ns();
-    if (!is_worth_spinning(link, time_ns))
+    uint32_t crowded = tm_load_relaxed(&head_of(link)->daemon.crowded);
+    if (crowded == TM_WIRE_THRONG)
+        return let_others_go_first(link, time_ns);
+    if (!is_worth_spinning(link, crowded, time_ns))
         return false;
     uint64_t end_ns = time_ns + SPIN_NS;
     do {

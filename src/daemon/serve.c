@@ -10,6 +10,8 @@
 
 /* Chunks of up to 64 pages that go in one step of what takes long: about as much work as a turn. */
 #define STEP_CHUNKS 16u
+/* Answers after which a client is woken though it waits for more. */
+#define TELL_AFTER 8u
 
 TM_STATIC_ASSERT((int)TM_WIRE_UNAVAILABLE == (int)TMEM_UNAVAILABLE && (int)TM_WIRE_INVALID == (int)TMEM_INVALID);
 TM_STATIC_ASSERT((int)TM_WIRE_RESULT_COUNT == (int)TMEM_RESULT_COUNT);
@@ -196,6 +198,15 @@ static bool serve_next(struct tm_session *session, struct tm_scratch *scratch, s
     return true;
 }
 
+void tm_session_tell(struct tm_session *session)
+{
+    if (session->untold == 0)
+        return;
+    session->untold = 0;
+    if (tm_sleep_must_wake(&session->head->client))
+        wake_client(session);
+}
+
 uint32_t tm_session_serve(struct tm_session *session, uint32_t most, struct tm_scratch *scratch)
 {
     struct tm_wire_answer answer;
@@ -215,8 +226,9 @@ uint32_t tm_session_serve(struct tm_session *session, uint32_t most, struct tm_s
         tm_ring_publish(&session->answers);
     }
     tm_tenant_leave_turn(session->tenant);
-    if (answered != 0 && tm_sleep_must_wake(&session->head->client))
-        wake_client(session);
+    session->untold += answered;
+    if (session->untold >= TELL_AFTER || is_long || tm_ring_waiting(&session->requests, 1) == 0)
+        tm_session_tell(session);
     if (session->requests.state == TM_RING_BROKEN || session->answers.state == TM_RING_BROKEN)
         tm_session_break(session, "an impossible count in a ring");
     return is_long ? most : answered;

@@ -71,8 +71,10 @@ struct tm_session {
     uint32_t served;        /* requests since the weight was asked for */
     uint32_t period;        /* of its worker, in which it had so many */
     uint32_t served_in_period;
-    bool is_told_crowded;
-    uint64_t began_ns; /* when it was let in */
+    uint32_t told_crowded; /* enum tm_wire_crowded */
+    bool is_counted;       /* among those that its worker serves */
+    uint32_t untold;       /* answers written since the client was woken, or would have been */
+    uint64_t began_ns;     /* when it was let in */
 
     int socket;
     int wake_daemon; /* eventfd, or -1 */
@@ -107,8 +109,12 @@ void tm_session_hear(struct tm_session *session, struct tm_scratch *scratch);
 /*
  * tm_session_serve - take up to @most requests, at least one, and answer them (serve.c). What takes long is done in
  * steps, each a turn of its own. Returns what it comes to in requests; afterwards the state says whether it is over.
+ * A client that sleeps is woken once for several turns: tm_session_tell() is called where the session has no work left.
  */
 uint32_t tm_session_serve(struct tm_session *session, uint32_t most, struct tm_scratch *scratch);
+
+/* tm_session_tell - wake the client, should it sleep and have answers that it was not woken for. */
+void tm_session_tell(struct tm_session *session);
 
 /* tm_session_weigh - ask for the weight of its client, which an operator may have changed. */
 void tm_session_weigh(struct tm_session *session);

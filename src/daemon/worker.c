@@ -16,11 +16,14 @@
 /* How long a session may be looked at in vain, at most, and what is not worth it: see found() and idle(). */
 #define SPIN_MAX_NS 50000u
 #define SPIN_LEAST_NS 2000u
+/* While the worker is busy with others, looking costs it nothing, and spares both ends a wake-up. */
+#define COMPANY_NS 1000000u
 /* After so many times to sleep at once, and so long, it is tried again whether spinning is worth it. */
 #define SLEEPS_TO_TRY 32u
 #define TRY_EVERY_NS 5000000u
-/* What the heaviest of several sessions may do before the others have their turn; parts of a request, for weights. */
-#define TURN_OF_MANY 8u
+/* What the heaviest of several sessions may do before the others have their turn; parts of a request, for weights. Who
+ * wants one page is to wait for a page or two of who wants many, and not for more. */
+#define TURN_OF_MANY 2u
 #define REQUEST_PARTS 1024u
 /* Requests after which it is asked whether the weight is another. */
 #define WEIGH_EVERY 4096u
@@ -29,6 +32,8 @@
 /* Who had so many requests in so long a time is busy, and those who are busy want a CPU each. */
 #define PERIOD_NS 1000000u
 #define BUSY_REQUESTS 8u
+/* With more clients for each CPU one that lets the others go first finds its answer when it is its turn again. */
+#define THRONG_OF_A_CPU 2u
 /* What another worker said of a period longer ago than this means nothing: it sleeps. */
 #define STALE_NS (4u * PERIOD_NS)
 /* How often sockets are looked at while sessions are awake. */
@@ -58,6 +63,7 @@ struct worker {
     struct tm_session *awake; /* by next_awake and prev_awake */
     struct tm_session *over;  /* by next: ended when no event can be about them */
     uint32_t count;           /* atomic: the inbox included */
+    uint32_t served;          /* atomic: of these, those that have said who they are */
     uint32_t heaviest;        /* of those awake: the most weight */
     bool has_new;             /* perhaps some that have not said who they are */
     uint64_t new_seen_ns;     /* when they were last looked at */
@@ -70,8 +76,8 @@ struct worker {
     uint32_t busy;                   /* atomic: sessions that were busy then */
     uint32_t busy_now;               /* so far in this one, which has the number */
     uint32_t period;
-    bool crowded; /* there are fewer CPUs than threads that are busy */
-    bool worked;  /* the last round was not in vain */
+    enum tm_wire_crowded crowded; /* are there fewer CPUs than threads that are busy? */
+    bool worked;                  /* the last round was not in vain */
     struct tm_scratch scratch;
 };
 
@@ -141,6 +147,8 @@ static void end_those_over(struct worker *worker)
     while (worker->over != NULL) {
         struct tm_session *session = worker->over;
         worker->over = session->next;
+        if (session->is_counted)
+            (void)tm_fetch_sub_relaxed(&worker->served, 1u);
         tm_session_destroy(session, true);
         (void)tm_fetch_sub_relaxed(&worker->count, 1u);
     }
@@ -185,6 +193,8 @@ static void hear(struct worker *worker, struct tm_session *session)
     /* By edges: each writing to it is one, and it is never read. */
     if (was_new && session->state == TM_SESSION_SERVED) {
         session->spin_ns = SPIN_MAX_NS;
+        session->is_counted = true;
+        (void)tm_fetch_add_relaxed(&worker->served, 1u);
         if (watch(worker, session->wake_daemon, EPOLLIN | EPOLLET, session, EVENT_OF_RING))
             wake(worker, session);
         else
@@ -246,7 +256,9 @@ static void found(struct tm_session *session)
 /* How long to look this time. Where it was never worth it, it is tried now and then. */
 static uint32_t patience_ns(const struct worker *worker, const struct tm_session *session, uint64_t now_ns)
 {
-    if (!worker->may_spin || (worker->crowded && !worker->worked))
+    if (worker->worked)
+        return COMPANY_NS;
+    if (!worker->may_spin || (worker->crowded != TM_WIRE_ROOM))
         return 0;
     if (session->spin_ns >= SPIN_LEAST_NS)
         return session->spin_ns;
@@ -296,7 +308,7 @@ static uint32_t turn_of(struct worker *worker, struct tm_session *session)
     return session->credit / REQUEST_PARTS;
 }
 
-/* Counts who is busy, and lets the client know whether that is too many. */
+/* Counts who is busy, and lets the client know whether those are too many. */
 static void count_busy(struct worker *worker, struct tm_session *session, uint32_t served)
 {
     if (session->period != worker->period) {
@@ -306,9 +318,9 @@ static void count_busy(struct worker *worker, struct tm_session *session, uint32
     uint32_t before = session->served_in_period;
     session->served_in_period += served;
     worker->busy_now += before < BUSY_REQUESTS && before + served >= BUSY_REQUESTS;
-    if (session->is_told_crowded != worker->crowded) {
-        session->is_told_crowded = worker->crowded;
-        tm_store_relaxed(&session->head->daemon.crowded, worker->crowded);
+    if (session->told_crowded != worker->crowded) {
+        session->told_crowded = worker->crowded;
+        tm_store_relaxed(&session->head->daemon.crowded, session->told_crowded);
     }
 }
 
@@ -316,6 +328,8 @@ static void count_busy(struct worker *worker, struct tm_session *session, uint32
 static void judge_crowd(struct worker *worker, uint64_t now_ns)
 {
     uint32_t threads = 0;
+    uint32_t clients = 0;
+    const uint32_t cpus = worker->others->cpus;
     if (now_ns - worker->period_ns < PERIOD_NS)
         return;
     tm_store_relaxed(&worker->busy, worker->busy_now);
@@ -326,10 +340,13 @@ static void judge_crowd(struct worker *worker, uint64_t now_ns)
         const struct worker *other = &worker->others->workers[i];
         uint32_t busy = tm_load_relaxed(&other->busy);
         /* Another's clock may be a moment ahead. */
-        if (busy != 0 && tm_load_relaxed(&other->period_ns) + STALE_NS > now_ns)
+        if (busy != 0 && tm_load_relaxed(&other->period_ns) + STALE_NS > now_ns) {
             threads += busy + 1u;
+            clients += busy;
+        }
     }
-    worker->crowded = threads > worker->others->cpus;
+    worker->crowded = clients > THRONG_OF_A_CPU * cpus ? TM_WIRE_THRONG : threads > cpus ? TM_WIRE_CROWDED
+                                                                                         : TM_WIRE_ROOM;
 }
 
 static void serve(struct worker *worker, struct tm_session *session)
@@ -360,6 +377,8 @@ static bool go_round(struct worker *worker, uint64_t now_ns)
             worked = true;
         } else {
             session->credit = 0;
+            if (session->state != TM_SESSION_OVER)
+                tm_session_tell(session);
             idle(worker, session, now_ns);
         }
         if (session->state == TM_SESSION_OVER)
@@ -523,11 +542,17 @@ bool tm_workers_are_alive(struct tm_workers *workers)
     return are_alive;
 }
 
+/* First how many clients it has; of connections that have not said who they are most are over soon. */
+static uint64_t load_of(const struct worker *worker)
+{
+    return (uint64_t)tm_load_relaxed(&worker->served) << 32 | tm_load_relaxed(&worker->count);
+}
+
 void tm_workers_add(struct tm_workers *workers, struct tm_session *session)
 {
     struct worker *least = &workers->workers[0];
     for (unsigned i = 1; i < workers->count; i++)
-        if (tm_load_relaxed(&workers->workers[i].count) < tm_load_relaxed(&least->count))
+        if (load_of(&workers->workers[i]) < load_of(least))
             least = &workers->workers[i];
     (void)tm_fetch_add_relaxed(&least->count, 1u);
     (void)pthread_mutex_lock(&least->mutex);

@@ -21,7 +21,7 @@ struct tm_workers *tm_workers_create(const struct tm_daemon *daemon, unsigned co
 /* Ends the threads, then the sessions without telling their tenants: the daemon ends. */
 void tm_workers_destroy(struct tm_workers *workers);
 
-/* tm_workers_add - hand over a new session, to the thread that has the fewest. */
+/* tm_workers_add - hand over a new session, to the thread that has the fewest clients. */
 void tm_workers_add(struct tm_workers *workers, struct tm_session *session);
 
 /*

@@ -300,6 +300,114 @@ static void a_pool_whose_client_ends_in_the_middle_is_gone_with_it(void **state)
     assert_int_equal(stats.pages, 0);
 }
 
+/* Whether a client that sleeps was woken since. */
+static bool was_woken(unsigned number)
+{
+    return clients[number].head->client.sleeps == 0;
+}
+
+static void want_some(unsigned number, unsigned count)
+{
+    struct tm_wire_request request = {.operation = TM_WIRE_GET, .pool = pools[number], .object = {1}};
+    for (unsigned i = 0; i < count; i++)
+        raw_submit(&clients[number], &request);
+}
+
+static void who_sleeps_is_woken_once_for_what_takes_several_turns(void **state)
+{
+    (void)state;
+    begin(0, 100);
+    begin(1, 100);
+    want_some(0, 2 * TURN_OF_MANY);
+    tm_sleep_begin(&clients[0].head->client);
+    (void)go_round(&worker, 1);
+    assert_int_equal(answers_of(0), TURN_OF_MANY);
+    assert_false(was_woken(0));
+    (void)go_round(&worker, 1);
+    assert_true(was_woken(0));
+    assert_int_equal(answers_of(0), TURN_OF_MANY);
+    want_much(0);
+    tm_sleep_begin(&clients[0].head->client);
+    for (unsigned round = 0; !was_woken(0); round++) {
+        assert_in_range(round, 0, ENTRIES / TURN_OF_MANY / 2);
+        (void)go_round(&worker, 1);
+    }
+}
+
+static void who_sleeps_is_woken_where_no_more_can_be_done_for_it(void **state)
+{
+    (void)state;
+    begin(0, 100);
+    begin(1, 100);
+    want_some(0, 2 * TURN_OF_MANY);
+    tm_sleep_begin(&clients[0].head->client);
+    (void)go_round(&worker, 1);
+    assert_false(was_woken(0));
+    tm_tenant_pause(sessions[0]->tenant);
+    (void)go_round(&worker, 1);
+    assert_true(was_woken(0));
+}
+
+static void who_does_nothing_is_looked_at_while_there_is_work_for_others(void **state)
+{
+    uint64_t now_ns = TM_SECOND_NS;
+    (void)state;
+    begin(0, 100);
+    begin(1, 100);
+    worker.crowded = TM_WIRE_CROWDED;
+    worker.worked = true;
+    for (; now_ns < TM_SECOND_NS + COMPANY_NS; now_ns += COMPANY_NS / 4) {
+        want_some(1, 1);
+        worker.worked = go_round(&worker, now_ns);
+        assert_true(worker.worked);
+        assert_int_equal(answers_of(1), 1);
+        assert_true(sessions[0]->is_awake);
+    }
+    want_some(1, 1);
+    (void)go_round(&worker, now_ns);
+    assert_false(sessions[0]->is_awake);
+    assert_true(sessions[1]->is_awake);
+}
+
+static void a_new_client_goes_where_there_are_fewest(void **state)
+{
+    const struct worker with_one = {.served = 1, .count = 1};
+    const struct worker with_none = {.count = 2};
+    const struct worker with_nobody = {.count = 0};
+    (void)state;
+    assert_true(load_of(&with_none) < load_of(&with_one));
+    assert_true(load_of(&with_nobody) < load_of(&with_none));
+}
+
+/* What the worker finds at the end of a period in which so many clients were busy. */
+static enum tm_wire_crowded crowd_of(uint32_t busy)
+{
+    worker.busy_now = busy;
+    judge_crowd(&worker, worker.period_ns + PERIOD_NS);
+    return worker.crowded;
+}
+
+static void clients_are_told_how_many_want_the_cpus(void **state)
+{
+    struct tm_workers few = {.wanted = 1, .count = 1, .cpus = 2, .workers = &worker};
+    (void)state;
+    begin(0, 100);
+    worker.others = &few;
+    assert_int_equal(crowd_of(1), TM_WIRE_ROOM);
+    assert_int_equal(crowd_of(2), TM_WIRE_CROWDED);
+    assert_int_equal(crowd_of(2 * THRONG_OF_A_CPU), TM_WIRE_CROWDED);
+    assert_int_equal(crowd_of(2 * THRONG_OF_A_CPU + 1), TM_WIRE_THRONG);
+    assert_int_equal(clients[0].head->daemon.crowded, TM_WIRE_ROOM);
+    want_much(0);
+    (void)go_round(&worker, 1);
+    assert_int_equal(clients[0].head->daemon.crowded, TM_WIRE_THRONG);
+    assert_int_equal(crowd_of(0), TM_WIRE_ROOM);
+    (void)answers_of(0);
+    want_much(0);
+    (void)go_round(&worker, 1);
+    assert_int_equal(clients[0].head->daemon.crowded, TM_WIRE_ROOM);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -310,6 +418,11 @@ int main(void)
         TEST(who_is_light_is_served_all_the_same),
         TEST(who_is_alone_is_served_more_at_a_time),
         TEST(a_changed_weight_counts_soon),
+        TEST(who_sleeps_is_woken_once_for_what_takes_several_turns),
+        TEST(who_sleeps_is_woken_where_no_more_can_be_done_for_it),
+        TEST(who_does_nothing_is_looked_at_while_there_is_work_for_others),
+        TEST(a_new_client_goes_where_there_are_fewest),
+        TEST(clients_are_told_how_many_want_the_cpus),
         TEST(what_takes_long_holds_nobody_up),
         TEST(a_pool_whose_client_ends_in_the_middle_is_gone_with_it),
     };

@@ -123,10 +123,17 @@ struct tm_wire_place {
     uint32_t zero[15];
 };
 
+/* What the daemon says of who wants the CPUs. */
+enum tm_wire_crowded {
+    TM_WIRE_ROOM = 0,
+    TM_WIRE_CROWDED = 1, /* who looks again and again keeps others from working: sleep at once */
+    TM_WIRE_THRONG = 2,  /* and so many are at it that who only lets the others go first is served meanwhile */
+};
+
 /* That one end is about to sleep, and wants to be woken through its eventfd. */
 struct tm_wire_sleep {
     uint32_t sleeps;  /* atomic: 0 or 1 */
-    uint32_t crowded; /* atomic; the daemon's only: 1: who looks again and again keeps others from working */
+    uint32_t crowded; /* atomic; the daemon's only: enum tm_wire_crowded */
     uint32_t zero[14];
 };
 

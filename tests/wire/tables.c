@@ -67,7 +67,8 @@ static const struct field place[] = {
     ARRAY(tm_wire_place, zero, "u32 x 15", "not used: the count has its cache line for itself"), END};
 static const struct field sleeping[] = {
     FIELD(tm_wire_sleep, sleeps, "0 or 1"),
-    FIELD(tm_wire_sleep, crowded, "1: who looks again and again keeps others from working; the **daemon**'s only"),
+    FIELD(tm_wire_sleep, crowded, "1: who looks again and again keeps others from working; 2: and many do; the "
+                                  "**daemon**'s only"),
     ARRAY(tm_wire_sleep, zero, "u32 x 14", "not used"), END};
 static const struct field message[] = {
     FIELD(tm_wire_message, magic, "0x4d454d54, \"TMEM\" in memory"),

@@ -15,6 +15,7 @@ from parts import alternate
 from servers import Server, process_bytes
 
 PAGES = 4096  # in each round
+CROWD_PAGES = 65536  # how its threads begin is over soon
 LATENCIES = 20000
 FIRST_CLIENTS = 20  # what the store keeps ready while it grows is not theirs
 IDLE_CLIENTS = 100
@@ -98,7 +99,8 @@ def times(run, corpus):
 
     def ask(name, command, where, number):
         place(opened[name], where)
-        answer = opened[name].driver.ask(command, min(PAGES, run.place.pages))
+        pages = CROWD_PAGES if command == "crowd" else PAGES
+        answer = opened[name].driver.ask(command, min(pages, run.place.pages))
         return run.report.record(kind="daemon", subject=name, what=command, where=where, round=number, **answer)
     alternate(run, "daemon", ask, [triple for triple in TIMED if triple[0] in opened])
     for one in opened.values():
