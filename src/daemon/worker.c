@@ -22,8 +22,8 @@
 #define SLEEPS_TO_TRY 32u
 #define TRY_EVERY_NS 5000000u
 /* What the heaviest of several sessions may do before the others have their turn; parts of a request, for weights. Who
- * wants one page is to wait for a page or two of who wants many, and not for more. */
-#define TURN_OF_MANY 2u
+ * wants one page is to wait for a page of who wants many, and not for more. */
+#define TURN_OF_MANY 1u
 #define REQUEST_PARTS 1024u
 /* Requests after which it is asked whether the weight is another. */
 #define WEIGH_EVERY 4096u
