@@ -25,6 +25,8 @@
  * wants one page is to wait for a page of who wants many, and not for more. */
 #define TURN_OF_MANY 1u
 #define REQUEST_PARTS 1024u
+/* Who is so many times lighter has its next turn so late that it is woken for what it has. */
+#define FAR_LIGHTER 8u
 /* Requests after which it is asked whether the weight is another. */
 #define WEIGH_EVERY 4096u
 /* While nothing comes the time is taken once in so many rounds. */
@@ -353,6 +355,8 @@ static void serve(struct worker *worker, struct tm_session *session)
 {
     uint32_t most = turn_of(worker, session);
     uint32_t served = most != 0 ? tm_session_serve(session, most, &worker->scratch) : 0;
+    if (most == 0 && session->weight < worker->heaviest / FAR_LIGHTER)
+        tm_session_tell(session);
     session->credit = served < most ? 0 : session->credit % REQUEST_PARTS;
     session->served += served;
     count_busy(worker, session, served);

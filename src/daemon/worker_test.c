@@ -348,6 +348,24 @@ static void who_sleeps_is_woken_where_no_more_can_be_done_for_it(void **state)
     assert_true(was_woken(0));
 }
 
+static void who_sleeps_and_is_far_lighter_is_woken_for_what_it_has(void **state)
+{
+    (void)state;
+    begin(0, 1);
+    begin(1, REQUEST_PARTS);
+    want_some(0, 2);
+    tm_sleep_begin(&clients[0].head->client);
+    do {
+        want_much(1);
+        (void)go_round(&worker, 1);
+        (void)answers_of(1);
+    } while (answers_of(0) == 0);
+    want_much(1);
+    (void)go_round(&worker, 1);
+    assert_true(was_woken(0));
+    assert_int_equal(answers_of(0), 0);
+}
+
 static void who_does_nothing_is_looked_at_while_there_is_work_for_others(void **state)
 {
     uint64_t now_ns = TM_SECOND_NS;
@@ -420,6 +438,7 @@ int main(void)
         TEST(a_changed_weight_counts_soon),
         TEST(who_sleeps_is_woken_once_for_what_takes_several_turns),
         TEST(who_sleeps_is_woken_where_no_more_can_be_done_for_it),
+        TEST(who_sleeps_and_is_far_lighter_is_woken_for_what_it_has),
         TEST(who_does_nothing_is_looked_at_while_there_is_work_for_others),
         TEST(a_new_client_goes_where_there_are_fewest),
         TEST(clients_are_told_how_many_want_the_cpus),
