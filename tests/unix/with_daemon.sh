@@ -28,7 +28,8 @@ CONF
 "$tmemd" --foreground --config "$folder/tmemd.conf" --socket "$folder/socket" >"$folder/log" 2>&1 &
 daemon=$!
 for _ in $(seq 300); do
-    [ -S "$folder/socket" ] && break
+    # The socket is there before anybody listens.
+    [ -S "$folder/socket" ] && grep -q 'serving ' "$folder/log" && break
     if ! kill -0 "$daemon" 2>/dev/null; then
         cat "$folder/log"
         echo 'with_daemon: the daemon did not start'
