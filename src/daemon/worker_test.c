@@ -385,6 +385,7 @@ static void who_does_nothing_is_looked_at_while_there_is_work_for_others(void **
     (void)go_round(&worker, now_ns);
     assert_false(sessions[0]->is_awake);
     assert_true(sessions[1]->is_awake);
+    wake(&worker, sessions[0]); /* to be ended with the others */
 }
 
 static void a_new_client_goes_where_there_are_fewest(void **state)

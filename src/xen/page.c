@@ -298,9 +298,9 @@ static long flush_object(struct call *call)
     enum tmem_result result = is_noted(call)
                                   ? tm_xen_save_remove(call->domain, (uint32_t)call->op->pool_id, &call->object)
                                   : tmem_invalidate_object(call->member, &call->object);
-    be_unsure(call);
     if (result == TMEM_NOT_FOUND) /* what the call has is no more, but the object is gone with it */
         return call->domain->is_migrating ? -EFROZEN : 1;
+    be_unsure(call);
     return flush_answer(call, result, &call->pool->object_flushes, &call->pool->object_flushes_found);
 }
 
